@@ -1,0 +1,123 @@
+"""What every segmentation model looks like from outside.
+
+The embedded model, an nnU-Net model and a user's own class are all used through the
+:class:`Predictor` protocol: one volume in, one label map on the same grid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lpm_segmentator.core.volume import LabelMap, Volume
+    from numpy.typing import NDArray
+
+IDENTITY_LABELS: Mapping[int, int] = MappingProxyType({1: 1, 2: 2, 3: 3, 4: 4})
+"""The label mapping of a model that already speaks the package's own label scheme."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known about a model, for the user and for the record of a run.
+
+    Attributes
+    ----------
+    name
+        The name under which the model is asked for, e.g. ``lpm-2025``.
+    version
+        The model's own version; empty where it has none.
+    kind
+        How the model is run, e.g. ``compact``, ``nnunet-3d_fullres`` or ``onnx``.
+    sha256
+        Hash of the weights (hex), or empty where the model has no file.
+    labels
+        Output value of the model → value in the package's label scheme. Background (0) is left
+        out; a model value without an entry becomes background.
+    input_channels
+        Names of the images that the model takes at once, e.g. ``("MRI",)``.
+    citation, licence, description
+        Free text for the report.
+    """
+
+    name: str
+    version: str = ""
+    kind: str = ""
+    sha256: str = ""
+    labels: Mapping[int, int] = IDENTITY_LABELS
+    input_channels: tuple[str, ...] = ("MRI",)
+    citation: str = ""
+    licence: str = ""
+    description: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the information as plain types that JSON can hold (label keys become text)."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "kind": self.kind,
+            "sha256": self.sha256,
+            "labels": {str(key): int(value) for key, value in self.labels.items()},
+            "input_channels": list(self.input_channels),
+            "citation": self.citation,
+            "licence": self.licence,
+            "description": self.description,
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answered for one volume.
+
+    Attributes
+    ----------
+    labels
+        The label map, on the grid of the input volume, before any post-processing.
+    confidence
+        Optional array of the input's shape in [0, 1]: the winning class's probability per voxel.
+    slice_confidence
+        Optional array with one value in [0, 1] per slice along the input's slice axis.
+    warnings
+        Sentences for the user, e.g. that the model runs outside the range it was made for.
+    details
+        Numbers for the record of a run (tiles computed, seconds, mode, …).
+    """
+
+    labels: LabelMap
+    confidence: NDArray[np.float32] | None = None
+    slice_confidence: NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A model that segments one volume at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known about the model."""
+        ...
+
+    def predict(self, volume: Volume) -> Prediction:
+        """Segment one volume.
+
+        Parameters
+        ----------
+        volume
+            The image, in any orientation.
+
+        Returns
+        -------
+        Prediction
+            The label map on exactly the grid of ``volume``.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be run on this volume.
+        """
+        ...
