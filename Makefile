@@ -1,0 +1,59 @@
+# make demo   installs the package into .venv and runs it on a sample
+# make test   all tests            make lint   style, types, imports between rooms
+# make venv   .venv with the package alone     make clean  removes what these made
+#
+# Needs Python 3.10 or newer and pip. Each installation leaves a stamp in .venv, so that a second
+# run needs no network. Options: PYTHON=python3.12, VENV=elsewhere, PIP_FLAGS="--index-url ...".
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?=
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PINNED := pyproject.toml constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable
+
+.PHONY: help venv demo test lint clean
+
+help:
+	@sed -n 's/^# \{0,1\}//; 1,6p' Makefile
+
+venv: $(STAMPS)/base
+
+demo: $(STAMPS)/base
+	$(BIN)/lpm demo
+
+# One thread a process: the tests already use every core through their workers.
+test: $(STAMPS)/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(STAMPS)
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed; set PYTHON=python3.x" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/base: $(PINNED) | $(BIN)/python
+	$(INSTALL) .
+	@mkdir -p $(STAMPS) && touch $@
+
+# Tests of training and of nnU-Net need torch, hence the extras.
+$(STAMPS)/test: $(PINNED) | $(BIN)/python
+	$(INSTALL) '.[dicom,nnunet,train,test]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
+
+$(STAMPS)/lint: $(PINNED) | $(BIN)/python
+	$(INSTALL) '.[lint]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
