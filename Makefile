@@ -1,6 +1,6 @@
 # make demo   installs the package into .venv and runs it on a sample
 # make test   all tests            make lint   style, types, imports between rooms
-# make venv   .venv with the package alone     make clean  removes what these made
+# make venv   .venv with the package alone     make clean  removes caches and results
 #
 # Needs Python 3.10 or newer and pip. Each installation leaves a stamp in .venv, so that a second
 # run needs no network. Options: PYTHON=python3.12, VENV=elsewhere, PIP_FLAGS="--index-url ...".
@@ -37,7 +37,6 @@ lint: $(STAMPS)/lint
 
 clean:
 	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf $(STAMPS)
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -54,6 +53,7 @@ $(STAMPS)/test: $(PINNED) | $(BIN)/python
 	$(INSTALL) '.[dicom,nnunet,train,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
 
+# Types can be checked only against packages that are there.
 $(STAMPS)/lint: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[lint]'
+	$(INSTALL) '.[dicom,nnunet,train,lint]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
