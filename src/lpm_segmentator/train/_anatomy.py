@@ -15,28 +15,22 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-FloatArray = npt.NDArray[np.float32]
-Profile = npt.NDArray[np.float64]
+from lpm_segmentator.train._canvas import (
+    FAT,
+    TISSUE,
+    WATER,
+    Blob,
+    Box,
+    Canvas,
+    FloatArray,
+    Profile,
+    Signals,
+)
 
-WATER, FAT, T1, T2 = range(4)
 _KNOTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 #: Width of the threshold that turns the random field into fat; small makes hard-edged streaks.
 _SOFTNESS = 0.5
-
-#: Signals (water, fat, T1w, T2w) relative to the water signal of lean muscle.
-_TISSUE: dict[str, tuple[float, float, float, float]] = {
-    "air": (0.0, 0.0, 0.0, 0.0),
-    "skin": (0.95, 0.25, 0.45, 0.25),
-    "fat": (0.13, 2.6, 1.0, 0.75),
-    "muscle": (1.0, 0.045, 0.36, 0.13),
-    "fascia": (0.35, 0.25, 0.15, 0.10),
-    "bone": (0.18, 0.12, 0.12, 0.07),
-    "csf": (1.45, 0.02, 0.14, 1.05),
-    "nerve": (0.85, 0.03, 0.38, 0.42),
-    "kidney": (1.25, 0.05, 0.40, 0.62),
-    "gas": (0.02, 0.01, 0.02, 0.01),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,178 +41,6 @@ class Drawing:
     labels: npt.NDArray[np.uint8]
     phase: Profile
     axes_mm: tuple[Profile, Profile, Profile]
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A part of the canvas and the coordinates of its voxels, all of one (i, j, k) shape."""
-
-    window: tuple[slice, slice, slice]
-    x: FloatArray
-    y: FloatArray
-
-
-@dataclass(frozen=True)
-class _Blob:
-    """A rotated superellipse per slice; arrays over slices or scalars, in mm and radians.
-
-    ``taper`` narrows the end at ``+u`` (lateral, once mirrored) and widens the other.
-    """
-
-    cx: Profile | float
-    cy: Profile | float
-    a: Profile | float
-    b: Profile | float
-    angle: Profile | float = 0.0
-    power: float = 2.0
-    taper: float = 0.0
-
-    def distance(self, box: _Box, side: float = 1.0, scale: float = 1.0) -> FloatArray:
-        """Distance to the rim along the ray from the centre, negative inside (mm)."""
-        cx, cy, a, b, angle = (
-            np.broadcast_to(np.asarray(v, dtype=np.float32), self._count(box))[box.window[2]]
-            for v in (self.cx, self.cy, self.a, self.b, self.angle)
-        )
-        cos, sin = np.cos(angle), np.sin(angle)
-        dx, dy = side * box.x - cx, box.y - cy
-        u, v = dx * cos + dy * sin, dy * cos - dx * sin
-        length = np.hypot(u, v)
-        p = u / np.maximum(a * scale, 1e-3)
-        q = v / np.maximum(b * scale, 1e-3)
-        if self.taper:
-            q = q / np.clip(1.0 - self.taper * p, 0.25, 2.0)
-        if self.power == 2.0:
-            radius = np.hypot(p, q)
-        else:
-            radius = (np.abs(p) ** self.power + np.abs(q) ** self.power) ** (1 / self.power)
-        return np.asarray(length * (1.0 - 1.0 / np.maximum(radius, 1e-3)), dtype=np.float32)
-
-    def _count(self, box: _Box) -> int:
-        """Slices of the whole canvas, which the profiles are given for."""
-        sizes = [np.size(v) for v in (self.cx, self.cy, self.a, self.b, self.angle)]
-        return max(*sizes, int(box.window[2].stop))
-
-
-class _Canvas:
-    """Signals that are painted over each other with soft edges of one voxel."""
-
-    #: How far warp and rotation may move a shape out of its straight bounding box.
-    _MARGIN_MM = 14.0
-
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        shape: tuple[int, int, int],
-        spacing_mm: tuple[float, float, float],
-    ) -> None:
-        self.shape = shape
-        self.edge_mm = float(np.mean(spacing_mm[:2]))
-        centre = (rng.uniform(-5, 5), 12 + rng.uniform(-8, 8))
-        self.xs = _ruler(shape[0], spacing_mm[0]) + centre[0]
-        self.ys = _ruler(shape[1], spacing_mm[1]) + centre[1]
-        self.zs = _ruler(shape[2], spacing_mm[2])
-        self.channels = np.zeros((4, *shape), dtype=np.float32)
-        self._x, self._y = self._warped(rng)
-
-    def _warped(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Coordinates of every voxel after a small rotation and a smooth warp."""
-        x, y, k = self.xs[:, None], self.ys[None, :], self.shape[2]
-        angle = np.deg2rad(rng.normal(0, 1.5))
-        turned = (x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle))
-        out = []
-        for plane in turned:
-            warp_x, warp_y = _waves(rng, self.xs, k), _waves(rng, self.ys, k)
-            full = plane[:, :, None].astype(np.float32) + warp_x[:, None, :]
-            out.append(full + warp_y[None, :, :])
-        return out[0], out[1]
-
-    def box(self, blob: _Blob, side: float = 1.0, grow_mm: float = 0.0) -> _Box | None:
-        """Find the part of the canvas that a blob can touch; None where it touches nothing."""
-        reach = np.maximum(blob.a, blob.b) * 1.2
-        alive = np.broadcast_to(np.minimum(blob.a, blob.b) > 0.3, self.shape[2])
-        if not alive.any():
-            return None
-        ks = np.flatnonzero(alive)
-        spread = np.broadcast_to(reach, self.shape[2])[ks].max() + self._MARGIN_MM + grow_mm
-        cx = side * np.broadcast_to(blob.cx, self.shape[2])[ks]
-        cy = np.broadcast_to(blob.cy, self.shape[2])[ks]
-        i0, i1 = np.searchsorted(self.xs, (cx.min() - spread, cx.max() + spread))
-        j0, j1 = np.searchsorted(self.ys, (cy.min() - spread, cy.max() + spread))
-        if i0 == i1 or j0 == j1:
-            return None
-        return self.window(slice(i0, i1), slice(j0, j1), slice(ks[0], ks[-1] + 1))
-
-    def window(self, *window: slice) -> _Box:
-        """Cut the canvas to three index ranges."""
-        i, j, k = window
-        return _Box((i, j, k), self._x[i, j, k], self._y[i, j, k])
-
-    def whole(self) -> _Box:
-        """All of the canvas."""
-        return self.window(*(slice(0, n) for n in self.shape))
-
-    def cover(self, distance: FloatArray) -> FloatArray:
-        """Share of a voxel that lies inside, from the distance to the rim."""
-        return np.clip(0.5 - distance / np.float32(self.edge_mm), 0.0, 1.0).astype(np.float32)
-
-    def paint(
-        self, box: _Box, alpha: FloatArray, tissue: str | tuple[float, float, float, float]
-    ) -> None:
-        """Lay a tissue over what is there, ``alpha`` of each voxel."""
-        signal = _TISSUE[tissue] if isinstance(tissue, str) else tissue
-        for channel, value in zip(self.channels, signal, strict=True):
-            part = channel[box.window]
-            part += alpha * (np.float32(value) - part)
-
-    def blob(
-        self,
-        blob: _Blob,
-        tissue: str | tuple[float, float, float, float],
-        *,
-        side: float = 1.0,
-        rim: str | None = None,
-        rim_mm: float = 1.2,
-        within: FloatArray | None = None,
-    ) -> None:
-        """Paint a blob, with a rim of another tissue around it and clipped where asked."""
-        box = self.box(blob, side)
-        if box is None:
-            return
-        distance = blob.distance(box, side)
-        alive = np.broadcast_to(np.minimum(blob.a, blob.b) > 0.3, self.shape[2])[box.window[2]]
-        if within is not None:
-            distance = np.maximum(distance, within[box.window])
-        if rim is not None:
-            self.paint(box, self.cover(distance) * alive, rim)
-            distance = distance + np.float32(rim_mm)
-        self.paint(box, self.cover(distance) * alive, tissue)
-
-    def pair(
-        self,
-        blob: _Blob,
-        tissue: str | tuple[float, float, float, float],
-        *,
-        rim: str | None = None,
-        rim_mm: float = 1.2,
-    ) -> None:
-        """Paint a blob and its mirror image."""
-        for side in (-1.0, 1.0):
-            self.blob(blob, tissue, side=side, rim=rim, rim_mm=rim_mm)
-
-
-def _ruler(count: int, spacing_mm: float) -> Profile:
-    """Voxel centres in mm from the middle of the row."""
-    return (np.arange(count, dtype=np.float64) - (count - 1) / 2) * np.float64(spacing_mm)
-
-
-def _waves(rng: np.random.Generator, along: Profile, slices: int) -> FloatArray:
-    """Smooth displacement in mm along one axis that drifts from slice to slice."""
-    drift = np.linspace(0, rng.uniform(-1.5, 1.5), slices)[None, :]
-    out = np.zeros((len(along), slices))
-    for length, size in ((110.0, 2.0), (45.0, 0.8), (22.0, 0.35)):
-        phase = rng.uniform(0, 2 * np.pi)
-        out += rng.normal(0, size) * np.sin(2 * np.pi * along[:, None] / length + phase + drift)
-    return out.astype(np.float32)
 
 
 def _curve(t: Profile, *values: float) -> Profile:
@@ -239,7 +61,7 @@ def draw_anatomy(
     fat_grade: float | None,
 ) -> Drawing:
     """Draw one subject from the outside inwards; later tissue covers earlier tissue."""
-    canvas = _Canvas(rng, shape, spacing_mm)
+    canvas = Canvas(rng, shape, spacing_mm)
     ends = (rng.uniform(-0.08, 0.06), 1.0 + rng.uniform(-0.06, 0.08))
     # One slice alone shows any level; a stack runs from L5-S1 to L1-L2.
     t = np.linspace(*ends, shape[2]) if shape[2] > 1 else rng.uniform(0.0, 1.0, 1)
@@ -254,7 +76,7 @@ def draw_anatomy(
     return Drawing(canvas.channels, labels, 4 * t, (canvas.xs, canvas.ys, canvas.zs))
 
 
-def _grain(rng: np.random.Generator, canvas: _Canvas) -> None:
+def _grain(rng: np.random.Generator, canvas: Canvas) -> None:
     """Uneven tissue: a few per cent of smooth multiplicative texture, the same in all contrasts."""
     size = rng.uniform(0.8, 2.0) / canvas.edge_mm
     raw = rng.standard_normal(canvas.shape, dtype=np.float32)
@@ -262,7 +84,7 @@ def _grain(rng: np.random.Generator, canvas: _Canvas) -> None:
     canvas.channels *= 1 + soft * np.float32(rng.uniform(0.02, 0.06) / max(float(soft.std()), 1e-6))
 
 
-def _draw_body(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> FloatArray:
+def _draw_body(rng: np.random.Generator, canvas: Canvas, t: Profile) -> FloatArray:
     """Skin and subcutaneous fat; returns the distance to the body's surface."""
     box = canvas.whole()
     wide = rng.uniform(150, 190) * _curve(t, 1.03, 1.0, 0.97, 0.95, 0.93)
@@ -272,8 +94,8 @@ def _draw_body(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> FloatAr
     sigma = rng.uniform(12, 17)
     furrow = np.exp(-0.5 * (box.x / np.float32(sigma)) ** 2)
     bent = box.y + furrow * depth.astype(np.float32) * (box.y > 30)
-    outline = _Blob(0.0, (back + front) / 2, wide, (back - front) / 2, power=2.4)
-    distance = outline.distance(_Box(box.window, box.x, bent))
+    outline = Blob(0.0, (back + front) / 2, wide, (back - front) / 2, power=2.4)
+    distance = outline.distance(Box(box.window, box.x, bent))
     canvas.paint(box, canvas.cover(distance), "skin")
     skin_mm = rng.uniform(1.5, 3.0)
     canvas.paint(box, canvas.cover(distance + np.float32(skin_mm)), "fat")
@@ -282,11 +104,11 @@ def _draw_body(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> FloatAr
     return distance
 
 
-def _draw_abdomen(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
+def _draw_abdomen(rng: np.random.Generator, canvas: Canvas, t: Profile) -> None:
     """Abdominal wall, visceral fat, bowel, kidneys, great vessels."""
     box = canvas.whole()
     wide = rng.uniform(110, 135) * _curve(t, 0.95, 1.0, 1.0, 0.98, 0.97)
-    wall = _Blob(0.0, -18.0, wide, rng.uniform(46, 58), power=2.6)
+    wall = Blob(0.0, -18.0, wide, rng.uniform(46, 58), power=2.6)
     distance = wall.distance(box)
     front = canvas.cover(
         ((box.y - 26) / 8).astype(np.float32)
@@ -302,17 +124,17 @@ def _draw_abdomen(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None
     kidney = rng.uniform(0.9, 1.1) * _rise(t, rng.uniform(0.45, 0.7), 0.95)
     place = (rng.uniform(58, 68), rng.uniform(4, 14))
     canvas.pair(
-        _Blob(place[0], place[1], 21 * kidney, 27 * kidney, rng.uniform(-0.7, -0.4)), "kidney"
+        Blob(place[0], place[1], 21 * kidney, 27 * kidney, rng.uniform(-0.7, -0.4)), "kidney"
     )
-    canvas.pair(_Blob(place[0] - 8, place[1] - 2, 8 * kidney, 9 * kidney), "fat")
+    canvas.pair(Blob(place[0] - 8, place[1] - 2, 8 * kidney, 9 * kidney), "fat")
     for x, radius in ((10.0, 8.0), (-14.0, 9.5)):
         apart = _curve(t, 1.9, 1.2, 1.0, 1.0, 1.0)
         flow = rng.uniform(0.1, 1.2)
         blood = (flow, 0.03, 0.2 * flow + 0.08, 0.05 + 0.2 * rng.random())
-        canvas.blob(_Blob(x * apart, -34.0, radius, radius * 0.9), blood)
+        canvas.blob(Blob(x * apart, -34.0, radius, radius * 0.9), blood)
 
 
-def _draw_bowel(rng: np.random.Generator, canvas: _Canvas, wide: float, cavity: FloatArray) -> None:
+def _draw_bowel(rng: np.random.Generator, canvas: Canvas, wide: float, cavity: FloatArray) -> None:
     """One bowel loop: a wall with fluid, food, fat or gas in it, over a part of the slices."""
     count = canvas.shape[2]
     middle, reach = rng.uniform(0, count), rng.uniform(0.12, 0.5) * count + 1
@@ -324,20 +146,20 @@ def _draw_bowel(rng: np.random.Generator, canvas: _Canvas, wide: float, cavity: 
     water = rng.uniform(0.5, 1.2)
     content = (water, rng.uniform(0.02, 0.5), rng.uniform(0.15, 0.6), rng.uniform(0.1, 0.9))
     stretch = rng.uniform(0.7, 1.4)
-    blob = _Blob(x, y, size * stretch, size / stretch, rng.uniform(0, 3.1))
+    blob = Blob(x, y, size * stretch, size / stretch, rng.uniform(0, 3.1))
     canvas.blob(
         blob,
-        content if rng.random() < 0.8 else _TISSUE["gas"],
+        content if rng.random() < 0.8 else TISSUE["gas"],
         rim="muscle",
         rim_mm=rng.uniform(1, 3),
         within=cavity,
     )
 
 
-def _draw_pelvis(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
+def _draw_pelvis(rng: np.random.Generator, canvas: Canvas, t: Profile) -> None:
     """Psoas, quadratus lumborum, and at the lower slices iliac crest, gluteus and iliacus."""
     size = rng.uniform(0.85, 1.12)
-    psoas = _Blob(
+    psoas = Blob(
         _curve(t, 50, 48, 44, 37, 30),
         _curve(t, -12, -4, 1, 6, 9),
         size * _curve(t, 20, 18, 15, 11, 7),
@@ -345,7 +167,7 @@ def _draw_pelvis(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
         0.25,
     )
     canvas.pair(psoas, "muscle", rim="fascia", rim_mm=0.6)
-    quadratus = _Blob(
+    quadratus = Blob(
         _curve(t, 78, 76, 70, 60, 50),
         _curve(t, 28, 28, 30, 31, 29),
         size * _curve(t, 0, 17, 21, 17, 12) * _rise(t, 0.05, 0.2),
@@ -355,14 +177,14 @@ def _draw_pelvis(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
     canvas.pair(quadratus, "muscle", rim="fascia", rim_mm=0.6)
     crest = rng.uniform(0.08, 0.28)
     grown = _rise(-t, -crest, -crest + 0.3)
-    ilium = _Blob(88.0 - 6 * grown, 18.0, 8 + 34 * grown, (4 + 3 * grown) * (grown > 0), -0.85)
+    ilium = Blob(88.0 - 6 * grown, 18.0, 8 + 34 * grown, (4 + 3 * grown) * (grown > 0), -0.85)
     side_x, side_y = 88 + 14 * grown, 32.0
-    canvas.pair(_Blob(side_x, side_y, 36 * grown, 14 * grown, -0.85), "muscle")
-    canvas.pair(_Blob(side_x - 22, side_y - 26, 30 * grown, 8 * grown, -0.85), "muscle")
+    canvas.pair(Blob(side_x, side_y, 36 * grown, 14 * grown, -0.85), "muscle")
+    canvas.pair(Blob(side_x - 22, side_y - 26, 30 * grown, 8 * grown, -0.85), "muscle")
     canvas.pair(ilium, (0.4, 1.1, 0.7, 0.5), rim="bone", rim_mm=1.5)
 
 
-def _draw_spine(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
+def _draw_spine(rng: np.random.Generator, canvas: Canvas, t: Profile) -> None:
     """Vertebral bodies and discs, pedicles, canal with CSF and nerves, epidural fat."""
     phase = 4 * t
     bony = _rise(np.abs(phase - np.round(phase)), 0.10, 0.20)
@@ -373,27 +195,27 @@ def _draw_spine(rng: np.random.Generator, canvas: _Canvas, t: Profile) -> None:
     water = rng.uniform(0.1, 0.6)
     disc = (rng.uniform(0.5, 0.9), 0.03, 0.3, water)
     for blob, tissue, rim in (
-        (_Blob(0.0, 0.0, wide, deep * (bony < 0.5), power=2.3), disc, "bone"),
-        (_Blob(0.0, 2.0, 0.55 * wide, 0.5 * deep * (bony < 0.5)), _brighter(disc), None),
-        (_Blob(0.0, 0.0, 0.95 * wide, deep * (bony >= 0.5), power=2.3), marrow, "bone"),
+        (Blob(0.0, 0.0, wide, deep * (bony < 0.5), power=2.3), disc, "bone"),
+        (Blob(0.0, 2.0, 0.55 * wide, 0.5 * deep * (bony < 0.5)), _brighter(disc), None),
+        (Blob(0.0, 0.0, 0.95 * wide, deep * (bony >= 0.5), power=2.3), marrow, "bone"),
     ):
         canvas.blob(blob, tissue, rim=rim, rim_mm=1.5)
     upper = np.mod(phase, 1.0)
     pedicle = _rise(upper, 0.4, 0.55) * (1 - _rise(upper, 0.8, 0.9))
-    canvas.pair(_Blob(17.0, 22.0, 6 * pedicle, 9 * pedicle), marrow, rim="bone", rim_mm=1.0)
+    canvas.pair(Blob(17.0, 22.0, 6 * pedicle, 9 * pedicle), marrow, rim="bone", rim_mm=1.0)
     canal = rng.uniform(0.85, 1.15)
-    canvas.blob(_Blob(0.0, 32.0, 14 * canal, 10.5 * canal, power=2.5), "fat")
-    canvas.blob(_Blob(0.0, 30.0, 10.5 * canal, 8.0 * canal), "csf")
+    canvas.blob(Blob(0.0, 32.0, 14 * canal, 10.5 * canal, power=2.5), "fat")
+    canvas.blob(Blob(0.0, 30.0, 10.5 * canal, 8.0 * canal), "csf")
     conus = _rise(t, 0.85, 0.95)
-    canvas.blob(_Blob(0.0, 30.0, 5 * conus, 3.5 * conus), "nerve")
+    canvas.blob(Blob(0.0, 30.0, 5 * conus, 3.5 * conus), "nerve")
     for _ in range(7):
         x, y = rng.normal(0, 4), 32 + abs(rng.normal(0, 2))
-        canvas.blob(_Blob(x, y, 1.3 * (1 - conus), 1.1 * (1 - conus)), "nerve")
+        canvas.blob(Blob(x, y, 1.3 * (1 - conus), 1.1 * (1 - conus)), "nerve")
 
 
 def _brighter(
-    tissue: tuple[float, float, float, float],
-) -> tuple[float, float, float, float]:
+    tissue: Signals,
+) -> Signals:
     """Make the disc's nucleus, wetter than its ring."""
     water, fat, t1w, t2w = tissue
     return (1.15 * water, fat, 0.95 * t1w, min(1.0, 1.5 * t2w))
@@ -401,7 +223,7 @@ def _brighter(
 
 def _draw_posterior_arch(
     rng: np.random.Generator,
-    canvas: _Canvas,
+    canvas: Canvas,
     t: Profile,
     labels: npt.NDArray[np.uint8],
 ) -> None:
@@ -418,13 +240,13 @@ def _draw_posterior_arch(
     ligament = (0.55, 0.45, 0.3, 0.2)
     y0 = 43.0
     spine = ((y0 + tip) / 2, (tip - y0) / 2)
-    ridge = _Blob(0.0, spine[0], 2.4 * thin, spine[1], power=3.0)
+    ridge = Blob(0.0, spine[0], 2.4 * thin, spine[1], power=3.0)
     canvas.blob(ridge, ligament)
     arch = [
-        (_Blob(0.0, spine[0], 3.6 * thin * spinous, spine[1], power=3.0), (1.0,)),
-        (_Blob(9.0, 42.0, 11 * lamina, 3.6 * lamina, -0.45, power=3.0), (-1.0, 1.0)),
-        (_Blob(19.0, 34.0, 8 * facet, 8 * facet), (-1.0, 1.0)),
-        (_Blob(32.0, 29.0, 14 * transverse, 3.6 * transverse, 0.1, 3.0), (-1.0, 1.0)),
+        (Blob(0.0, spine[0], 3.6 * thin * spinous, spine[1], power=3.0), (1.0,)),
+        (Blob(9.0, 42.0, 11 * lamina, 3.6 * lamina, -0.45, power=3.0), (-1.0, 1.0)),
+        (Blob(19.0, 34.0, 8 * facet, 8 * facet), (-1.0, 1.0)),
+        (Blob(32.0, 29.0, 14 * transverse, 3.6 * transverse, 0.1, 3.0), (-1.0, 1.0)),
     ]
     for blob, sides in arch:
         for side in sides:
@@ -436,14 +258,14 @@ def _draw_posterior_arch(
 
 
 def _draw_muscles(
-    rng: np.random.Generator, canvas: _Canvas, t: Profile, body: FloatArray, grade: float
+    rng: np.random.Generator, canvas: Canvas, t: Profile, body: FloatArray, grade: float
 ) -> npt.NDArray[np.uint8]:
     """Erector spinae and multifidus with their fascia and fat; returns the label map."""
     labels = np.zeros(canvas.shape, dtype=np.uint8)
     size = rng.uniform(0.88, 1.08)
     taper = rng.uniform(0.15, 0.4)
     low = rng.uniform(0.55, 1.1)  # how much of the erector spinae is left at L5-S1
-    es = _Blob(
+    es = Blob(
         _curve(t, 48, 44, 43, 42, 41),
         _curve(t, 44, 52, 58, 60, 61),
         size * _curve(t, 19 * low, 29, 34, 36, 36),
@@ -452,7 +274,7 @@ def _draw_muscles(
         2.4,
         taper,
     )
-    mf = _Blob(
+    mf = Blob(
         _curve(t, 20.5, 18.5, 15, 13.5, 13),
         _curve(t, 54, 54, 54, 54, 54),
         size * _curve(t, 17, 15, 10.5, 8.5, 8),
@@ -472,7 +294,7 @@ class _Side:
 
     sign: float
     values: tuple[int, int]
-    blobs: tuple[_Blob, _Blob]
+    blobs: tuple[Blob, Blob]
     scales: Profile
 
 
@@ -486,7 +308,7 @@ class _Subject:
     labels: npt.NDArray[np.uint8]
 
 
-def _draw_side(rng: np.random.Generator, canvas: _Canvas, one: _Side, subject: _Subject) -> None:
+def _draw_side(rng: np.random.Generator, canvas: Canvas, one: _Side, subject: _Subject) -> None:
     """Both muscles of one side."""
     side, values, grade = one.sign, one.values, subject.grade
     box = canvas.box(one.blobs[0], side, grow_mm=6.0)
@@ -518,7 +340,7 @@ def _draw_side(rng: np.random.Generator, canvas: _Canvas, one: _Side, subject: _
         canvas.paint(box, np.float32(0.25 + 0.4 * grade) * between, "fat")
 
 
-def _streaks(rng: np.random.Generator, shape: tuple[int, ...], canvas: _Canvas) -> FloatArray:
+def _streaks(rng: np.random.Generator, shape: tuple[int, ...], canvas: Canvas) -> FloatArray:
     """Random field of winding septa and patches, unit variance.
 
     The zero crossings of smooth noise wind like the fatty septa between muscle bundles.
@@ -543,7 +365,7 @@ def _infiltration(field: FloatArray, inside: npt.NDArray[np.bool_], wanted: floa
     values = field[inside]
     if not values.size:
         return np.zeros_like(field)
-    lean, pure = _TISSUE["muscle"], _TISSUE["fat"]
+    lean, pure = TISSUE["muscle"], TISSUE["fat"]
     low, high = float(values.min()) - 3, float(values.max()) + 3
     for _ in range(18):
         middle = (low + high) / 2

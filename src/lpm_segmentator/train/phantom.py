@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lpm_segmentator.train._anatomy import FAT, T1, T2, WATER, Drawing, draw_anatomy
+from lpm_segmentator.train._anatomy import Drawing, draw_anatomy
+from lpm_segmentator.train._canvas import FAT, T1, T2, WATER, FloatArray
 
 __all__ = ["Phantom", "make_phantom"]
-
-FloatArray = npt.NDArray[np.float32]
 
 #: Signal of lean muscle in the water image; the others follow from it.
 _SIGNAL_SCALE = 420.0
