@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from lpm_segmentator.core import LPM_SCHEME, Disc, LabelError, LabelScheme, Muscle, Side, Structure
@@ -59,5 +61,5 @@ def test_discs_run_from_head_to_foot_between_their_vertebrae():
     discs = list(Disc)
     assert [d.value for d in discs] == ["L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
     assert (Disc.L5_S1.above, Disc.L5_S1.below) == ("L5", "S1")
-    assert all(a.below == b.above for a, b in zip(discs, discs[1:], strict=False))
+    assert all(a.below == b.above for a, b in itertools.pairwise(discs))
     assert f"{Disc.L4_L5} {Muscle.MULTIFIDUS} {Side.LEFT}" == "L4-L5 MF L"

@@ -316,16 +316,18 @@ class Geometry:
         if self.axis_codes != other.axis_codes:
             mine, theirs = "".join(self.axis_codes), "".join(other.axis_codes)
             return f"orientations differ: {mine} and {theirs}"
-        return "; ".join(self._differences(other)) or f"voxels lie up to {off_mm:.3g} mm apart"
+        found = self._differences(other, atol)
+        return "; ".join(found) or f"voxels lie up to {off_mm:.3g} mm apart"
 
-    def _differences(self, other: Geometry) -> list[str]:
+    def _differences(self, other: Geometry, atol: float) -> list[str]:
         found = []
         shift = other.origin_mm - self.origin_mm
         if (distance := float(np.linalg.norm(shift))) > 1e-3:  # noqa: PLR2004
             parts = ", ".join(f"{v:.2f}" for v in shift + 0.0)
             found.append(f"origins differ by {distance:.2f} mm (R, A, S: {parts})")
-        if not np.allclose(self.spacing_mm, other.spacing_mm, rtol=1e-5):
-            mine, theirs = (" x ".join(f"{v:.5g}" for v in g.spacing_mm) for g in (self, other))
+        growth = np.subtract(other.spacing_mm, self.spacing_mm) * self.shape
+        if np.abs(growth).max() > atol:  # over the whole grid it is more than rounding
+            mine, theirs = (" x ".join(f"{v:.7g}" for v in g.spacing_mm) for g in (self, other))
             found.append(f"spacings differ: {mine} and {theirs} mm")
         if (angle := self._turn_deg(other)) > 0.01:  # noqa: PLR2004
             found.append(f"axes are turned by up to {angle:.2f} degrees")

@@ -1,0 +1,64 @@
+"""In and out: the only room that reads and writes data files."""
+
+from __future__ import annotations
+
+from lpm_segmentator.io.cases import (
+    DixonCase,
+    DixonName,
+    ImageCase,
+    case_id,
+    dixon_name,
+    find_images,
+    is_label_name,
+    pair_dixon,
+)
+from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
+from lpm_segmentator.io.files import atomic_path, write_json, write_text
+from lpm_segmentator.io.nifti import (
+    Image,
+    is_nifti,
+    read_header,
+    read_image,
+    read_label_map,
+    write_image,
+    write_label_map,
+)
+from lpm_segmentator.io.tables import (
+    SliceEnd,
+    SliceRange,
+    lookup,
+    read_slice_table,
+    read_table,
+    write_table,
+)
+
+__all__ = [
+    "DixonCase",
+    "DixonImage",
+    "DixonName",
+    "Image",
+    "ImageCase",
+    "SliceEnd",
+    "SliceRange",
+    "atomic_path",
+    "case_id",
+    "dixon_name",
+    "find_images",
+    "is_label_name",
+    "is_nifti",
+    "lookup",
+    "pair_dixon",
+    "pair_volumes",
+    "read_dixon",
+    "read_header",
+    "read_image",
+    "read_label_map",
+    "read_slice_table",
+    "read_table",
+    "repair_origin",
+    "write_image",
+    "write_json",
+    "write_label_map",
+    "write_table",
+    "write_text",
+]

@@ -1,0 +1,112 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lpm_segmentator.core.errors import OutputError
+
+__all__ = ["atomic_path", "write_json", "write_text"]
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name beside `path`, and rename it to `path` when the block ends well.
+
+    Whoever looks sees the old file or the new one, never half of one. If the block fails the
+    temporary file is removed and `path` is as it was. Missing parent folders are made.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write.
+
+    Yields
+    ------
+    Path
+        A name in the same folder with the same suffixes, for the block to write to.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses: a read-only folder, a full disk, a folder of that name.
+    """
+    target = Path(path)
+    # The token comes first so that suffixes, from which writers take the format, stay.
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            where=target,
+            hint="Choose another place with -o, or make room and check permissions",
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> None:
+    """Write text as UTF-8, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(data: object, path: str | os.PathLike[str]) -> None:
+    """Write JSON, whole or not at all.
+
+    Dataclasses become objects, enums their values, arrays lists, paths strings; nan and infinity,
+    which JSON does not know, become null.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    TypeError
+        If `data` holds something else that JSON cannot.
+    """
+    write_text(json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def _plain(value: object) -> Any:
+    """Return the value in the types that JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        return [_plain(item) for item in items]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: object) -> Any:
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from lpm_segmentator.core import PairingError, Volume
+from lpm_segmentator.io import pair_dixon, pair_volumes, read_dixon, repair_origin
+
+
+def volume(origin=(0, 0, 0), spacing=(1.0185, 1.0185, 4.0), shape=(4, 5, 6), sign=-1):
+    affine = np.diag([sign * spacing[0], -spacing[1], spacing[2], 1.0])
+    affine[:3, 3] = origin
+    return Volume(np.ones(shape), affine)
+
+
+PLACED = volume((204.5, 147.9, 192.8), (1.0185186, 1.0185186, 4.0))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_image_with_an_origin_gives_the_grid(order):
+    pair = repair_origin(*[volume(), PLACED][::order])
+    assert pair.geometry == pair.fat.geometry == PLACED.geometry
+
+
+def test_pairs_that_agree_are_left_alone():
+    pair = pair_volumes(PLACED, PLACED.with_array(PLACED.array * 2))
+    assert pair.geometry == PLACED.geometry
+    zero = repair_origin(volume(), volume())
+    assert zero.geometry == volume().geometry
+
+
+def test_a_lost_origin_is_not_repaired_unasked():
+    with pytest.raises(
+        PairingError, match=r"differ by 317\.59 mm.*192\.80\)\. If.*--accept-origin-mismatch"
+    ):
+        pair_volumes(volume(), PLACED)
+    assert pair_volumes(volume(), PLACED, accept_origin_mismatch=True).geometry == PLACED.geometry
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (volume((1, 2, 3)), "each have an origin of their own.*origins differ"),
+        (volume(spacing=(1.1, 1.0185, 4.0)), "more than their origin.*spacings differ"),
+        (volume(shape=(4, 5, 7)), "more than their origin.*shapes differ"),
+        (volume(sign=1), "more than their origin.*orientations differ"),
+    ],
+)
+def test_other_differences_are_not_repaired(other, words):
+    with pytest.raises(PairingError, match=words):
+        pair_volumes(PLACED, other, accept_origin_mismatch=True)
+
+
+def test_the_flag_is_offered_only_where_it_helps():
+    with pytest.raises(PairingError) as caught:
+        pair_volumes(PLACED, volume(shape=(4, 5, 7)))
+    assert "--accept" not in str(caught.value)
+
+
+def test_real_pair_with_its_lost_origin(shared_data):
+    case = pair_dixon((shared_data / "myosegmentum").glob("TUM01*img*.nii.gz"))[0]
+    with pytest.raises(
+        PairingError, match=r"origins differ by 317\.61 mm.*--accept-origin-mismatch"
+    ):
+        read_dixon(case.water, case.fat)
+    image = read_dixon(case.water, case.fat, accept_origin_mismatch=True)
+    header = nib.load(case.fat).header
+    assert_array_equal(image.header.get_best_affine(), header.get_best_affine())
+    assert_allclose(image.pair.geometry.origin_mm, [204.50750732, 147.94729614, 192.78424072])
+    water = np.asanyarray(nib.load(case.water).dataobj)
+    assert_array_equal(image.pair.water.array, water)

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import gzip
+import logging
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from lpm_segmentator.core import (
+    FileFormatError,
+    GeometryError,
+    LabelError,
+    LabelMap,
+    OutputError,
+    Volume,
+    crop_slices,
+    reorient,
+)
+from lpm_segmentator.io import (
+    read_header,
+    read_image,
+    read_label_map,
+    write_image,
+    write_label_map,
+)
+from strategies import ORIENTATIONS, label_maps
+
+RAMP = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+AFFINE = np.array([[-1.5, 0, 0, 90], [0, -1.5, 0, 80], [0, 0, 4, -50], [0, 0, 0, 1.0]])
+RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+def save(path, array, affine=AFFINE, **fields):
+    header = nib.Nifti1Image(array, affine).header
+    for name, value in fields.items():
+        header[name] = value
+    # Without an affine nibabel writes the header's fields as they are.
+    nib.Nifti1Image(array, None, header).to_filename(path)
+    return path
+
+
+def truncate(path, keep=0.5):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+    return path
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 4000, (20, 20, 10)).astype(np.int16)
+
+
+def with_nan():
+    array = RAMP.astype(np.float32)
+    array[0, 0, :2] = np.nan, np.inf
+    return array
+
+
+def dicom(path):
+    path.write_bytes(bytes(128) + b"DICM" + bytes(400))
+    return path
+
+
+def analyze(path):
+    nib.Spm99AnalyzeImage(RAMP, np.eye(4)).to_filename(path)
+    return path
+
+
+def raw(path, data):
+    path.write_bytes(data)
+    return path
+
+
+def broken_dimension(path):
+    save(path, RAMP)
+    data = bytearray(path.read_bytes())
+    data[40:42] = (9).to_bytes(2, "little")
+    return raw(path, bytes(data))
+
+
+BAD_IMAGES = {
+    "missing": (lambda p: p / "a.nii", "no such file"),
+    "folder": (lambda p: p, "folder"),
+    "empty": (lambda p: raw(p / "a.nii.gz", b""), "empty"),
+    "truncated gz": (lambda p: truncate(save(p / "a.nii.gz", noise())), "truncated"),
+    "truncated nii": (lambda p: truncate(save(p / "a.nii", noise())), "truncated"),
+    "header cut": (lambda p: truncate(save(p / "a.nii", noise()), 0.01), "NIfTI"),
+    "not gzip": (lambda p: raw(p / "a.nii.gz", b"hello" * 100), "cannot be read as NIfTI"),
+    "gzip of text": (lambda p: raw(p / "a.nii.gz", gzip.compress(b"hi" * 500)), "NIfTI"),
+    "text": (lambda p: raw(p / "a.nii", b"hello" * 100), "cannot be read as NIfTI"),
+    "dicom": (lambda p: dicom(p / "a.dcm"), "DICOM"),
+    "dicom named nii": (lambda p: dicom(p / "a.nii"), "DICOM"),
+    "analyze": (lambda p: analyze(p / "a.img"), "Analyze, not a single NIfTI.*Convert"),
+    "dimension 9": (lambda p: broken_dimension(p / "a.nii"), "cannot be read"),
+    "2-D": (lambda p: save(p / "a.nii", RAMP[0]), r"2 axes.*\(x, y, 1\)"),
+    "4-D": (lambda p: save(p / "a.nii", np.stack([RAMP] * 2, -1)), r"several volumes.*slicer"),
+    "5-D": (lambda p: save(p / "a.nii", np.zeros((3, 4, 5, 1, 3), "f4")), "several volumes"),
+    "rgb": (lambda p: save(p / "a.nii", np.zeros((3, 4, 5), RGB)), "colours"),
+    "complex": (lambda p: save(p / "a.nii", RAMP.astype(np.complex64)), "complex"),
+    "nan": (lambda p: save(p / "a.nii", with_nan()), "2 of 60 voxels are nan"),
+    "constant": (lambda p: save(p / "a.nii", np.full((3, 4, 5), 7, "i2")), "value 7"),
+    "zero": (lambda p: save(p / "a.nii", np.zeros((3, 4, 5), "i2")), "value 0"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(("make", "words"), BAD_IMAGES.values(), ids=BAD_IMAGES)
+def test_bad_images_are_named(tmp_path, make, words):
+    path = make(tmp_path)
+    with pytest.raises(FileFormatError, match=words) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["sform", "spacing"])
+def test_singular_affines_name_the_file(tmp_path, field):
+    path = tmp_path / "a.nii"
+    save(path, RAMP, srow_x=0 if field == "sform" else [0, 0, 0, 90])
+    with pytest.raises(GeometryError, match="singular") as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "i8", "f4", "f8", ">i2", ">f4"])
+def test_every_number_type_is_read_in_native_order(tmp_path, dtype):
+    path = tmp_path / "a.nii.gz"
+    header = nib.Nifti1Header(endianness=">" if dtype[0] == ">" else "<")
+    nib.Nifti1Image(RAMP.astype(dtype), AFFINE, header, dtype=np.dtype(dtype)).to_filename(path)
+    image = read_image(path)
+    assert_array_equal(image.volume.array, RAMP)
+    assert image.volume.array.dtype.isnative
+    assert_allclose(image.volume.affine, AFFINE)
+
+
+def test_scaling_is_applied(tmp_path):
+    path = tmp_path / "a.nii"
+    image = nib.Nifti1Image(RAMP, AFFINE)
+    image.header.set_slope_inter(0.5, -3)
+    image.to_filename(path)
+    stored = nib.load(path)
+    assert stored.dataobj.slope == 0.5
+    assert_allclose(read_image(path).volume.array, stored.get_fdata())
+
+
+@pytest.mark.parametrize("shape", [(12, 5, 1), (12, 5, 1, 1), (3, 4, 5, 1), (3, 4, 5, 1, 1)])
+def test_single_slices_and_trailing_axes_of_one_are_fine(tmp_path, shape):
+    path = save(tmp_path / "a.nii", np.arange(60, dtype=np.int16).reshape(shape))
+    image = read_image(path)
+    assert image.volume.shape == shape[:3]
+    labels = LabelMap(np.zeros(shape[:3], np.uint8), image.volume.affine)
+    write_label_map(labels, tmp_path / "b.nii", like=image.header)
+    assert nib.load(tmp_path / "b.nii").shape == shape[:3]
+
+
+def test_a_file_may_be_replaced_while_its_image_is_in_use(tmp_path):
+    path = save(tmp_path / "a.nii", noise())
+    volume = read_image(path).volume
+    path.write_bytes(b"")
+    assert_array_equal(volume.array, noise())
+
+
+def test_missing_orientation_is_warned_of(tmp_path, caplog):
+    path = save(tmp_path / "a.nii", RAMP, sform_code=0, qform_code=0)
+    with caplog.at_level(logging.WARNING):
+        read_image(path)
+    assert "states no orientation" in caplog.text
+
+
+def test_forms_that_disagree_are_warned_of(tmp_path, caplog):
+    path = save(tmp_path / "a.nii", RAMP, qform_code=1, qoffset_x=0)
+    with caplog.at_level(logging.WARNING):
+        assert_allclose(read_image(path).volume.affine, AFFINE)
+    assert "90.0 mm apart" in caplog.text
+
+
+def test_a_broken_quaternion_beside_a_good_sform_does_no_harm(tmp_path):
+    path = save(tmp_path / "a.nii", RAMP, qform_code=1, quatern_b=2, quatern_c=2)
+    image = read_image(path)
+    labels, _ = crop_slices(LabelMap(RAMP % 5, image.volume.affine), 1, 3)
+    write_label_map(labels, tmp_path / "b.nii", like=image.header)
+    assert_allclose(nib.load(tmp_path / "b.nii").affine, labels.affine)
+
+
+def test_labels_as_floats_are_read(tmp_path):
+    path = save(tmp_path / "a.nii.gz", (RAMP % 5).astype(np.float32))
+    assert_array_equal(read_label_map(path).array, RAMP % 5)
+    empty = save(tmp_path / "b.nii.gz", np.zeros((3, 4, 5), np.uint8))
+    assert read_label_map(empty).present == ()
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (RAMP % 7, r"unknown label values \[5, 6\]"),
+        (-(RAMP % 2), r"unknown label values \[-1\]"),
+        (RAMP % 5 * np.float32(0.5), "whole numbers, this holds 0.5, 1.5"),
+        (with_nan(), "whole numbers, this holds inf, nan"),
+        (RAMP.astype(np.float64) * 1e300, "whole numbers"),
+    ],
+    ids=["unknown", "negative", "half", "nan", "huge"],
+)
+def test_values_that_are_no_labels_are_named(tmp_path, array, words):
+    path = save(tmp_path / "a.nii", array)
+    with pytest.raises(LabelError, match=words) as caught:
+        read_label_map(path)
+    assert str(path) in str(caught.value)
+
+
+def test_values_to_ignore_stay_apart(tmp_path):
+    array = (RAMP % 5).astype(np.uint8)
+    array[0, 0, 0] = 255
+    path = save(tmp_path / "a.nii", array)
+    with pytest.raises(LabelError, match=r"255.*--ignore-label"):
+        read_label_map(path)
+    assert read_label_map(path, ignore=[255]).ignored.sum() == 1
+
+
+def template(tmp_path, q=(1, AFFINE), s=(2, AFFINE)):
+    """Return the path of an image with these codes and forms, and odd units."""
+    image = nib.Nifti1Image(RAMP, None)
+    image.header.set_qform(q[1], code=q[0])
+    image.header.set_sform(s[1], code=s[0])
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"] = b"scanner"
+    image.to_filename(tmp_path / "template.nii.gz")
+    return tmp_path / "template.nii.gz"
+
+
+SHEARED = AFFINE.copy()
+SHEARED[1, 2] = 0.7
+OBLIQUE = nib.affines.from_matvec(
+    nib.eulerangles.euler2mat(0.1, 0.2, 0.3) @ AFFINE[:3, :3], [12.34, -56.78, 9.1]
+)
+FORMS = {
+    "q": ((1, OBLIQUE), (0, None)),
+    "s": ((0, None), (2, SHEARED)),
+    "both": ((1, OBLIQUE), (4, OBLIQUE)),
+    "both, apart": ((1, AFFINE), (2, OBLIQUE)),
+    "none": ((0, None), (0, None)),
+}
+KEPT = ("qform_code", "sform_code", "xyzt_units", "pixdim", "quatern_b", "quatern_c", "quatern_d")
+ORIGIN = ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z")
+
+
+@pytest.mark.parametrize(("q", "s"), FORMS.values(), ids=FORMS)
+def test_on_the_same_grid_the_header_is_kept_to_the_bit(tmp_path, q, s):
+    source = template(tmp_path, q, s)
+    image = read_image(source)
+    labels = LabelMap(RAMP % 5, image.volume.affine)
+    write_label_map(labels, tmp_path / "b.nii.gz", like=image.header)
+    before, after = nib.load(source).header, nib.load(tmp_path / "b.nii.gz").header
+    for field in (*KEPT, *ORIGIN):
+        assert before[field].tobytes() == after[field].tobytes(), field
+    assert after.get_data_dtype() == np.uint8
+    assert_array_equal(read_label_map(tmp_path / "b.nii.gz").array, RAMP % 5)
+
+
+@pytest.mark.parametrize(("q", "s"), FORMS.values(), ids=FORMS)
+def test_a_crop_moves_both_forms_alike(tmp_path, q, s):
+    source = template(tmp_path, q, s)
+    image = read_image(source)
+    small, box = crop_slices(image.volume, 2, 5)
+    write_image(small, tmp_path / "b.nii.gz", like=image.header)
+    before, after = nib.load(source).header, nib.load(tmp_path / "b.nii.gz").header
+    assert_allclose(read_image(tmp_path / "b.nii.gz").volume.affine, small.affine, atol=1e-4)
+    for get in ("get_qform", "get_sform"):
+        old, code = getattr(before, get)(coded=True)
+        if code:
+            new = getattr(after, get)(coded=True)
+            moved = nib.affines.apply_affine(old, box.start)
+            assert new[1] == code
+            assert_allclose(new[0][:3, 3], moved, atol=1e-4)
+            assert_array_equal(new[0][:3, :3], old[:3, :3])
+    if s[0] or q[0]:
+        for field in KEPT:
+            assert before[field].tobytes() == after[field].tobytes(), field
+
+
+@pytest.mark.parametrize(("q", "s"), FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("codes", ORIENTATIONS[::7], ids="".join)
+def test_other_grids_are_placed_right(tmp_path, q, s, codes):
+    image = read_image(template(tmp_path, q, s))
+    turned = reorient(image.volume, codes)
+    write_image(turned, tmp_path / "b.nii", like=image.header)
+    back = read_image(tmp_path / "b.nii").volume
+    assert turned.geometry.describe_difference(back.geometry, 1e-3) is None
+    assert_array_equal(back.array, turned.array)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(label_maps(), st.sampled_from([".nii", ".nii.gz"]))
+def test_labels_come_back_without_a_template(tmp_path, labels, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_label_map(labels, path)
+    back = read_label_map(path)
+    assert_array_equal(back.array, labels.array)
+    assert labels.geometry.describe_difference(back.geometry, 1e-3) is None
+    header = nib.load(path).header
+    assert (header["qform_code"], header["sform_code"]) == (1, 1)
+    assert header.get_xyzt_units()[0] == "mm"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [
+        (bool, "u1"),
+        ("f2", "f4"),
+        ("i8", "i4"),
+        ("u8", "i4"),
+        ("u2", "u2"),
+        ("f8", "f8"),
+        ("f4", "f4"),
+    ],
+)
+def test_images_come_back_in_a_type_that_readers_know(tmp_path, dtype, stored):
+    array = (RAMP % 2).astype(dtype)
+    write_image(Volume(array, AFFINE), tmp_path / "a.nii")
+    assert nib.load(tmp_path / "a.nii").get_data_dtype() == np.dtype(stored)
+    assert_array_equal(read_image(tmp_path / "a.nii").volume.array, array)
+
+
+def test_integers_beyond_32_bits_are_kept_as_floats(tmp_path):
+    array = RAMP.astype(np.int64) << 40
+    write_image(Volume(array, AFFINE), tmp_path / "a.nii")
+    assert_array_equal(read_image(tmp_path / "a.nii").volume.array, array)
+
+
+def test_a_scaled_template_does_not_scale_the_labels(tmp_path):
+    image = nib.Nifti1Image(RAMP, AFFINE)
+    image.header.set_slope_inter(0.5, -3)
+    image.header["cal_max"] = 900
+    image.to_filename(tmp_path / "a.nii")
+    labels = LabelMap(RAMP % 5, AFFINE)
+    write_label_map(labels, tmp_path / "b.nii", like=read_header(tmp_path / "a.nii"))
+    assert_array_equal(np.asanyarray(nib.load(tmp_path / "b.nii").dataobj), RAMP % 5)
+    assert nib.load(tmp_path / "b.nii").header["cal_max"] == 0
+
+
+def test_writing_fails_whole(tmp_path, monkeypatch):
+    labels = LabelMap(RAMP % 5, AFFINE)
+    with pytest.raises(OutputError, match=r"\.nii\.gz"):
+        write_label_map(labels, tmp_path / "a.png")
+
+    def full(self, filename):
+        filename.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nib.Nifti1Image, "to_filename", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_label_map(labels, tmp_path / "a.nii.gz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_real_label_maps_with_an_undecided_value(shared_data):
+    path = shared_data / "axial_t2_check" / "t2-005_label.nii.gz"
+    labels = read_label_map(path, ignore=[255])
+    image = read_image(path.with_name("t2-005_image.nii.gz"))
+    assert labels.geometry.describe_difference(image.volume.geometry) is None
+    assert labels.present == (1, 2, 3, 4)
+    assert labels.geometry.is_axial
+
+
+def test_real_labels_lie_on_the_patients_sides(shared_data):
+    folder = shared_data / "myosegmentum"
+    labels = read_label_map(folder / "TUM01_fat_manual_label_segmentation_L2-L5.nii.gz")
+    x_mm = {}
+    for structure in labels.scheme:
+        centre = np.argwhere(labels.mask(structure)).mean(axis=0)
+        x_mm[structure.key] = labels.geometry.voxel_to_world(centre)[0]
+    # RAS+: x grows to the right, and the multifidus lies nearer to the spine.
+    assert x_mm["ES_R"] > x_mm["MF_R"] > x_mm["MF_L"] > x_mm["ES_L"]
