@@ -1,0 +1,59 @@
+"""Cuts images to where the muscles are: they fill a hundredth of a typical stack."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core.geometry import Geometry
+from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
+
+Window = tuple[slice, slice, slice]
+Gridded = TypeVar("Gridded", Volume, LabelMap)
+
+#: Voxels kept around the foreground, enough for a dilation and its neighbours.
+_MARGIN = 2
+
+
+def bounding_box(mask: npt.NDArray[np.generic], margin: int = 0) -> tuple[slice, ...] | None:
+    """Return the box of the voxels that are not 0, cut at the image's border; None if all are."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        hits = np.flatnonzero(mask.any(axis=others))
+        if not len(hits):
+            return None
+        first, last = int(hits[0]), int(hits[-1])
+        box.append(slice(max(0, first - margin), min(mask.shape[axis], last + 1 + margin)))
+    return tuple(box)
+
+
+def foreground_window(*maps: LabelMap) -> Window:
+    """Return the window around the foreground of label maps on one grid, with all slices.
+
+    All slices are kept so that slice numbers and the ends of the stack stay what they are. Without
+    any foreground, the window is everything.
+    """
+    shape, axis = maps[0].shape, maps[0].slice_axis
+    everything = [slice(0, n) for n in shape]
+    boxes = [box for m in maps if (box := bounding_box(m.array, _MARGIN)) is not None]
+    for a in range(3):
+        if boxes and a != axis:
+            everything[a] = slice(min(b[a].start for b in boxes), max(b[a].stop for b in boxes))
+    i, j, k = everything
+    return (i, j, k)
+
+
+def cut(image: Gridded, window: Window) -> Gridded:
+    """Return the part of an image in a window, at its place in the world, without a copy."""
+    grid: Geometry = image.geometry.shifted(
+        [s.start for s in window], [s.stop - s.start for s in window]
+    )
+    return image.with_grid(image.array[window], grid.affine)
+
+
+def cut_pair(pair: DixonPair | None, window: Window) -> DixonPair | None:
+    """Return the part of a pair in a window."""
+    return pair and DixonPair(cut(pair.water, window), cut(pair.fat, window))

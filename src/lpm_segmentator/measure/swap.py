@@ -1,0 +1,190 @@
+"""Finds Dixon pairs whose water and fat were swapped, as a whole or in a region.
+
+Dixon reconstruction must decide for each voxel which of two signals is water; where it decides
+wrongly, fat appears in the water image. Fat ratios then come out near 1 minus the truth, silently.
+
+The layer under the skin is fat in everyone, so its fat fraction tells: near 1 as it should be, near
+0 if swapped. The muscles are compared with it, since in a heavily infiltrated muscle alone a high fat
+fraction proves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lpm_segmentator.core.volume import DixonPair, LabelMap
+from lpm_segmentator.measure.sums import slice_sums
+
+__all__ = ["SwapReport", "detect_swap"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Depth under the skin, in mm, at which nearly everyone has fat at the back and flanks.
+_LAYER_MM = (4.0, 9.0)
+#: Below this share of the image's brightest signal a voxel is taken for air.
+_BODY_SHARE = 0.12
+#: Fat fraction that separates water-like from fat-like tissue.
+_HALF = 0.5
+#: How far a slice may jump from its stack's typical value before it is called swapped.
+_JUMP = 0.45
+#: Fewer voxels than these say nothing about a region.
+_FEWEST = 60
+
+
+@dataclass(frozen=True)
+class SwapReport:
+    """What speaks for a water–fat swap.
+
+    Attributes
+    ----------
+    whole : bool
+        The two images are exchanged as a whole.
+    slices : tuple of str
+        Regions that look swapped, e.g. ``"slice 3, right"``; empty if `whole`.
+    layer_fat_fraction : float
+        Median fat fraction under the skin; nan where no layer was found.
+    muscle_fat_fraction : float
+        Median over slices and structures of the mean fat fraction; nan without labels.
+    warnings : tuple of str
+        What to tell the user; empty if nothing looks swapped.
+    """
+
+    whole: bool
+    slices: tuple[str, ...]
+    layer_fat_fraction: float
+    muscle_fat_fraction: float
+    warnings: tuple[str, ...]
+
+
+def detect_swap(pair: DixonPair, labels: LabelMap | None = None) -> SwapReport:
+    """Look for a water–fat swap of the whole pair and of single regions.
+
+    Parameters
+    ----------
+    pair : DixonPair
+    labels : LabelMap, optional
+        Muscles on the same grid; they add evidence.
+
+    Returns
+    -------
+    SwapReport
+    """
+    axis = pair.geometry.slice_axis
+    water = np.moveaxis(pair.water.array, axis, 2).astype(np.float32)
+    fat = np.moveaxis(pair.fat.array, axis, 2).astype(np.float32)
+    layer = _layer_table(water, fat, pair)
+    layer_all = _median(layer)
+    muscle = np.empty((0, 0)) if labels is None else _muscle_table(pair, labels)
+    muscle_all = _median(muscle)
+    whole = layer_all < _HALF and not muscle_all < layer_all
+    if np.isnan(layer_all):  # no skin in the field of view: only the muscles can tell
+        whole = muscle_all > 1 - 0.2
+    regions: list[str] = [] if whole else _odd_layers(layer, pair) + _odd_muscles(muscle, labels)
+    return SwapReport(
+        whole=bool(whole),
+        slices=tuple(regions),
+        layer_fat_fraction=layer_all,
+        muscle_fat_fraction=muscle_all,
+        warnings=_warnings(bool(whole), regions, layer_all),
+    )
+
+
+def _layer_table(
+    water: FloatArray | npt.NDArray[np.float32], fat: npt.NDArray[np.float32], pair: DixonPair
+) -> FloatArray:
+    """Median fat fraction under the skin, per slice and half of the image, shape (n_slices, 2).
+
+    Voxels near the border of the image are not skin and do not count as such.
+    """
+    total = water + fat
+    total[~np.isfinite(total)] = 0
+    signal = total > _BODY_SHARE * np.percentile(total[::2, ::2], 99)
+    spacing = pair.geometry.in_plane_spacing_mm
+    table = np.full((total.shape[2], 2), np.nan)
+    half = total.shape[_left_right_axis(pair)] // 2
+    for index in range(total.shape[2]):
+        body = ndimage.binary_fill_holes(_largest(signal[:, :, index]))
+        # Distances to the air seen in the image; its border is no skin.
+        depth = ndimage.distance_transform_edt(body, sampling=spacing) if not body.all() else None
+        if depth is None:
+            continue
+        ring = signal[:, :, index] & (depth > _LAYER_MM[0]) & (depth < _LAYER_MM[1])
+        sides = (slice(0, half), slice(half, None))
+        for side, part in enumerate(sides):
+            window = (part, slice(None)) if _left_right_axis(pair) == 0 else (slice(None), part)
+            inside = ring[window]
+            if np.count_nonzero(inside) >= _FEWEST:
+                fraction = fat[(*window, index)][inside] / total[(*window, index)][inside]
+                table[index, side] = np.median(fraction)
+    return table
+
+
+def _left_right_axis(pair: DixonPair) -> int:
+    """Which of the two in-plane axes runs from side to side."""
+    codes = [pair.geometry.axis_codes[a] for a in pair.geometry.in_plane_axes]
+    return 0 if codes[0] in "LR" else 1
+
+
+def _largest(mask: BoolArray) -> BoolArray:
+    """Keep the largest connected part of a slice: the body, without arms and noise."""
+    parts, count = ndimage.label(mask)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(parts == sizes.argmax(), dtype=np.bool_)
+
+
+def _muscle_table(pair: DixonPair, labels: LabelMap) -> FloatArray:
+    """Mean fat fraction per slice and structure, nan where there are too few voxels."""
+    columns = []
+    for sums in slice_sums(labels, pair).values():
+        count, fraction = sums.table[:, 1], sums.table[:, 4]
+        column = np.full(len(count), np.nan)
+        np.divide(fraction, count, out=column, where=count >= _FEWEST)
+        columns.append(column)
+    return np.array(columns).T
+
+
+def _median(table: FloatArray) -> float:
+    return float(np.median(known)) if (known := table[~np.isnan(table)]).size else float("nan")
+
+
+def _odd_layers(layer: FloatArray, pair: DixonPair) -> list[str]:
+    """Slices in which the layer under the skin reads as water on one side of the body."""
+    code = pair.geometry.axis_codes[pair.geometry.in_plane_axes[_left_right_axis(pair)]]
+    names = ("right", "left") if code == "L" else ("left", "right")
+    return [
+        f"slice {index}, under the skin, {names[side]}"
+        for index, side in np.argwhere(layer < _median(layer) - _JUMP)
+    ]
+
+
+def _odd_muscles(muscle: FloatArray, labels: LabelMap | None) -> list[str]:
+    """Slices in which a muscle jumps to mostly fat while most of its slices are mostly water."""
+    if labels is None:
+        return []
+    found = []
+    for column, structure in enumerate(labels.scheme):
+        values = muscle[:, column]
+        typical = _median(values)
+        odd = np.flatnonzero((values > typical + _JUMP) & (values > _HALF))
+        found += [f"slice {index}, {structure.full_name}" for index in odd]
+    return found
+
+
+def _warnings(whole: bool, regions: list[str], layer: float) -> tuple[str, ...]:
+    if whole:
+        return (
+            "water and fat look exchanged: the layer under the skin has a fat fraction of "
+            f"{layer:.2f}. Swap the two images and measure again",
+        )
+    if regions:
+        shown = "; ".join(regions[:5]) + (f"; and {len(regions) - 5} more" if regions[5:] else "")
+        return (f"water and fat look swapped in places ({shown}). Check the fat measures there",)
+    return ()
