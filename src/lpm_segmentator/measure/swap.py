@@ -4,7 +4,7 @@ Dixon reconstruction must decide for each voxel which of two signals is water; w
 wrongly, fat appears in the water image. Fat ratios then come out near 1 minus the truth, silently.
 
 The layer under the skin is fat in everyone, so its fat fraction tells: near 1 as it should be, near
-0 if swapped. The muscles are compared with it, since in a heavily infiltrated muscle alone a high fat
+0 if swapped. The muscles are compared with it, since in a heavily infiltrated muscle a high fat
 fraction proves nothing.
 """
 
@@ -22,6 +22,7 @@ from lpm_segmentator.measure.sums import slice_sums
 __all__ = ["SwapReport", "detect_swap"]
 
 FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 #: Depth under the skin, in mm, at which nearly everyone has fat at the back and flanks.
@@ -74,9 +75,8 @@ def detect_swap(pair: DixonPair, labels: LabelMap | None = None) -> SwapReport:
     -------
     SwapReport
     """
-    axis = pair.geometry.slice_axis
-    water = np.moveaxis(pair.water.array, axis, 2).astype(np.float32)
-    fat = np.moveaxis(pair.fat.array, axis, 2).astype(np.float32)
+    axes = (*_plane_axes(pair), pair.geometry.slice_axis)
+    water, fat = (v.array.transpose(axes).astype(np.float32) for v in (pair.water, pair.fat))
     layer = _layer_table(water, fat, pair)
     layer_all = _median(layer)
     muscle = np.empty((0, 0)) if labels is None else _muscle_table(pair, labels)
@@ -94,40 +94,41 @@ def detect_swap(pair: DixonPair, labels: LabelMap | None = None) -> SwapReport:
     )
 
 
-def _layer_table(
-    water: FloatArray | npt.NDArray[np.float32], fat: npt.NDArray[np.float32], pair: DixonPair
-) -> FloatArray:
-    """Median fat fraction under the skin, per slice and half of the image, shape (n_slices, 2).
+def _layer_table(water: Float32Array, fat: Float32Array, pair: DixonPair) -> FloatArray:
+    """Median fat fraction under the skin of the back, per slice and side, shape (n_slices, 2).
 
-    Voxels near the border of the image are not skin and do not count as such.
+    The images have their slice axis last and the side-to-side axis first. The front is left out:
+    where it is saturated or unlit, the edge of the signal is not the skin.
     """
     total = water + fat
     total[~np.isfinite(total)] = 0
     signal = total > _BODY_SHARE * np.percentile(total[::2, ::2], 99)
-    spacing = pair.geometry.in_plane_spacing_mm
+    left_right, front_back = _plane_axes(pair)
+    spacing = (pair.geometry.spacing_mm[left_right], pair.geometry.spacing_mm[front_back])
+    to_back = pair.geometry.axis_codes[front_back] == "P"
     table = np.full((total.shape[2], 2), np.nan)
-    half = total.shape[_left_right_axis(pair)] // 2
+    half = total.shape[0] // 2
     for index in range(total.shape[2]):
         body = ndimage.binary_fill_holes(_largest(signal[:, :, index]))
-        # Distances to the air seen in the image; its border is no skin.
-        depth = ndimage.distance_transform_edt(body, sampling=spacing) if not body.all() else None
-        if depth is None:
+        if body.all() or not body.any():
             continue
+        # Distances to the air seen in the image; its border is no skin.
+        depth = ndimage.distance_transform_edt(body, sampling=spacing)
         ring = signal[:, :, index] & (depth > _LAYER_MM[0]) & (depth < _LAYER_MM[1])
-        sides = (slice(0, half), slice(half, None))
-        for side, part in enumerate(sides):
-            window = (part, slice(None)) if _left_right_axis(pair) == 0 else (slice(None), part)
-            inside = ring[window]
+        middle = round(float(np.flatnonzero(body.any(axis=0)).mean()))
+        ring[:, slice(0, middle) if to_back else slice(middle, None)] = False
+        for side, part in enumerate((slice(0, half), slice(half, None))):
+            inside = ring[part]
             if np.count_nonzero(inside) >= _FEWEST:
-                fraction = fat[(*window, index)][inside] / total[(*window, index)][inside]
+                fraction = fat[part, :, index][inside] / total[part, :, index][inside]
                 table[index, side] = np.median(fraction)
     return table
 
 
-def _left_right_axis(pair: DixonPair) -> int:
-    """Which of the two in-plane axes runs from side to side."""
-    codes = [pair.geometry.axis_codes[a] for a in pair.geometry.in_plane_axes]
-    return 0 if codes[0] in "LR" else 1
+def _plane_axes(pair: DixonPair) -> tuple[int, int]:
+    """Return the array axes that run from side to side and from front to back."""
+    first, second = pair.geometry.in_plane_axes
+    return (first, second) if pair.geometry.axis_codes[first] in "LR" else (second, first)
 
 
 def _largest(mask: BoolArray) -> BoolArray:
@@ -157,7 +158,7 @@ def _median(table: FloatArray) -> float:
 
 def _odd_layers(layer: FloatArray, pair: DixonPair) -> list[str]:
     """Slices in which the layer under the skin reads as water on one side of the body."""
-    code = pair.geometry.axis_codes[pair.geometry.in_plane_axes[_left_right_axis(pair)]]
+    code = pair.geometry.axis_codes[_plane_axes(pair)[0]]
     names = ("right", "left") if code == "L" else ("left", "right")
     return [
         f"slice {index}, under the skin, {names[side]}"
