@@ -17,6 +17,14 @@ from lpm_segmentator.measure.accuracy import (
     overlap,
 )
 from lpm_segmentator.measure.asymmetry import AsymmetryFormula, asymmetry_percent
+from lpm_segmentator.measure.bias import correct_bias
+from lpm_segmentator.measure.intensity_fat import (
+    IntensityFat,
+    IntensityMethod,
+    IntensitySplit,
+    intensity_fat,
+    split_intensities,
+)
 from lpm_segmentator.measure.quantities import (
     CsaMeasure,
     FatMeasure,
@@ -62,6 +70,9 @@ __all__ = [
     "CsaMeasure",
     "FatMeasure",
     "Group",
+    "IntensityFat",
+    "IntensityMethod",
+    "IntensitySplit",
     "Interval",
     "MeasureRow",
     "OutlineVariants",
@@ -78,6 +89,7 @@ __all__ = [
     "assd_mm",
     "asymmetry_percent",
     "compare_label_maps",
+    "correct_bias",
     "csa_measure",
     "detect_swap",
     "dice",
@@ -86,6 +98,7 @@ __all__ = [
     "groups_of",
     "hausdorff_mm",
     "hd95_mm",
+    "intensity_fat",
     "jaccard",
     "label_volumes_ml",
     "measure_case",
@@ -94,6 +107,7 @@ __all__ = [
     "overlap",
     "reliability",
     "slice_sums",
+    "split_intensities",
     "sums_of_mask",
     "surface_distances",
     "volume_row",

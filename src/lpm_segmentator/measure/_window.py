@@ -30,7 +30,7 @@ def bounding_box(mask: npt.NDArray[np.generic], margin: int = 0) -> tuple[slice,
     return tuple(box)
 
 
-def foreground_window(*maps: LabelMap) -> Window:
+def foreground_window(*maps: LabelMap, margin: int = _MARGIN) -> Window:
     """Return the window around the foreground of label maps on one grid, with all slices.
 
     All slices are kept so that slice numbers and the ends of the stack stay what they are. Without
@@ -38,7 +38,7 @@ def foreground_window(*maps: LabelMap) -> Window:
     """
     shape, axis = maps[0].shape, maps[0].slice_axis
     everything = [slice(0, n) for n in shape]
-    boxes = [box for m in maps if (box := bounding_box(m.array, _MARGIN)) is not None]
+    boxes = [box for m in maps if (box := bounding_box(m.array, margin)) is not None]
     for a in range(3):
         if boxes and a != axis:
             everything[a] = slice(min(b[a].start for b in boxes), max(b[a].stop for b in boxes))

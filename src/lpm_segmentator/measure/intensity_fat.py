@@ -1,0 +1,285 @@
+"""Fat in muscle on T1w and T2w images, where no Dixon pair tells water from fat.
+
+On these images fat is brighter than muscle. What is muscle and what is fat is learned, by a mixture
+of Gaussians or by Otsu's threshold, from all measured muscles together and from the tissue around
+them: a lean muscle alone holds no fat to learn its brightness from, and a mixture would call its
+own brighter half fat. Correct the image's bias field first (`correct_bias`): one threshold cannot
+serve an unevenly lit image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lpm_segmentator.core.errors import GeometryError, MissingExtraError
+from lpm_segmentator.core.volume import LabelMap, Volume
+from lpm_segmentator.measure._window import cut, foreground_window
+from lpm_segmentator.measure.quantities import NO_VOXELS
+
+__all__ = [
+    "IntensityFat",
+    "IntensityMethod",
+    "IntensitySplit",
+    "intensity_fat",
+    "split_intensities",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+_NAN = float("nan")
+#: How far around the muscles fat is looked for, in mm.
+_AROUND_MM = 12.0
+#: Voxels drawn to fit a mixture: enough for three Gaussians, few enough for a quick fit.
+_SAMPLE = 20_000
+_FEWEST = 100
+#: Points of the curve from brightness to fat.
+_CURVE = 512
+
+
+class IntensityMethod(str, Enum):
+    """How the brightness of muscle and fat is told apart."""
+
+    GMM2 = "gmm2"
+    """Mixture of two Gaussians: muscle and fat."""
+    GMM3 = "gmm3"
+    """Mixture of three Gaussians: muscle, mixed, fat."""
+    OTSU = "otsu"
+    """Otsu's threshold: largest variance between the two classes."""
+
+    def __str__(self) -> str:
+        """Return the short name."""
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class IntensitySplit:
+    """From brightness to fat.
+
+    Attributes
+    ----------
+    method : IntensityMethod
+    threshold : float
+        Voxels brighter than this are fat in the hard map; nan if the split failed.
+    means : tuple of float
+        Mean brightness of the classes, darkest (muscle) first.
+    weights : tuple of float
+        Their shares.
+    curve : ndarray, shape (2, n)
+        Brightness and the expected share of fat of a voxel so bright: the soft map.
+    reason : str
+        Why there is no split; empty if there is.
+    """
+
+    method: IntensityMethod
+    threshold: float
+    means: tuple[float, ...]
+    weights: tuple[float, ...]
+    curve: FloatArray
+    reason: str = ""
+
+    def soft(self, values: npt.ArrayLike) -> FloatArray:
+        """Return the expected share of fat, 0–1, of voxels of these values."""
+        return np.asarray(np.interp(np.asarray(values, dtype=np.float64), *self.curve))
+
+    def hard(self, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Return which voxels of these values count as fat."""
+        return np.asarray(np.asarray(values, dtype=np.float64) > self.threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class IntensityFat:
+    """Fat of each structure of a label map by brightness.
+
+    Attributes
+    ----------
+    split : IntensitySplit
+        The split that all structures share.
+    soft_fraction, hard_fraction : dict of int to float
+        By label value: mean of the soft map, and share of voxels above the threshold. nan for a
+        structure without voxels.
+    reasons : dict of int to str
+        By label value: why a fraction is nan; only for those that are.
+    """
+
+    split: IntensitySplit
+    soft_fraction: dict[int, float]
+    hard_fraction: dict[int, float]
+    reasons: dict[int, str]
+
+
+def intensity_fat(
+    image: Volume,
+    labels: LabelMap,
+    *,
+    method: IntensityMethod = IntensityMethod.GMM3,
+    slices: Sequence[int] | None = None,
+    split: IntensitySplit | None = None,
+) -> IntensityFat:
+    """Measure the fat of every structure by its brightness on a T1w or T2w image.
+
+    Parameters
+    ----------
+    image : Volume
+        Bias-corrected, fat brighter than muscle, on the label map's grid.
+    labels : LabelMap
+    method : IntensityMethod
+        How to split; without effect if `split` is given.
+    slices : sequence of int, optional
+        Measure these slices alone. The split is learned from the whole label map in any case.
+    split : IntensitySplit, optional
+        One learned before.
+
+    Raises
+    ------
+    GeometryError
+        If the grids differ.
+    MissingExtraError
+        If scikit-learn or scikit-image is not installed.
+    """
+    difference = labels.geometry.describe_difference(image.geometry)
+    if difference:
+        raise GeometryError(f"the label map and the image lie on different grids: {difference}")
+    if split is None:
+        around = image.array[_surroundings(labels)]
+        split = split_intensities(image.array[labels.foreground], around, method=method)
+    axis, wanted = labels.slice_axis, np.zeros(labels.shape[labels.slice_axis], dtype=np.bool_)
+    wanted[list(range(len(wanted)) if slices is None else slices)] = True
+    soft, hard, reasons = {}, {}, {}
+    where = np.nonzero(labels.array)
+    values, found = image.array[where], labels.array[where]
+    usable = wanted[where[axis]] & np.isfinite(values)
+    for value in labels.scheme.values:
+        chosen = values[(found == value) & usable]
+        reason = split.reason or ("" if len(chosen) else NO_VOXELS)
+        soft[value] = _NAN if reason else float(split.soft(chosen).mean())
+        hard[value] = _NAN if reason else float(split.hard(chosen).mean())
+        if reason:
+            reasons[value] = reason
+    return IntensityFat(split, soft, hard, reasons)
+
+
+def split_intensities(
+    muscle: npt.ArrayLike,
+    around: npt.ArrayLike = (),
+    *,
+    method: IntensityMethod = IntensityMethod.GMM3,
+    seed: int = 0,
+) -> IntensitySplit:
+    """Learn the brightness of muscle and of fat.
+
+    Parameters
+    ----------
+    muscle : array_like
+        Brightness of muscle voxels, with the fat in them.
+    around : array_like
+        Brightness of voxels around the muscles, where there is fat. Those darker than nearly all
+        muscle (bone, air) and the brightest hundredth (fluid) are left out.
+    method : IntensityMethod
+    seed : int
+        Draws the sample that a mixture is fitted to and starts the fit.
+
+    Returns
+    -------
+    IntensitySplit
+        With a `reason` and nan where there are too few voxels or all are equally bright.
+    """
+    inside, outside = (_finite(v) for v in (muscle, around))
+    if len(inside) < _FEWEST:
+        return _failed(method, f"{len(inside)} muscle voxels are too few to split")
+    floor = np.percentile(inside, 1)
+    outside = outside[outside > floor]
+    if len(outside):
+        outside = outside[outside <= np.percentile(outside, 99)]
+    # As much of the one as of the other, so that neither class starves.
+    rng = np.random.default_rng(seed)
+    size = min(_SAMPLE // 2, max(len(inside), len(outside)))
+    drawn = [rng.choice(v, size, replace=len(v) < size) for v in (inside, outside) if len(v)]
+    data = np.concatenate(drawn)
+    if np.ptp(data) == 0:
+        return _failed(method, "all voxels are equally bright")
+    if method is IntensityMethod.OTSU:
+        return _otsu(data)
+    return _mixture(data, method, float(np.median(inside)), seed)
+
+
+def _finite(values: npt.ArrayLike) -> FloatArray:
+    data = np.asarray(values, dtype=np.float64).ravel()
+    return data[np.isfinite(data)]
+
+
+def _surroundings(labels: LabelMap) -> npt.NDArray[np.bool_]:
+    """Voxels near the muscles within their slices, the muscles left out."""
+    spacing = list(labels.spacing_mm)
+    reach = math.ceil(_AROUND_MM / min(spacing)) + 1
+    window = foreground_window(labels, margin=reach)
+    spacing[labels.slice_axis] = 1e6  # other slices are out of reach
+    inside = cut(labels, window).array > 0
+    found = np.zeros(labels.shape, dtype=np.bool_)
+    if inside.any():
+        distance = ndimage.distance_transform_edt(~inside, sampling=spacing)
+        found[window] = (distance > 0) & (distance <= _AROUND_MM)
+    return found
+
+
+def _failed(method: IntensityMethod, reason: str) -> IntensitySplit:
+    curve = np.array([[0.0, 1.0], [_NAN, _NAN]])
+    return IntensitySplit(method, _NAN, (), (), curve, reason)
+
+
+def _otsu(data: FloatArray) -> IntensitySplit:
+    """Split in two; the soft map runs linearly from the mean of the one class to the other's."""
+    try:
+        from skimage.filters import threshold_otsu
+    except ImportError as error:
+        raise MissingExtraError("Otsu's threshold", extra="t1t2") from error
+    otsu: Any = threshold_otsu  # carries no types
+    threshold = float(otsu(data))
+    dark, bright = data[data <= threshold], data[data > threshold]
+    means = (float(dark.mean()), float(bright.mean()))
+    share = len(bright) / len(data)
+    curve = np.array([means, (0.0, 1.0)])
+    return IntensitySplit(IntensityMethod.OTSU, threshold, means, (1 - share, share), curve)
+
+
+def _mixture(data: FloatArray, method: IntensityMethod, muscle: float, seed: int) -> IntensitySplit:
+    """Split by a mixture of Gaussians.
+
+    The soft map is the expected share of fat: each class counts with the place of its mean
+    between muscle (0) and fat (1), weighted by its posterior. It is made monotonous, since a wide
+    Gaussian wins again far beyond its neighbours, where that makes no sense.
+    """
+    try:
+        from sklearn.mixture import GaussianMixture  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise MissingExtraError("the Gaussian mixture", extra="t1t2") from error
+    count = 2 if method is IntensityMethod.GMM2 else 3
+    scale = float(np.ptp(data))
+    starts = np.linspace(muscle, max(muscle, float(np.percentile(data, 95))), count)[:, None]
+    model = GaussianMixture(
+        count, means_init=(starts - muscle) / scale, random_state=seed, max_iter=300, reg_covar=1e-7
+    )
+    model.fit((data[:, None] - muscle) / scale)
+    order = np.argsort(model.means_[:, 0])
+    means = model.means_[order, 0] * scale + muscle
+    grid = np.linspace(means[0], means[-1], _CURVE)
+    posterior = model.predict_proba((grid[:, None] - muscle) / scale)[:, order]
+    place = (means - means[0]) / (means[-1] - means[0])
+    soft = np.maximum.accumulate(posterior @ place)
+    fat_wins = np.flatnonzero(posterior[:, -1] >= posterior.max(axis=1))
+    threshold = float(grid[fat_wins[0]]) if len(fat_wins) else float(means[-1])
+    soft[0], soft[-1] = 0.0, 1.0
+    return IntensitySplit(
+        method,
+        threshold,
+        tuple(float(m) for m in means),
+        tuple(float(w) for w in model.weights_[order]),
+        np.stack([grid, soft]),
+    )
