@@ -1,0 +1,180 @@
+"""Figures of measures: overlap by sequence, course along the levels, asymmetry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lpm_segmentator.core.errors import TableError
+from lpm_segmentator.core.labels import Disc
+from lpm_segmentator.report.style import (
+    DOUBLE_COLUMN,
+    OKABE_ITO,
+    SINGLE_COLUMN,
+    figure_style,
+    label_axes,
+    new_figure,
+    strip_and_box,
+)
+from lpm_segmentator.report.words import lower_first, quantity_label, require_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["asymmetry_figure", "level_profile_figure", "overlap_figure"]
+
+_AUTOMATIC = OKABE_ITO["blue"]
+_MUSCLE_COLOURS = {"ES": OKABE_ITO["blue"], "MF": OKABE_ITO["vermillion"]}
+_MUSCLE_MARKERS = {"ES": "o", "MF": "s"}
+_OTHER_COLOUR, _OTHER_MARKER = OKABE_ITO["green"], "D"
+_SIDES = {"r": "right", "right": "right", "l": "left", "left": "left"}
+
+
+def _levels() -> list[str]:
+    """Discs and the vertebrae between them, from head to foot."""
+    names: list[str] = []
+    for disc in Disc:
+        names += [str(disc), disc.below]
+    return names[:-1]
+
+
+def overlap_figure(
+    table: pd.DataFrame, *, column: str = "dsc_global", sequence: str = "sequence"
+) -> Figure:
+    """Distribution of an overlap measure by sequence (or by any other column).
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a case, with `column` (0–1) and `sequence`.
+    column, sequence : str
+    """
+    require_columns(table, column, sequence)
+    used = table[[sequence, column]].dropna()
+    if used.empty:
+        raise TableError(f"no row has both {sequence} and {column}", hint="look for empty columns")
+    groups = [(str(key), part[column].to_numpy(float)) for key, part in used.groupby(sequence)]
+    rng = np.random.default_rng(0)
+    with figure_style():
+        figure = new_figure(max(SINGLE_COLUMN, 1.0 + 0.9 * len(groups)), 3.0)
+        axes = figure.add_subplot()
+        for index, (_, values) in enumerate(groups):
+            strip_and_box(axes, index, values, _AUTOMATIC, rng, width=0.5)
+        axes.set_xticks(range(len(groups)), [f"{key}\nn = {len(values)}" for key, values in groups])
+        low = min(values.min() for _, values in groups)
+        axes.set_ylim(max(0.0, low - 0.08 * (1 - low) - 0.002), 1.0)
+        name = quantity_label(re.sub(r"_global$", "", column))
+        label_axes(axes, "", f"{name}, all muscles" if column.endswith("_global") else name)
+    return figure
+
+
+def level_profile_figure(
+    table: pd.DataFrame, *, measures: Sequence[str] = ("csa_mm2", "fat_ratio")
+) -> Figure:
+    """Course of measures along the spine: median and quartiles a muscle, both sides together.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Tidy: ``case, muscle, side, level`` and the measures. Levels other than discs and
+        vertebrae (a sum over all) and sides other than right and left are left out; the mean of
+        right and left stands for a case.
+    measures : sequence of str
+        One panel each.
+    """
+    require_columns(table, "case", "muscle", "level", *measures)
+    order = _levels()
+    part = table[table["level"].isin(order)]
+    if "side" in part.columns:
+        # Rows that sum both sides would count twice.
+        part = part[part["side"].astype(str).str.lower().isin(_SIDES)]
+    if part.empty:
+        raise TableError("no row has a known level", hint=f"known are {', '.join(order)}")
+    present = [level for level in order if level in set(part["level"])]
+    with figure_style():
+        figure = new_figure(min(DOUBLE_COLUMN, 3.6 * len(measures)), 3.0)
+        panels = figure.subplots(1, len(measures), squeeze=False)[0]
+        for axes, measure in zip(panels, measures, strict=True):
+            muscles = list(dict.fromkeys(part["muscle"].astype(str)))
+            for index, muscle in enumerate(muscles):
+                rows = part[part["muscle"].astype(str) == muscle]
+                cases = rows.groupby(["case", "level"])[measure].mean().unstack("level")
+                shift = 0.12 * (index - (len(muscles) - 1) / 2)
+                _profile(axes, cases.reindex(columns=present), muscle, shift)
+            axes.set_xticks(range(len(present)), present)
+            axes.set_ylim(bottom=0)
+            label_axes(axes, "Level", quantity_label(measure))
+        panels[0].legend(loc="best")
+    return figure
+
+
+def _profile(axes: Axes, cases: pd.DataFrame, muscle: str, shift: float) -> None:
+    """Medians joined by a line, quartiles as bars; `cases` is one row a case, a column a level."""
+    low, middle, high = (cases.quantile(q).to_numpy(float) for q in (0.25, 0.5, 0.75))
+    axes.errorbar(
+        np.arange(cases.shape[1]) + shift,
+        middle,
+        yerr=[middle - low, high - middle],
+        color=_MUSCLE_COLOURS.get(muscle, _OTHER_COLOUR),
+        marker=_MUSCLE_MARKERS.get(muscle, _OTHER_MARKER),
+        markersize=4.5,
+        capsize=2.5,
+        elinewidth=0.9,
+        label=f"{muscle} (median, quartiles; n = {len(cases)})",
+    )
+
+
+def asymmetry_figure(
+    table: pd.DataFrame, *, measure: str = "volume_ml", level: str | None = None
+) -> Figure:
+    """Asymmetry of right and left by muscle: every case as a point, a box over them.
+
+    ``100 (R - L) / ((R + L) / 2)`` per cent: positive where the right is larger.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Tidy: ``case, muscle, side`` and the measure; one row each, or several levels of which
+        `level` chooses one.
+    measure : str
+    level : str, optional
+    """
+    require_columns(table, "case", "muscle", "side", measure)
+    part = table if level is None else table[table["level"] == level]
+    part = part.assign(side=part["side"].astype(str).str.lower().map(_SIDES)).dropna(
+        subset=["side", measure]
+    )
+    keys = ["case", "muscle", "side"]
+    if part.duplicated(keys).any():
+        raise TableError("a case has several rows of one muscle and side", hint="choose one level")
+    wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
+    if wide.empty:
+        raise TableError("no case has both sides", hint="look at the columns side and level")
+    percent = 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
+    rng = np.random.default_rng(0)
+    muscles = list(dict.fromkeys(percent.index.get_level_values("muscle")))
+    with figure_style():
+        figure = new_figure(SINGLE_COLUMN, 3.0)
+        axes = figure.add_subplot()
+        axes.axhline(0, color="0.6", linewidth=0.8, zorder=1)
+        for index, muscle in enumerate(muscles):
+            values = percent.xs(muscle, level="muscle").to_numpy(float)
+            colour = _MUSCLE_COLOURS.get(str(muscle), _OTHER_COLOUR)
+            strip_and_box(axes, index, values[np.isfinite(values)], colour, rng, width=0.45)
+        counts = percent.groupby(level="muscle").count()
+        axes.set_xticks(range(len(muscles)), [f"{m}\nn = {counts[m]}" for m in muscles])
+        axes.set_xlim(-0.6, len(muscles) - 0.4)
+        reach = 1.15 * max(float(np.abs(percent).max()), 1.0)
+        axes.set_ylim(-reach, reach)
+        quantity = lower_first(quantity_label(measure, ""))
+        label_axes(
+            axes,
+            "" if level is None else f"at {level}",
+            f"Asymmetry of {quantity} (%)\n← left larger      right larger →",
+        )
+    return figure

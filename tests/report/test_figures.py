@@ -1,0 +1,227 @@
+"""Figures: what they show, that they save whole, that wrong tables are refused."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from lpm_segmentator.agreement import Comparison, compare_table
+from lpm_segmentator.core.errors import TableError
+from lpm_segmentator.report.figures import (
+    asymmetry_figure,
+    bland_altman_figure,
+    level_profile_figure,
+    overlap_figure,
+    reference_automatic_figure,
+    save_figure,
+    scatter_figure,
+    study_figures,
+)
+from lpm_segmentator.report.words import pair_label, quantity_label
+
+
+def _comparison(n: int = 30) -> Comparison:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"case": [f"c{i}" for i in range(n)]})
+    for label in range(1, 5):
+        x = rng.uniform(100, 300, n)
+        table[f"volume{label}_gd"], table[f"volume{label}_ai"] = x, x + rng.normal(1, 4, n)
+    return compare_table(table, n_resamples=100)
+
+
+def _measures(levels: tuple[str, ...] = ("L3-L4", "L4", "all")) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    rows = [
+        {
+            "case": f"c{case}",
+            "muscle": muscle,
+            "side": side,
+            "level": level,
+            "csa_mm2": rng.uniform(800, 1500),
+            "fat_ratio": rng.uniform(0.05, 0.4),
+            "volume_ml": 110.0 if side == "R" else 90.0,
+        }
+        for case in range(15)
+        for muscle in ("ES", "MF")
+        for side in ("R", "L")
+        for level in levels
+    ]
+    return pd.DataFrame(rows)
+
+
+def _texts(figure: Figure) -> str:
+    found = [text.get_text() for text in figure.findobj(mpl.text.Text)]
+    return "\n".join(found)
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return _comparison()
+
+
+def test_bland_altman_draws_bias_and_limits_where_they_are(comparison):
+    pair = comparison.pairs[0]
+    axes = bland_altman_figure(pair).axes[0]
+    heights = {line.get_ydata()[0] for line in axes.lines}
+    result = pair.bland_altman
+    assert {result.bias.value, result.lower.value, result.upper.value} <= heights
+    points = axes.collections[0].get_offsets()
+    assert np.allclose(points[:, 1], pair.prediction - pair.reference)
+    assert axes.get_ylabel() == "Automatic − reference (mL)"
+    assert axes.get_title(loc="left") == "ES right"
+
+
+@pytest.mark.parametrize("line", ["ols", "deming", "passing_bablok"])
+def test_scatter_has_identity_and_the_line_asked_for(comparison, line):
+    pair = comparison.pairs[1]
+    axes = scatter_figure(pair, line=line).axes[0]
+    identity, fitted = axes.lines
+    assert np.array_equal(identity.get_xdata(), identity.get_ydata())
+    slope = np.ptp(fitted.get_ydata()) / np.ptp(fitted.get_xdata())
+    assert slope == pytest.approx(getattr(pair, line).slope.value)
+    assert axes.get_xlim() == axes.get_ylim()
+    assert "(mL)" in axes.get_xlabel()
+
+
+def test_an_unknown_line_is_refused(comparison):
+    with pytest.raises(TableError, match="no line"):
+        scatter_figure(comparison.pairs[0], line="lasso")
+
+
+def test_reference_stands_beside_automatic_for_each_muscle(comparison):
+    figure = reference_automatic_figure(comparison)
+    text = _texts(figure)
+    for label in ("ES right", "MF right", "MF left", "ES left", "Reference", "Automatic"):
+        assert label in text
+    assert figure.axes[0].get_ylabel() == "Volume (mL)"
+    drawn = [len(c.get_offsets()) for c in figure.axes[0].collections]
+    assert drawn[:8] == [30] * 8
+
+
+def test_pairs_of_several_units_do_not_share_an_axis():
+    rng = np.random.default_rng(2)
+    x = rng.uniform(1, 2, 8)
+    table = pd.DataFrame({"a_ml_gd": x, "a_ml_ai": x * 1.1, "b_mm2_gd": x, "b_mm2_ai": x * 1.2})
+    with pytest.raises(TableError, match="one unit"):
+        reference_automatic_figure(compare_table(table, n_resamples=50))
+
+
+def test_overlap_groups_by_sequence_and_counts():
+    table = pd.DataFrame(
+        {
+            "sequence": ["T1w"] * 15 + ["T2w"] * 4 + ["T2w"],
+            "dsc_global": [*np.linspace(0.9, 0.98, 19), np.nan],
+        }
+    )
+    figure = overlap_figure(table)
+    assert "T1w\nn = 15" in _texts(figure)
+    assert "T2w\nn = 4" in _texts(figure)
+    assert figure.axes[0].get_ylim()[1] == 1
+
+
+def test_levels_go_from_head_to_foot_and_leave_the_whole_out():
+    figure = level_profile_figure(_measures(("L4", "all", "L3-L4")))
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert ticks == ["L3-L4", "L4"]
+    assert figure.axes[0].get_ylabel() == "Cross-sectional area (mm²)"
+    assert len(figure.axes) == 2
+
+
+def test_sums_of_both_sides_do_not_enter_the_profile():
+    sides = _measures()
+    both = sides[sides["side"] == "R"].assign(side="both", csa_mm2=1e5)
+    figures = [level_profile_figure(t) for t in (sides, pd.concat([sides, both]))]
+    medians = [figure.axes[0].lines[0].get_ydata() for figure in figures]
+    assert np.array_equal(*medians)
+
+
+def test_asymmetry_is_positive_where_the_right_is_larger():
+    figure = asymmetry_figure(_measures(), level="all")
+    heights = figure.axes[0].collections[0].get_offsets()[:, 1]
+    # 100 (110 - 90) / 100
+    assert np.allclose(heights, 20)
+    with pytest.raises(TableError, match="several rows"):
+        asymmetry_figure(_measures())
+
+
+@pytest.mark.parametrize(
+    "draw", [overlap_figure, level_profile_figure, asymmetry_figure], ids=lambda f: f.__name__
+)
+def test_missing_columns_are_named(draw):
+    with pytest.raises(TableError, match="no column"):
+        draw(pd.DataFrame({"case": ["a"], "other": [1.0]}))
+
+
+def test_one_call_draws_a_study(comparison):
+    accuracy = pd.DataFrame(
+        {"sequence": ["T1w", "T2w"] * 5, "dsc_global": np.linspace(0.8, 0.9, 10)}
+    )
+    figures = study_figures(
+        comparison, accuracy=accuracy, measures=_measures(), asymmetry_level="all"
+    )
+    assert set(figures) == {
+        *(f"{kind}_volume{i}" for kind in ("bland_altman", "scatter") for i in range(1, 5)),
+        "reference_automatic_volume",
+        "overlap",
+        "levels",
+        "asymmetry",
+    }
+    assert study_figures() == {}
+
+
+def test_undefined_statistics_still_give_a_figure():
+    table = pd.DataFrame({"case": ["a", "b"], "volume1_gd": [1.0, 2.0], "volume1_ai": [1.0, 2.0]})
+    for pair in (compare_table(table).pairs[0], compare_table(table.head(1)).pairs[0]):
+        assert bland_altman_figure(pair).axes
+        assert scatter_figure(pair).axes
+
+
+def test_saved_files_are_whole_repeatable_and_keep_text_as_text(comparison, tmp_path):
+    figure = bland_altman_figure(comparison.pairs[0])
+    first = save_figure(figure, tmp_path / "new" / "ba.v1", dpi=60)
+    assert [path.name for path in first] == ["ba.v1.pdf", "ba.v1.svg", "ba.v1.png"]
+    before = [path.read_bytes() for path in first]
+    again = save_figure(
+        bland_altman_figure(comparison.pairs[0]), tmp_path / "new" / "ba.v1", dpi=60
+    )
+    assert [path.read_bytes() for path in again] == before
+    assert before[0].startswith(b"%PDF")
+    assert before[2].startswith(b"\x89PNG")
+    assert "Automatic − reference" in before[1].decode()
+    assert sorted(p.name for p in first[0].parent.iterdir()) == [
+        "ba.v1.pdf",
+        "ba.v1.png",
+        "ba.v1.svg",
+    ]
+
+
+def test_a_failed_save_leaves_nothing_behind(comparison, tmp_path):
+    with pytest.raises(ValueError, match="xyz"):
+        save_figure(scatter_figure(comparison.pairs[0]), tmp_path / "a", formats=("xyz",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_style_leaves_no_trace(comparison):
+    before = dict(mpl.rcParams)
+    scatter_figure(comparison.pairs[0])
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("measure", "label"),
+    [
+        ("csa_mm2", "Cross-sectional area (mm²)"),
+        ("volume1", "Volume (mL)"),
+        ("fat_ratio", "Fat ratio ΣF/Σ(F+W)"),
+        ("hd95_mm", "HD95 (mm)"),
+    ],
+)
+def test_axes_name_the_quantity_and_its_unit(measure, label):
+    assert quantity_label(measure) == label
+
+
+def test_pairs_are_named_for_readers(comparison):
+    assert [pair_label(p) for p in comparison] == ["ES right", "MF right", "MF left", "ES left"]
