@@ -13,7 +13,7 @@ from lpm_segmentator.io.cases import (
     pair_dixon,
 )
 from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
-from lpm_segmentator.io.files import atomic_path, write_json, write_text
+from lpm_segmentator.io.files import atomic_path, to_json, write_json, write_text
 from lpm_segmentator.io.nifti import (
     Image,
     is_nifti,
@@ -56,6 +56,7 @@ __all__ = [
     "read_slice_table",
     "read_table",
     "repair_origin",
+    "to_json",
     "write_image",
     "write_json",
     "write_label_map",

@@ -17,7 +17,7 @@ import numpy as np
 
 from lpm_segmentator.core.errors import OutputError
 
-__all__ = ["atomic_path", "write_json", "write_text"]
+__all__ = ["atomic_path", "to_json", "write_json", "write_text"]
 
 
 @contextmanager
@@ -85,7 +85,18 @@ def write_json(data: object, path: str | os.PathLike[str]) -> None:
     TypeError
         If `data` holds something else that JSON cannot.
     """
-    write_text(json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+    write_text(to_json(data) + "\n", path)
+
+
+def to_json(data: object) -> str:
+    """Return the text that `write_json` writes.
+
+    Raises
+    ------
+    TypeError
+        If `data` holds something that JSON cannot.
+    """
+    return json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: object) -> Any:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
-    from lpm_segmentator.core.volume import LabelMap, Volume
     from numpy.typing import NDArray
+
+    from lpm_segmentator.core.volume import LabelMap, Volume
 
 IDENTITY_LABELS: Mapping[int, int] = MappingProxyType({1: 1, 2: 2, 3: 3, 4: 4})
 """The label mapping of a model that already speaks the package's own label scheme."""
@@ -47,7 +48,7 @@ class ModelInfo:
     version: str = ""
     kind: str = ""
     sha256: str = ""
-    labels: Mapping[int, int] = IDENTITY_LABELS
+    labels: Mapping[int, int] = field(default_factory=lambda: IDENTITY_LABELS)
     input_channels: tuple[str, ...] = ("MRI",)
     citation: str = ""
     licence: str = ""

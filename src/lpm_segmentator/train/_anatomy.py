@@ -1,4 +1,3 @@
-# ruff: noqa: PLR2004 - the numbers are the anatomy: sizes in mm, signals, shares
 """Draws the phantom's anatomy: signals of four contrasts and the four labels, without noise.
 
 Coordinates are millimetres from the centre of the vertebral body: ``x`` to the left, ``y`` to the

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR2004 - the numbers are signals and sizes in mm
 """The canvas that the phantom is painted on: four contrasts, soft edges, warped coordinates.
 
 Coordinates are millimetres from the centre of the vertebral body: ``x`` to the left, ``y`` to the

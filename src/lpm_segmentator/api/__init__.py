@@ -1,0 +1,65 @@
+"""Paths in, files out: what people import."""
+
+from __future__ import annotations
+
+from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
+from lpm_segmentator.api.models import EMBEDDED, load_predictor
+from lpm_segmentator.api.run import (
+    RunOptions,
+    is_done,
+    prepare_output,
+    process_case,
+    read_records,
+    read_run,
+    write_report,
+    write_tables,
+)
+from lpm_segmentator.api.steps import (
+    Failure,
+    clean_file,
+    crop_file,
+    evaluate_files,
+    find_label_maps,
+    find_volumes,
+    for_each,
+    measure_all,
+    measure_files,
+    measure_rows,
+    output_paths,
+    pair_label_maps,
+    segment_files,
+)
+from lpm_segmentator.io import ImageCase, find_images, write_table
+
+__all__ = [
+    "EMBEDDED",
+    "CaseFiles",
+    "Failure",
+    "ImageCase",
+    "RunOptions",
+    "SliceTable",
+    "clean_file",
+    "crop_file",
+    "evaluate_files",
+    "find_cases",
+    "find_images",
+    "find_label_maps",
+    "find_volumes",
+    "for_each",
+    "is_done",
+    "load_case",
+    "load_predictor",
+    "measure_all",
+    "measure_files",
+    "measure_rows",
+    "output_paths",
+    "pair_label_maps",
+    "prepare_output",
+    "process_case",
+    "read_records",
+    "read_run",
+    "segment_files",
+    "write_report",
+    "write_table",
+    "write_tables",
+]

@@ -1,0 +1,342 @@
+"""From what the user names to cases: which files belong together, and what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lpm_segmentator.core import (
+    FileFormatError,
+    GeometryError,
+    InputError,
+    LabelMap,
+    PairingError,
+    TableError,
+    Volume,
+)
+from lpm_segmentator.io import (
+    DixonCase,
+    SliceEnd,
+    SliceRange,
+    case_id,
+    dixon_name,
+    find_images,
+    is_nifti,
+    lookup,
+    pair_dixon,
+    read_dixon,
+    read_image,
+    read_label_map,
+    read_slice_table,
+)
+from lpm_segmentator.pipeline import Case
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["CaseFiles", "LoadedCase", "SliceTable", "find_cases", "load_case", "match_labels"]
+
+#: parts of a file name that say what kind of file it is, not whose it is
+_KIND_WORDS = frozenset(
+    {"image", "img", "manual", "dseg", "label", "labels", "mask", "reference", "seg",
+     "segmentation", "water", "fat"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case.
+
+    Attributes
+    ----------
+    case : str
+        Its id: the file name without suffix, and for a Dixon pair without the contrast.
+    image : Path, optional
+        A single image.
+    water, fat : Path, optional
+        A Dixon pair, instead of `image`.
+    reference : Path, optional
+        A manual label map.
+    problem : str
+        Why the case cannot be run at all; empty if it can.
+    """
+
+    case: str
+    image: Path | None = None
+    water: Path | None = None
+    fat: Path | None = None
+    reference: Path | None = None
+    problem: str = ""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files that are there, by role."""
+        roles = {
+            "image": self.image,
+            "water": self.water,
+            "fat": self.fat,
+            "reference": self.reference,
+        }
+        return {role: path for role, path in roles.items() if path is not None}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names under which a table may list the case: its id and those of its images."""
+        images = [p for role, p in self.paths.items() if role != "reference"]
+        return tuple(dict.fromkeys([self.case, *map(case_id, images)]))
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """The slice CSV and how its end is meant."""
+
+    path: Path
+    end: SliceEnd
+
+    def read(self) -> list[SliceRange]:
+        """Return the ranges, half-open.
+
+        Raises
+        ------
+        TableError
+            As `read_slice_table`.
+        """
+        return read_slice_table(self.path, end=self.end)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedCase:
+    """A case in memory, and the header that results are written with."""
+
+    case: Case
+    header: Any
+
+
+def find_cases(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    water: str | os.PathLike[str] | None = None,
+    fat: str | os.PathLike[str] | None = None,
+    reference: str | os.PathLike[str] | None = None,
+) -> list[CaseFiles]:
+    """List the cases among files and folders, ordered by id.
+
+    Files whose names hold the word water or fat become Dixon pairs; all others are single images.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        NIfTI files and folders of them.
+    water, fat : path-like, optional
+        One Dixon pair whose names say nothing; then without `inputs`.
+    reference : path-like, optional
+        A folder of manual label maps, or the one label map of the one case.
+
+    Raises
+    ------
+    FileFormatError
+        If an input does not exist or holds no images.
+    PairingError
+        If a water image of a single case has no fat image or the other way round. In a cohort
+        that case is returned with a `problem`.
+    InputError
+        If two cases have one id, or no case was given.
+    """
+    if (water is None) != (fat is None):
+        raise PairingError("--water and --fat go together", hint="Name both images of the pair")
+    if water is not None and fat is not None:
+        if inputs:
+            raise InputError("--water and --fat name the pair; leave out the other inputs")
+        named = dixon_name(water)
+        found = [
+            CaseFiles(named.case if named else case_id(water), water=Path(water), fat=Path(fat))
+        ]
+    elif inputs:
+        found = _cases_of([image.path for image in find_images(inputs)])
+    else:
+        raise InputError("no input was given", hint="Name an image, a Dixon pair or a folder")
+    if reference is not None:
+        found = _with_references(found, Path(reference))
+    return found
+
+
+def _cases_of(paths: Sequence[Path]) -> list[CaseFiles]:
+    singles = [path for path in paths if dixon_name(path) is None]
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        name = dixon_name(path)
+        if name is not None:
+            groups.setdefault(name.case, []).append(path)
+    found = [CaseFiles(case_id(path), image=path) for path in singles]
+    for case, members in groups.items():
+        found.append(_paired(case, members, alone=len(groups) + len(singles) == 1))
+    ids = [files.case for files in found]
+    twice = sorted({case for case in ids if ids.count(case) > 1})
+    if twice:
+        raise InputError(
+            f"a Dixon pair and a single image have the case id {twice[0]!r}",
+            hint="Rename one of them",
+        )
+    return sorted(found, key=lambda files: files.case)
+
+
+def _paired(case: str, members: list[Path], *, alone: bool) -> CaseFiles:
+    try:
+        (pair,) = pair_dixon(members)
+    except PairingError as error:
+        if alone:
+            raise
+        return CaseFiles(case, problem=str(error))
+    return _of_pair(pair)
+
+
+def _of_pair(pair: DixonCase) -> CaseFiles:
+    return CaseFiles(pair.case, water=pair.water, fat=pair.fat)
+
+
+def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]:
+    if reference.is_dir():
+        candidates = [p for p in sorted(reference.iterdir()) if is_nifti(p)]
+    elif reference.exists():
+        if len(found) > 1:
+            raise InputError(
+                f"one reference was given for {len(found)} cases",
+                where=reference,
+                hint="Give the folder that holds the label map of each case",
+            )
+        return [replace(found[0], reference=reference)]
+    else:
+        raise FileFormatError("there is no such file or folder", where=reference)
+    own = {path.resolve() for files in found for path in files.paths.values()}
+    candidates = [p for p in candidates if p.resolve() not in own]
+    matched = [replace(files, reference=match_labels(files, candidates)) for files in found]
+    if not any(files.reference for files in matched):
+        raise InputError(
+            f"no label map in the folder belongs to any of the cases {[f.case for f in found][:3]}",
+            where=reference,
+            hint="Name them like the cases, e.g. CASE.nii.gz or CASE_dseg.nii.gz",
+        )
+    return matched
+
+
+def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
+    """Return the label map that belongs to a case, or None.
+
+    Names are compared whole, never by substring, after the words that only say what kind of file
+    it is (img, manual, label, segmentation, water, fat, …) were taken out of both.
+
+    Raises
+    ------
+    PairingError
+        If several label maps fit and differ. A Dixon pair may have one for each contrast; then
+        the one named like the image whose grid counts is used if both hold the same labels.
+    """
+    wanted = {_subject_key(name) for name in files.ids}
+    fitting = [path for path in candidates if _subject_key(case_id(path)) in wanted]
+    if len(fitting) <= 1:
+        return fitting[0] if fitting else None
+    maps = [read_label_map(path).array for path in fitting]
+    if all(np.array_equal(maps[0], other) for other in maps[1:]):
+        return _preferred(fitting)
+    raise PairingError(
+        f"several label maps fit the case {files.case!r}, and they differ: "
+        f"{', '.join(path.name for path in fitting)}",
+        hint="Keep one mask for each case in the reference folder",
+    )
+
+
+def _preferred(fitting: list[Path]) -> Path:
+    """Of equal label maps take the one that still has an origin."""
+    for path in fitting:
+        if np.abs(read_label_map(path).geometry.origin_mm).max() > 0:
+            return path
+    return fitting[0]
+
+
+def _subject_key(name: str) -> tuple[str, ...]:
+    parts = [part for part in re.split(r"[_ ]+", name) if part]
+    return tuple(part for part in parts if part.lower() not in _KIND_WORDS)
+
+
+def load_case(
+    files: CaseFiles,
+    *,
+    slices: Sequence[SliceRange] | None = None,
+    accept_origin_mismatch: bool = False,
+) -> LoadedCase:
+    """Read the files of a case.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    slices : sequence of SliceRange, optional
+        The slice table; the case must be in it.
+    accept_origin_mismatch : bool
+        Whether images of one scan that differ by a lost origin count as one grid.
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the files; the message names the file.
+    """
+    if files.problem:
+        raise PairingError(files.problem)
+    if files.water is not None and files.fat is not None:
+        dixon = read_dixon(files.water, files.fat, accept_origin_mismatch=accept_origin_mismatch)
+        image, pair, header = dixon.pair.water, dixon.pair, dixon.header
+    else:
+        if files.image is None:
+            raise InputError("the case has no image", where=files.case)
+        single = read_image(files.image)
+        image, pair, header = single.volume, None, single.header
+    reference = None
+    if files.reference is not None:
+        reference = read_label_map(files.reference)
+        if accept_origin_mismatch:
+            reference = _on_grid(reference, image)
+    case = Case(
+        name=files.case,
+        image=image,
+        pair=pair,
+        reference=reference,
+        slices=None if slices is None else _range_of(files, slices, image),
+    )
+    return LoadedCase(case, header)
+
+
+def _on_grid(reference: LabelMap, image: Volume) -> LabelMap:
+    """Return the label map on the image's grid if the two differ by nothing but their origin."""
+    same_steps = np.allclose(reference.affine[:3, :3], image.affine[:3, :3], rtol=1e-3, atol=1e-3)
+    if reference.shape == image.shape and same_steps:
+        return reference.with_grid(reference.array, image.affine)
+    return reference
+
+
+def _range_of(files: CaseFiles, table: Sequence[SliceRange], image: Volume) -> tuple[int, int]:
+    found = [entry for entry in table if entry.case in files.ids]
+    if not found:
+        lookup(table, files.case)  # raises, naming what is near
+    ranges = {(entry.start, entry.stop) for entry in found}
+    if len(ranges) > 1:
+        raise TableError(
+            f"the slice table lists {[entry.case for entry in found]} with different ranges "
+            f"{sorted(ranges)}",
+            where=files.case,
+            hint="Water and fat of a pair need the same slices",
+        )
+    ((start, stop),) = ranges
+    count = image.shape[image.slice_axis]
+    if stop > count:
+        raise GeometryError(
+            f"the slice table asks for the slices {start} to {stop - 1}, but the image has {count} "
+            f"(0 to {count - 1})",
+            where=files.case,
+            hint="Check --slice-end: 'inclusive' takes slice_stop as the last slice to keep, "
+            "'exclusive' as the first to leave out. Images that were cropped before need no table",
+        )
+    return start, stop

@@ -1,0 +1,322 @@
+"""One case from files to files, and what a folder of results says as a whole.
+
+``OUT/cases/CASE/`` holds what was found out about a case; ``case.json`` is written last and holds
+every number, so a folder with it is complete. Tables and the report are made from these records
+alone and can be made again at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator import __version__
+from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
+from lpm_segmentator.api.models import load_predictor
+from lpm_segmentator.core import InputError, OutputError
+from lpm_segmentator.io import atomic_path, write_json, write_label_map, write_table, write_text
+from lpm_segmentator.measure import fat_ratio_row, volume_row
+from lpm_segmentator.pipeline import CaseResult, run_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lpm_segmentator.segment import Predictor
+
+__all__ = [
+    "RunOptions",
+    "is_done",
+    "prepare_output",
+    "process_case",
+    "read_records",
+    "read_run",
+    "write_report",
+    "write_tables",
+]
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+_RECORD = "case.json"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What decides the result of a run, beside the files.
+
+    Attributes
+    ----------
+    model : str
+        ``"embedded"``, an installed model's name, or the path of a model.
+    mode : str
+        ``"fast"`` or ``"exact"``.
+    slices : SliceTable, optional
+        The slice CSV; all slices if not given.
+    accept_origin_mismatch : bool
+        Whether images of one scan that differ by a lost origin count as one grid.
+    """
+
+    model: str = "embedded"
+    mode: str = "exact"
+    slices: SliceTable | None = None
+    accept_origin_mismatch: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as they are recorded."""
+        return {
+            "model": self.model,
+            "mode": self.mode,
+            "slices": None if self.slices is None else str(self.slices.path),
+            "slice_end": None if self.slices is None else self.slices.end,
+            "accept_origin_mismatch": self.accept_origin_mismatch,
+        }
+
+
+def prepare_output(out: Path) -> None:
+    """Make the output folder and make sure that it can be written to.
+
+    Raises
+    ------
+    OutputError
+        If it cannot.
+    """
+    if out.exists() and not out.is_dir():
+        raise OutputError("this is a file, not a folder", where=out, hint="Name a folder with -o")
+    with atomic_path(out / "probe") as probe:
+        probe.touch()
+    (out / "probe").unlink()
+
+
+def _load(files: CaseFiles, options: RunOptions) -> LoadedCase:
+    return load_case(
+        files,
+        slices=None if options.slices is None else options.slices.read(),
+        accept_origin_mismatch=options.accept_origin_mismatch,
+    )
+
+
+def process_case(
+    files: CaseFiles,
+    out: Path,
+    options: RunOptions,
+    *,
+    predictor: Predictor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Record:
+    """Run one case and write its folder.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    out : Path
+        The output folder of the whole run.
+    options : RunOptions
+    predictor : Predictor, optional
+        Loaded from the options if not given.
+    progress : callable, optional
+        Called with the slices done and the slices there are.
+
+    Returns
+    -------
+    dict
+        The record, as in ``case.json``.
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the case; then nothing was written.
+    """
+    started = time.perf_counter()
+    loaded = _load(files, options)
+    read_seconds = time.perf_counter() - started
+    if predictor is None:
+        predictor = load_predictor(options.model, mode=options.mode, progress=progress)
+    result = run_case(loaded.case, predictor)
+    folder = out / "cases" / files.case
+    write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
+    _write_picture(result, folder / f"{files.case}_qc.png")
+    record = _record(files, options, result)
+    record["seconds"] = {
+        "read": round(read_seconds, 3),
+        **result.seconds,
+        "total": round(time.perf_counter() - started, 3),
+    }
+    write_json(record, folder / _RECORD)
+    return record
+
+
+def is_done(files: CaseFiles, out: Path, options: RunOptions) -> bool:
+    """Return whether the folder holds a complete result of just these files and options."""
+    path = out / "cases" / files.case / _RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    complete = all(
+        (path.parent / f"{files.case}{end}").exists() for end in ("_dseg.nii.gz", "_qc.png")
+    )
+    return complete and record.get("fingerprint") == _fingerprint(files, options)
+
+
+def _fingerprint(files: CaseFiles, options: RunOptions) -> str:
+    """Return a hash that changes when the inputs, the options or this package change."""
+    inputs = {}
+    named = dict(files.paths)
+    if options.slices is not None:
+        named["slices"] = options.slices.path
+    model = Path(options.model)
+    if model.exists():
+        named["model"] = model
+    for role, path in named.items():
+        stat = path.stat()
+        inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+    parts = json.dumps([__version__, inputs, options.to_dict()], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record:
+    case, measures = result.case, result.measures
+    known = result.reference_measures
+    geometry = case.image.geometry
+    return {
+        "case": files.case,
+        "fingerprint": _fingerprint(files, options),
+        "inputs": {role: str(path) for role, path in files.paths.items()},
+        "image": {
+            "shape": geometry.shape,
+            "spacing_mm": geometry.spacing_mm,
+            "axis_codes": "".join(geometry.axis_codes),
+            "obliquity_deg": measures.obliquity_deg,
+        },
+        "slices": None if case.slices is None else list(case.slices),
+        "options": options.to_dict(),
+        "model": result.model.to_dict(),
+        "asymmetry_formula": measures.asymmetry_formula,
+        "measures": [dataclasses.asdict(row) for row in measures.rows],
+        "profile": [dataclasses.asdict(row) for row in measures.profile],
+        "volumes": volume_row(
+            files.case, measures.volumes_ml, None if known is None else known.volumes_ml
+        ),
+        "fat_ratios": None
+        if case.pair is None
+        else fat_ratio_row(
+            files.case, measures.fat_ratios, None if known is None else known.fat_ratios
+        ),
+        "accuracy": None if result.accuracy is None else result.accuracy.wide(),
+        "quality": dataclasses.asdict(result.quality),
+        "warnings": list(result.warnings),
+    }
+
+
+def _write_picture(result: CaseResult, path: Path) -> None:
+    from lpm_segmentator.report.overlay import overlay_montage
+
+    figure = overlay_montage(result.case.image, result.labels, reference=result.case.reference)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def read_run(out: Path) -> Record:
+    """Return what ``run.json`` holds; empty if there is none."""
+    path = out / "run.json"
+    try:
+        run: Record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(
+            f"the file is damaged ({error})", where=path, hint="Run the cases again"
+        ) from error
+    return run
+
+
+def read_records(out: Path) -> list[Record]:
+    """Return the records of the finished cases in a folder, ordered by case.
+
+    A case that failed in the last run is left out, though an older record of it may lie there.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none.
+    """
+    states = {case: entry["state"] for case, entry in read_run(out).get("cases", {}).items()}
+    records = []
+    for path in sorted((out / "cases").glob(f"*/{_RECORD}")):
+        if states.get(path.parent.name) == "failed":
+            continue
+        try:
+            records.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(
+                f"the record is damaged ({error})", where=path, hint="Run the case again"
+            ) from error
+    if not records:
+        raise InputError(
+            "the folder holds no finished case",
+            where=out,
+            hint="Give the output folder of 'lpm run'",
+        )
+    return records
+
+
+def write_tables(out: Path, records: Sequence[Record]) -> None:
+    """Write ``measures.csv``, ``volumes.csv``, ``fat_ratios.csv`` and ``accuracy.csv``.
+
+    A table that no case has rows for is removed if an earlier run left it.
+
+    Raises
+    ------
+    OutputError
+        If a table cannot be written.
+    """
+    tables: Mapping[str, list[Mapping[str, Any]]] = {
+        "measures.csv": [row for record in records for row in _judged(record)],
+        "profiles.csv": [row for record in records for row in record["profile"]],
+        "volumes.csv": [record["volumes"] for record in records],
+        "fat_ratios.csv": [r["fat_ratios"] for r in records if r["fat_ratios"]],
+        "accuracy.csv": [r["accuracy"] for r in records if r["accuracy"]],
+    }
+    for name, rows in tables.items():
+        if rows:
+            write_table(rows, out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+
+
+def _judged(record: Record) -> list[Record]:
+    """Return the measures of a case, each with the case's quality and flags."""
+    quality = record["quality"]
+    extra = {"quality_score": quality["score"], "flags": "; ".join(quality["flags"])}
+    return [{**row, **extra} for row in record["measures"]]
+
+
+def write_report(out: Path) -> Path:
+    """Write ``report.html`` from what a run left, and return its path.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished case.
+    OutputError
+        If the report cannot be written.
+    """
+    from lpm_segmentator.report.html import render_report
+
+    records = read_records(out)
+    pictures = {r["case"]: _picture(out, r["case"]) for r in records}
+    path = out / "report.html"
+    write_text(render_report(records, run=read_run(out), pictures=pictures), path)
+    return path
+
+
+def _picture(out: Path, case: str) -> bytes | None:
+    path = out / "cases" / case / f"{case}_qc.png"
+    return path.read_bytes() if path.exists() else None

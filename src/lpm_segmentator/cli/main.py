@@ -1,0 +1,113 @@
+"""The command ``lpm``: finds the subcommand, runs it, and turns errors into messages.
+
+Only the subcommand that was asked for is imported, so that ``lpm --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from lpm_segmentator import __version__
+from lpm_segmentator.core.errors import CasesFailedError, LpmError
+
+__all__ = ["cli", "main"]
+
+#: subcommand → where it lives, and its line in the help
+_COMMANDS = {
+    "run": ("lpm_segmentator.cli.run:run", "From images to masks, tables and a report."),
+    "demo": ("lpm_segmentator.cli.demo:demo", "Run on a sample: real, or a synthetic phantom."),
+    "crop": ("lpm_segmentator.cli.steps:crop", "Cut images to the slices of a table."),
+    "segment": ("lpm_segmentator.cli.steps:segment", "Masks only."),
+    "clean": ("lpm_segmentator.cli.steps:clean", "Keep the largest component of each label."),
+    "measure": ("lpm_segmentator.cli.steps:measure", "Volumes, areas, fat and asymmetry of masks."),
+    "evaluate": ("lpm_segmentator.cli.steps:evaluate", "Compare masks with a reference."),
+    "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
+    "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lpm")
+def cli() -> None:
+    """From an MRI of the lower back to masks, numbers and a report of the paraspinal muscles.
+
+    Start with 'lpm demo', or 'lpm run IMAGE… -o OUT'. Each command explains itself with --help.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 some cases failed, 2 bad input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING, format="lpm: %(levelname)s: %(message)s"
+    )
+    # Readers of files speak up at the debug level about every detail; that is not ours to show.
+    for noisy in ("matplotlib", "nibabel", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    sys.exit(_run(arguments, debug=debug))
+
+
+def _run(arguments: Sequence[str], *, debug: bool) -> int:
+    try:
+        result: Any = cli.main(args=list(arguments), prog_name="lpm", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted", 130)
+    except LpmError as error:
+        if debug:
+            raise
+        return _say(_with_failures(error), error.exit_code)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return _say(_unexpected(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; crop the image or use fewer --workers"
+    return (
+        f"unexpected {type(error).__name__}: {error}. This is a fault of the program; run again "
+        "with --debug and report what it prints."
+    )
+
+
+def _with_failures(error: LpmError) -> str:
+    if not isinstance(error, CasesFailedError):
+        return str(error)
+    return "\n".join([str(error), *(f"  {case}: {why}" for case, why in error.failures.items())])
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"lpm: error: {message}", err=True)
+    return code

@@ -1,0 +1,192 @@
+"""``lpm run`` and ``lpm report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lpm_segmentator.cli.common import (
+    INPUTS,
+    OUT,
+    PATH,
+    announce,
+    output_options,
+    print_json,
+    progress_bar,
+    slice_options,
+)
+
+if TYPE_CHECKING:
+    from lpm_segmentator.api import CaseFiles, RunOptions
+    from lpm_segmentator.cohort import CohortResult
+
+__all__ = ["execute", "report", "run"]
+
+
+@click.command()
+@INPUTS
+@OUT
+@click.option("--water", type=PATH, help="Water image, where the names do not say it.")
+@click.option("--fat", type=PATH, help="Fat image of the same scan.")
+@click.option("--reference", type=PATH, help="Manual masks: a folder, or the one file.")
+@click.option(
+    "--levels",
+    default="none",
+    show_default=True,
+    metavar="none|SLICES.csv",
+    help="Which slices to segment and measure: all, or those of a table with the columns pid, "
+    "slice_start and slice_stop.",
+)
+@slice_options
+@click.option(
+    "--model", default="embedded", show_default=True, metavar="NAME|PATH", help="Which model."
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["fast", "exact"]),
+    default="exact",
+    show_default=True,
+    help="exact averages with the mirrored image and takes twice as long.",
+)
+@click.option(
+    "--accept-origin-mismatch",
+    is_flag=True,
+    help="Take images of one scan as one grid though one has lost its origin.",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Who runs the workers.",
+)
+@output_options
+def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Segment, measure and report one case or a whole study.
+
+    INPUT is one or more NIfTI files or folders of them. Files named …_water… and …_fat… become
+    Dixon pairs and get fat measures. Finished cases are skipped when the command is repeated.
+    """
+    from lpm_segmentator import api
+
+    levels = options["levels"]
+    slices = None
+    if levels != "none":
+        slices = api.SliceTable(Path(levels), options["slice_end"])
+    cases = api.find_cases(
+        inputs, water=options["water"], fat=options["fat"], reference=options["reference"]
+    )
+    settings = api.RunOptions(
+        model=options["model"],
+        mode=options["mode"],
+        slices=slices,
+        accept_origin_mismatch=options["accept_origin_mismatch"],
+    )
+    execute(
+        cases,
+        out,
+        settings,
+        workers=options["workers"],
+        engine=options["engine"],
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def execute(
+    cases: list[CaseFiles],
+    out: Path,
+    settings: RunOptions,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    quiet: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Run the cases with progress bars and say what came of them.
+
+    Raises
+    ------
+    LpmError
+        If the run or any case of it failed.
+    """
+    from lpm_segmentator.cohort import Event, run_cohort
+
+    lone = len(cases) == 1
+    title = f"segmenting {cases[0].case}" if lone else f"{len(cases)} cases"
+    with progress_bar(title, quiet=quiet) as show:
+        ended = 0
+
+        def on_event(event: Event) -> None:
+            nonlocal ended
+            ended += 1
+            if not lone:
+                show(ended, len(cases))
+
+        result = run_cohort(
+            cases,
+            out,
+            settings,
+            workers=workers,
+            engine="dask" if engine == "dask" else "local",
+            on_event=on_event,
+            on_slice=show if lone else None,
+        )
+    if as_json:
+        print_json(json.loads((out / "run.json").read_text(encoding="utf-8")))
+    else:
+        _summary(result, quiet=quiet)
+    result.raise_failures()
+
+
+def _summary(result: CohortResult, *, quiet: bool) -> None:
+    if quiet:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from lpm_segmentator import api
+
+    if result.report is not None:
+        table = Table(box=None, header_style="bold")
+        for name in ("case", "muscle", "side"):
+            table.add_column(name)
+        for name in ("volume mL", "mean area cm²", "fat ratio %"):
+            table.add_column(name, justify="right")
+        for record in api.read_records(result.out)[:20]:
+            for row in record["measures"]:
+                if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
+                    table.add_row(record["case"], row["muscle"], row["side"], *_numbers(row))
+        Console().print(table)
+        for record in api.read_records(result.out)[:20]:
+            for warning in record["warnings"]:
+                announce(f"{record['case']}: {warning}", quiet=quiet)
+        click.echo(f"report: {result.report}")
+
+
+def _numbers(row: dict[str, Any]) -> list[str]:
+    values = (
+        (row["volume_ml"], 1.0),
+        (row["csa_mean_mm2"], 0.01),
+        (row["fat_ratio"], 100.0),
+    )
+    return ["–" if value is None else f"{value * factor:.1f}" for value, factor in values]
+
+
+@click.command()
+@click.argument("out", type=PATH)
+@output_options
+def report(out: Path, *, quiet: bool, as_json: bool) -> None:
+    """Make the tables and the report again from what 'lpm run' left in OUT."""
+    from lpm_segmentator import api
+
+    api.write_tables(out, api.read_records(out))
+    path = api.write_report(out)
+    if as_json:
+        print_json({"report": str(path)})
+    elif not quiet:
+        click.echo(f"report: {path}")

@@ -1,0 +1,238 @@
+"""The single steps: ``lpm crop``, ``segment``, ``clean``, ``measure``, ``evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lpm_segmentator.cli.common import (
+    INPUTS,
+    OUT,
+    PATH,
+    announce,
+    output_options,
+    print_json,
+    progress_bar,
+    slice_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lpm_segmentator.io import ImageCase
+    from lpm_segmentator.segment import Connectivity
+
+_CONNECTIVITY: dict[str, Connectivity] = {"6": 6, "18": 18, "26": 26}
+
+__all__ = ["clean", "crop", "evaluate", "measure", "segment"]
+
+
+def _each(
+    items: Sequence[ImageCase],
+    targets: dict[str, Path],
+    work: Callable[[ImageCase, Path], None],
+    *,
+    title: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Do one step for each file, with a bar; name what failed at the end."""
+    from lpm_segmentator import api
+    from lpm_segmentator.core import CasesFailedError
+
+    done = 0
+    with progress_bar(title, quiet=quiet) as show:
+
+        def ended(case: str) -> None:
+            nonlocal done
+            done += 1
+            show(done, len(items))
+
+        failures = api.for_each(items, lambda i: work(i, targets[i.case]), progress=ended)
+    failed = {failure.case: failure.message for failure in failures}
+    written = {case: str(path) for case, path in targets.items() if case not in failed}
+    if as_json:
+        print_json({"written": written, "failed": failed})
+    elif not quiet:
+        for path in written.values():
+            click.echo(path)
+    if failed:
+        raise CasesFailedError(f"{len(failed)} of {len(items)} failed", failures=failed)
+
+
+@click.command()
+@INPUTS
+@click.option("--slices", type=PATH, required=True, help="Table: pid, slice_start, slice_stop.")
+@slice_options
+@OUT
+@output_options
+def crop(
+    inputs: tuple[Path, ...],
+    slices: Path,
+    slice_end: Any,
+    out: Path,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Cut images and label maps to the slices that a table names.
+
+    The pid of the table is the file name without .nii.gz, exactly. A crop keeps its place in the
+    world: its origin moves.
+    """
+    from lpm_segmentator import api
+
+    table = api.SliceTable(slices, slice_end)
+    table.read()
+    items = api.find_volumes(inputs)
+    announce(f"slice_stop of {slices.name} is {slice_end}", quiet=quiet or as_json)
+    _each(
+        items,
+        api.output_paths(items, out),
+        lambda item, target: api.crop_file(item, target, table),
+        title="cropping",
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@click.command()
+@INPUTS
+@OUT
+@click.option(
+    "--model", default="embedded", show_default=True, metavar="NAME|PATH", help="Which model."
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["fast", "exact"]),
+    default="exact",
+    show_default=True,
+    help="exact averages with the mirrored image and takes twice as long.",
+)
+@output_options
+def segment(
+    inputs: tuple[Path, ...], out: Path, model: str, mode: str, *, quiet: bool, as_json: bool
+) -> None:
+    """Segment images: masks only.
+
+    One image and -o NAME.nii.gz gives that file; otherwise -o names a folder that gets one
+    CASE_dseg.nii.gz an image.
+    """
+    from lpm_segmentator import api
+
+    items = api.find_images(inputs)
+    targets = api.output_paths(items, out, suffix="_dseg")
+    predictor = api.load_predictor(model, mode=mode)
+
+    def work(item: ImageCase, target: Path) -> None:
+        for warning in api.segment_files(item, target, predictor=predictor):
+            announce(f"{item.case}: {warning}", quiet=quiet)
+
+    _each(items, targets, work, title="segmenting", quiet=quiet, as_json=as_json)
+
+
+@click.command()
+@INPUTS
+@OUT
+@click.option(
+    "--connectivity",
+    type=click.Choice(list(_CONNECTIVITY)),
+    default="6",
+    show_default=True,
+    help="Neighbours of a voxel: by faces, edges too, corners too.",
+)
+@output_options
+def clean(
+    inputs: tuple[Path, ...], out: Path, connectivity: str, *, quiet: bool, as_json: bool
+) -> None:
+    """Keep the largest connected component of each label."""
+    from lpm_segmentator import api
+
+    items = api.find_label_maps(inputs)
+
+    def work(item: ImageCase, target: Path) -> None:
+        removed = api.clean_file(item, target, connectivity=_CONNECTIVITY[connectivity])
+        announce(f"{item.case}: {removed} voxels removed", quiet=quiet or as_json)
+
+    _each(
+        items,
+        api.output_paths(items, out),
+        work,
+        title="cleaning",
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.option("--labels", type=PATH, required=True, help="A label map, or a folder of them.")
+@click.option("--image", type=PATH, help="The image that was labelled; its grid is checked.")
+@click.option("--water", type=PATH, help="Water image (or folder of water and fat images).")
+@click.option("--fat", type=PATH, help="Fat image.")
+@click.option("--accept-origin-mismatch", is_flag=True, help="One image has lost its origin.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
+@output_options
+def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Measure label maps: volume, area, fat and asymmetry per muscle and side."""
+    from lpm_segmentator import api
+
+    measured = api.measure_all(
+        labels,
+        image=options["image"],
+        water=options["water"],
+        fat=options["fat"],
+        accept_origin_mismatch=options["accept_origin_mismatch"],
+    )
+    rows = api.measure_rows(measured)
+    api.write_table(rows, out)
+    for case in measured:
+        for warning in case.warnings:
+            announce(f"{case.case}: {warning}", quiet=quiet)
+    if as_json:
+        print_json(rows)
+    elif not quiet:
+        click.echo(out)
+
+
+@click.command()
+@click.option("--reference", type=PATH, required=True, help="Manual label map or folder.")
+@click.option("--prediction", type=PATH, required=True, help="Predicted label map or folder.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
+@click.option(
+    "--ignore-label",
+    type=int,
+    multiple=True,
+    help="Value that marks voxels to leave out, such as 255; may be repeated.",
+)
+@click.option("--resample", is_flag=True, help="Bring predictions to the reference's grid.")
+@output_options
+def evaluate(
+    reference: Path,
+    prediction: Path,
+    out: Path,
+    ignore_label: tuple[int, ...],
+    *,
+    resample: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Compare label maps with their references: Dice, surface distances, volumes.
+
+    Cases of two folders are matched by their whole names.
+    """
+    from lpm_segmentator import api
+
+    rows = []
+    pairs = api.pair_label_maps(reference, prediction)
+    with progress_bar("comparing", quiet=quiet) as show:
+        for done, (case, truth, found) in enumerate(pairs, 1):
+            accuracy = api.evaluate_files(case, truth, found, ignore=ignore_label, on_grid=resample)
+            rows.append(accuracy.wide())
+            show(done, len(pairs))
+    api.write_table(rows, out)
+    if as_json:
+        print_json(rows)
+    elif not quiet:
+        click.echo(out)

@@ -1,0 +1,287 @@
+"""Run a cohort: every case is done, skipped because it was done before, or failed with its error.
+
+``run.json`` is written after each case, so that a killed run tells what it did, and the tables and
+the report are made at the end from what lies in the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lpm_segmentator import __version__, api
+from lpm_segmentator.core import CasesFailedError, LpmError, MissingExtraError, OutputError
+from lpm_segmentator.io import write_json
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from lpm_segmentator.api import CaseFiles, RunOptions
+    from lpm_segmentator.segment import Predictor
+
+__all__ = ["CohortResult", "Engine", "Event", "run_cohort"]
+
+logger = logging.getLogger(__name__)
+
+Engine = Literal["local", "dask"]
+State = Literal["done", "failed", "skipped"]
+
+_RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime", "connected-components-3d")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One case has ended.
+
+    Attributes
+    ----------
+    case : str
+    state : {'done', 'failed', 'skipped'}
+    error : str
+        Empty unless it failed.
+    seconds : float
+        Time of the case; 0 unless it was done now.
+    """
+
+    case: str
+    state: State
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class CohortResult:
+    """What became of a cohort.
+
+    Attributes
+    ----------
+    out : Path
+        The output folder.
+    report : Path or None
+        The report; None if no case was ever done.
+    events : tuple of Event
+        One a case, in the order of the cases.
+    """
+
+    out: Path
+    report: Path | None
+    events: tuple[Event, ...]
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Error of each failed case."""
+        return {event.case: event.error for event in self.events if event.state == "failed"}
+
+    def raise_failures(self) -> None:
+        """Raise if any case failed.
+
+        Raises
+        ------
+        CasesFailedError
+            Names the cases and their errors.
+        """
+        if self.failures:
+            raise CasesFailedError(
+                f"{len(self.failures)} of {len(self.events)} cases failed",
+                where=self.out,
+                hint="Their errors are in run.json; mend the input and run the same command again, "
+                "finished cases are skipped",
+                failures=self.failures,
+            )
+
+
+@dataclass
+class _Progress:
+    """Events so far, and the file that tells them."""
+
+    out: Path
+    header: dict[str, Any]
+    order: tuple[str, ...]
+    events: dict[str, Event] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        self.events[event.case] = event
+        cases = {}
+        for case in self.order:
+            done = self.events.get(case)
+            cases[case] = (
+                {"state": "pending"}
+                if done is None
+                else {"state": done.state, "error": done.error or None, "seconds": done.seconds}
+            )
+        write_json({**self.header, "cases": cases}, self.out / "run.json")
+
+
+def run_cohort(
+    cases: Sequence[CaseFiles],
+    out: Path,
+    options: RunOptions,
+    *,
+    workers: int = 1,
+    engine: Engine = "local",
+    on_event: Callable[[Event], None] | None = None,
+    on_slice: Callable[[int, int], None] | None = None,
+) -> CohortResult:
+    """Run every case that is not done yet, then write tables and report.
+
+    Parameters
+    ----------
+    cases : sequence of CaseFiles
+    out : Path
+    options : RunOptions
+    workers : int
+        Processes; 1 runs in this one.
+    engine : {'local', 'dask'}
+        Who runs the workers.
+    on_event : callable, optional
+        Called when a case has ended.
+    on_slice : callable, optional
+        Called within a case with the slices done and the slices there are; with one worker only.
+
+    Raises
+    ------
+    LpmError
+        If the only case fails, or something is wrong that no case can escape: the output folder,
+        the model, the slice table.
+    """
+    if options.slices is not None:
+        options.slices.read()
+    predictor = api.load_predictor(options.model, mode=options.mode, progress=on_slice)
+    created = not out.exists()
+    api.prepare_output(out)
+    progress = _Progress(
+        out, _header(options, predictor.info.to_dict()), tuple(c.case for c in cases)
+    )
+    todo = []
+    for files in cases:
+        if not files.problem and api.is_done(files, out, options):
+            _tell(Event(files.case, "skipped"), progress, on_event)
+        else:
+            todo.append(files)
+    if len(cases) == 1 and todo:
+        ended: Iterator[Event] = iter([_alone(todo[0], out, options, predictor, created=created)])
+    elif workers == 1 and engine == "local":
+        ended = (
+            _event(files, lambda f: api.process_case(f, out, options, predictor=predictor))
+            for files in todo
+        )
+    else:
+        ended = _parallel(todo, out, options, workers=workers, engine=engine)
+    for event in ended:
+        _tell(event, progress, on_event)
+    return _finish(out, progress, cases)
+
+
+def _alone(
+    files: CaseFiles, out: Path, options: RunOptions, predictor: Predictor, *, created: bool
+) -> Event:
+    """Do the only case; if it fails its error is the run's, and no folder is left behind."""
+    try:
+        record = api.process_case(files, out, options, predictor=predictor)
+    except BaseException:
+        if created:
+            with suppress(OSError):
+                out.rmdir()  # only if it is empty
+        raise
+    return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
+
+
+def _tell(event: Event, progress: _Progress, on_event: Callable[[Event], None] | None) -> None:
+    progress.add(event)
+    if on_event is not None:
+        on_event(event)
+
+
+def _finish(out: Path, progress: _Progress, cases: Sequence[CaseFiles]) -> CohortResult:
+    events = tuple(progress.events[files.case] for files in cases)
+    report = None
+    if any(event.state != "failed" for event in events):
+        api.write_tables(out, api.read_records(out))
+        report = api.write_report(out)
+    return CohortResult(out, report, events)
+
+
+def _header(options: RunOptions, model: dict[str, Any]) -> dict[str, Any]:
+    versions = {name: version(name) for name in _RECORDED_PACKAGES}
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": versions,
+        "model": model,
+        "options": options.to_dict(),
+    }
+
+
+def _event(files: CaseFiles, work: Callable[[CaseFiles], dict[str, Any]]) -> Event:
+    """Do a case and turn what happens into an event; only a full disk ends the run."""
+    try:
+        record = work(files)
+    except OutputError:
+        raise
+    except LpmError as error:
+        return Event(files.case, "failed", str(error))
+    except MemoryError:
+        return Event(files.case, "failed", "out of memory; run with fewer --workers")
+    except Exception as error:
+        # One odd file must not take the other cases down; the log keeps the traceback.
+        logger.exception("case %s", files.case)
+        return Event(files.case, "failed", f"unexpected {type(error).__name__}: {error}")
+    return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
+
+
+def _parallel(
+    todo: Sequence[CaseFiles], out: Path, options: RunOptions, *, workers: int, engine: Engine
+) -> Iterator[Event]:
+    submit = _dask(workers) if engine == "dask" else _processes(workers)
+    yield from submit([(files, out, options) for files in todo])
+
+
+_Task = tuple["CaseFiles", Path, "RunOptions"]
+
+
+def _run_task(task: _Task) -> Event:
+    files, out, options = task
+    return _event(files, lambda f: api.process_case(f, out, options))
+
+
+def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
+    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, as_completed
+
+        # Spawned workers are alike on every system and inherit no threads or locks.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures: dict[Future[Event], str] = {
+                pool.submit(_run_task, task): task[0].case for task in tasks
+            }
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except (LpmError, OSError) as error:
+                    pool.shutdown(cancel_futures=True)
+                    raise error from None
+                except RuntimeError as error:
+                    yield Event(futures[future], "failed", f"its worker died: {error}")
+
+    return submit
+
+
+def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
+    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
+        try:
+            from distributed import Client, as_completed
+        except ImportError as error:
+            raise MissingExtraError("--engine dask", extra="dask") from error
+        with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
+            for _, event in as_completed(client.map(_run_task, tasks), with_results=True):
+                yield event
+
+    return submit

@@ -1,0 +1,196 @@
+"""The way of one case: crop, segment, clean, measure, judge.
+
+::
+
+    Volume ─▶ crop to the levels ─▶ segment ─▶ clean ─▶ uncrop ─▶ measure ─▶ compare ─▶ judge
+
+Values in, values out: no paths, no files, no framework.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lpm_segmentator.core import (
+    DixonPair,
+    GeometryError,
+    LabelMap,
+    Volume,
+    crop_slices,
+    uncrop,
+)
+from lpm_segmentator.measure import (
+    Accuracy,
+    CaseMeasures,
+    SliceLevels,
+    compare_label_maps,
+    measure_case,
+)
+from lpm_segmentator.segment import ModelInfo, Predictor, Quality, assess, keep_largest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Case", "CaseResult", "run_case", "segment_case"]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is known about a case before it is run.
+
+    Attributes
+    ----------
+    name : str
+    image : Volume
+        What the model sees; for a Dixon pair its water image.
+    pair : DixonPair, optional
+        For the fat measures; on the image's grid.
+    reference : LabelMap, optional
+        Manual segmentation on the image's grid.
+    slices : tuple of int, optional
+        Half-open range along the slice axis to segment and measure; all if not given.
+    levels : SliceLevels, optional
+        Which slice shows which disc.
+    """
+
+    name: str
+    image: Volume
+    pair: DixonPair | None = None
+    reference: LabelMap | None = None
+    slices: tuple[int, int] | None = None
+    levels: SliceLevels | None = None
+
+    def __post_init__(self) -> None:
+        others = {
+            "Dixon pair": None if self.pair is None else self.pair.geometry,
+            "reference": None if self.reference is None else self.reference.geometry,
+        }
+        for what, geometry in others.items():
+            if geometry is None:
+                continue
+            difference = self.image.geometry.describe_difference(geometry)
+            if difference is not None:
+                raise GeometryError(
+                    f"image and {what} lie on different grids: {difference}",
+                    where=self.name,
+                    hint="Both must come from the same scan; if one lost its origin in a "
+                    "conversion, add --accept-origin-mismatch",
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class CaseResult:
+    """Everything found out about a case.
+
+    Attributes
+    ----------
+    case : Case
+    labels : LabelMap
+        On the whole grid of the image, zero outside the chosen slices.
+    measures : CaseMeasures
+    reference_measures : CaseMeasures or None
+        The same measures on the reference, over the same slices.
+    accuracy : Accuracy or None
+        Where there is a reference.
+    quality : Quality
+    model : ModelInfo
+    warnings : tuple of str
+    seconds : mapping of str to float
+        Time of each step.
+    """
+
+    case: Case
+    labels: LabelMap
+    measures: CaseMeasures
+    reference_measures: CaseMeasures | None
+    accuracy: Accuracy | None
+    quality: Quality
+    model: ModelInfo
+    warnings: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def segment_case(case: Case, predictor: Predictor) -> tuple[LabelMap, Quality, tuple[str, ...]]:
+    """Return the cleaned mask of a case on its whole grid, its quality, and warnings.
+
+    Raises
+    ------
+    GeometryError
+        If the slices lie outside the image or are not axial.
+    ModelError
+        If the model cannot be run on the image.
+    """
+    start, stop = case.slices or (0, case.image.shape[case.image.slice_axis])
+    part, box = crop_slices(case.image, start, stop)
+    prediction = predictor.predict(part)
+    cleaned = keep_largest(prediction.labels)
+    quality = assess(cleaned.labels, prediction, removed_share=cleaned.removed_share)
+    return uncrop(cleaned.labels, box), _shifted(quality, start), prediction.warnings
+
+
+def run_case(case: Case, predictor: Predictor) -> CaseResult:
+    """Run the whole way for one case.
+
+    Raises
+    ------
+    GeometryError
+        If the slices lie outside the image or are not axial.
+    ModelError
+        If the model cannot be run on the image.
+    """
+    clock = _Clock()
+    labels, quality, warnings = segment_case(case, predictor)
+    clock.lap("segment")
+    measures = measure_case(labels, case=case.name, pair=case.pair, levels=case.levels)
+    reference = _same_slices(case)
+    known = None
+    accuracy = None
+    if reference is not None:
+        known = measure_case(reference, case=case.name, pair=case.pair, levels=case.levels)
+        accuracy = compare_label_maps(
+            reference, labels, case=case.name, levels=case.levels, pair=case.pair
+        )
+    clock.lap("measure")
+    return CaseResult(
+        case=case,
+        labels=labels,
+        measures=measures,
+        reference_measures=known,
+        accuracy=accuracy,
+        quality=quality,
+        model=predictor.info,
+        warnings=tuple(dict.fromkeys((*warnings, *quality.flags, *measures.warnings))),
+        seconds=clock.laps,
+    )
+
+
+def _same_slices(case: Case) -> LabelMap | None:
+    """Return the reference without what lies outside the chosen slices."""
+    if case.reference is None or case.slices is None:
+        return case.reference
+    return uncrop(*crop_slices(case.reference, *case.slices))
+
+
+def _shifted(quality: Quality, start: int) -> Quality:
+    """Return the quality with slices counted in the whole image."""
+    if start == 0:
+        return quality
+    return Quality(
+        quality.score,
+        {index + start: score for index, score in quality.slice_scores.items()},
+        tuple(index + start for index in quality.unsure_slices),
+        quality.flags,
+    )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now

@@ -1,0 +1,141 @@
+"""The report: one HTML file with pictures in it, for people who read no code."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["render_report"]
+
+_MUSCLES = {"ES": "Erector spinae", "MF": "Multifidus", "ES+MF": "Both muscles together"}
+_SIDES = {"R": "right", "L": "left", "both": "both sides"}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A number as it is shown, or a dash with the reason."""
+
+    text: str
+    title: str = ""
+
+
+def render_report(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    run: Mapping[str, Any],
+    pictures: Mapping[str, bytes | None],
+) -> str:
+    """Return the report as one HTML page that needs no other file.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        What ``case.json`` holds, one a case.
+    run : mapping
+        What ``run.json`` holds; may be empty.
+    pictures : mapping of str to bytes or None
+        PNG of each case.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("lpm_segmentator.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        cases=[_case_view(record, pictures.get(record["case"])) for record in records],
+        failed={c: s["error"] for c, s in run.get("cases", {}).items() if s["state"] == "failed"},
+        run=run,
+        version=__version__,
+    )
+
+
+def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, Any]:
+    whole = [row for row in record["measures"] if row["level"] == "all"]
+    return {
+        "name": record["case"],
+        "picture": None if picture is None else base64.b64encode(picture).decode("ascii"),
+        "warnings": record["warnings"],
+        "has_fat": record["fat_ratios"] is not None,
+        "rows": [_measure_view(row) for row in whole],
+        "levels": _level_views(record),
+        "accuracy": _accuracy_view(record["accuracy"]),
+        "score": _number(record["quality"]["score"], 2),
+        "details": _details(record),
+        "asymmetry_formula": record["asymmetry_formula"],
+    }
+
+
+def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    note = row["note"]
+    return {
+        "muscle": _MUSCLES[row["muscle"]],
+        "side": _SIDES[row["side"]],
+        "level": row["level"],
+        "is_sum": row["side"] == "both" or row["muscle"] == "ES+MF",
+        "volume": _number(row["volume_ml"], 1, note),
+        "area": _number(_scaled(row["csa_mean_mm2"], 0.01), 1, note),
+        "lean_area": _number(_scaled(row["lean_csa_mean_mm2"], 0.01), 1, note),
+        "fat_ratio": _number(_scaled(row["fat_ratio"], 100), 1, note),
+        "fat_mean": _number(_scaled(row["fat_fraction_mean"], 100), 1, note),
+        "asymmetry": _number(row["volume_asymmetry_percent"], 1, "compares right with left"),
+    }
+
+
+def _level_views(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        _measure_view(row)
+        for row in record["measures"]
+        if row["level_kind"] in ("disc", "vertebra") and row["muscle"] != "ES+MF"
+    ]
+
+
+def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str, _Cell, _Cell]] | None:
+    if row is None:
+        return None
+    names = {
+        "global": "All muscles",
+        "1": "Erector spinae, right",
+        "2": "Multifidus, right",
+        "3": "Multifidus, left",
+        "4": "Erector spinae, left",
+    }
+    return [
+        (name, _number(row.get(f"dsc_{key}"), 3), _number(row.get(f"hd95_mm_{key}"), 1))
+        for key, name in names.items()
+    ]
+
+
+def _details(record: Mapping[str, Any]) -> dict[str, str]:
+    image, model = record["image"], record["model"]
+    shape = " × ".join(str(n) for n in image["shape"])
+    spacing = " × ".join(f"{s:.3g}" for s in image["spacing_mm"])
+    slices = record["slices"]
+    return {
+        **record["inputs"],
+        "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
+        f"slices tilted by {image['obliquity_deg']:.1f}°",
+        "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
+        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})",
+        "time": f"{record['seconds']['total']:.1f} s",
+    }
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _number(value: float | None, digits: int, reason: str = "") -> _Cell:
+    if value is None or not math.isfinite(value):
+        return _Cell("–", reason)
+    return _Cell(f"{value:.{digits}f}")

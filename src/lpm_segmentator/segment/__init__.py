@@ -1,0 +1,22 @@
+"""What: from an image to a label map."""
+
+from __future__ import annotations
+
+from lpm_segmentator.segment.clean import CleanResult, Connectivity, keep_largest
+from lpm_segmentator.segment.compact import CompactPredictor, embedded_predictor, load_compact
+from lpm_segmentator.segment.predictor import ModelInfo, Prediction, Predictor
+from lpm_segmentator.segment.quality import Quality, assess
+
+__all__ = [
+    "CleanResult",
+    "CompactPredictor",
+    "Connectivity",
+    "ModelInfo",
+    "Prediction",
+    "Predictor",
+    "Quality",
+    "assess",
+    "embedded_predictor",
+    "keep_largest",
+    "load_compact",
+]

@@ -1,0 +1,393 @@
+"""The embedded model: a compact 2.5-D network, run by onnxruntime on any machine.
+
+The image is turned so that its slices run feet to head, rows front to back and columns right to
+left, brought to the model's in-plane spacing, segmented slice by slice with the neighbours as
+context, and the class probabilities are brought back to the image's own grid. Sides come from the
+affine alone; nothing in the file's axis order reaches the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core import (
+    LPM_SCHEME,
+    GeometryError,
+    LabelMap,
+    ModelError,
+    Volume,
+    reorient,
+)
+from lpm_segmentator.segment.grid import InPlaneGrid
+from lpm_segmentator.segment.predictor import ModelInfo, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+__all__ = ["CompactPredictor", "CompactSpec", "embedded_predictor", "load_compact", "normalise"]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float32]
+
+#: axis codes of the model's frame: columns to the left, rows to posterior, slices to superior
+_FRAME = ("L", "P", "S")
+_EMBEDDED = "compact.onnx"
+#: in a closely spaced stack the context is taken this far away, as in training
+_CONTEXT_MM = 4.0
+_BATCH_PIXELS = 400_000
+_METADATA_KEY = "lpm"
+
+
+@dataclass(frozen=True)
+class CompactSpec:
+    """What a compact ONNX model says of itself in its metadata.
+
+    Attributes
+    ----------
+    name, version : str
+        Which model this is.
+    spacing_mm : float
+        In-plane spacing of its grid.
+    context : int
+        Neighbouring slices on either side.
+    multiple : int
+        Rows and columns must be a multiple of this.
+    citation, licence, description : str
+        For the report.
+    """
+
+    name: str
+    version: str
+    spacing_mm: float
+    context: int
+    multiple: int
+    citation: str = ""
+    licence: str = ""
+    description: str = ""
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str], where: object) -> CompactSpec:
+        """Read the metadata of an ONNX file.
+
+        Raises
+        ------
+        ModelError
+            If it is no compact model of this package.
+        """
+        try:
+            values = json.loads(metadata[_METADATA_KEY])
+            known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+            return cls(**known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                "the ONNX file is not a compact model of lpm-segmentator: its metadata lack "
+                f"the entry {_METADATA_KEY!r} or it is incomplete ({error})",
+                where=where,
+                hint="Export it with 'lpm train compact', or convert it with 'lpm models convert'",
+            ) from error
+
+
+def normalise(image: FloatArray) -> FloatArray:
+    """Scale an image so that the 95th percentile of its body is 1.
+
+    The body is what lies above half the mean of the image. Training does the same in torch; the
+    two must stay equal (a test compares them).
+    """
+    body = image[image > 0.5 * image.mean()]
+    if body.size == 0:
+        return image
+    rank = min(body.size - 1, int(0.95 * body.size))
+    top = max(float(np.partition(body, rank)[rank]), 1e-6)
+    scaled: FloatArray = np.clip(image / np.float32(top), -0.5, 3.0)
+    return scaled
+
+
+class CompactPredictor:
+    """A compact ONNX model behind the `Predictor` protocol.
+
+    Parameters
+    ----------
+    model : bytes
+        The ONNX file.
+    name : str
+        Where it came from, for messages.
+    mirror : bool
+        Average with the prediction of the mirrored image, sides swapped: slower, more exact.
+    threads : int, optional
+        Threads of onnxruntime; its own choice if not given.
+    progress : callable, optional
+        Called with the slices done and the slices there are.
+
+    Raises
+    ------
+    ModelError
+        If the file is no ONNX model or not one of this kind.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        name: str = "compact.onnx",
+        mirror: bool = True,
+        threads: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._session = _session(model, name, threads)
+        metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.spec = CompactSpec.from_metadata(metadata, name)
+        self._sha256 = hashlib.sha256(model).hexdigest()
+        self._mirror = mirror
+        self._progress = progress
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What is known about the model."""
+        return ModelInfo(
+            name=self.spec.name,
+            version=self.spec.version,
+            kind="compact",
+            sha256=self._sha256,
+            citation=self.spec.citation,
+            licence=self.spec.licence,
+            description=self.spec.description,
+        )
+
+    def predict(self, volume: Volume) -> Prediction:
+        """Segment one volume.
+
+        Parameters
+        ----------
+        volume : Volume
+            An axial image of any orientation, in-plane spacing, field of view and number of
+            slices, one included.
+
+        Returns
+        -------
+        Prediction
+            Labels on the grid of `volume`; ``confidence`` is the probability of the label given,
+            ``slice_confidence`` its mean over the muscles of a slice (nan where there is none).
+
+        Raises
+        ------
+        GeometryError
+            If the slices are not axial.
+        """
+        _check_axial(volume)
+        turned = reorient(volume, _FRAME)
+        slices = np.array(turned.array.T, dtype=np.float32, order="C")
+        slices -= min(0.0, float(slices.min()))  # air is 0 to the network
+        spacing = turned.spacing_mm
+        grid = InPlaneGrid.of(
+            (slices.shape[1], slices.shape[2]), (spacing[1], spacing[0]), self.spec.spacing_mm
+        )
+        labels, confidence = self._segment(
+            grid.forward(slices), grid, turned.geometry.slice_spacing_mm
+        )
+        return _prediction(volume, turned, labels, confidence)
+
+    def _segment(
+        self, planes: FloatArray, grid: InPlaneGrid, slice_spacing_mm: float
+    ) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+        box = _body_box(planes)
+        rows, columns = grid.back_weights()
+        rows, columns = rows[:, box[0]], columns[:, box[1]]
+        inner = planes[:, box[0], box[1]]
+        shape = (len(planes), *grid.shape)
+        labels, confidence = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
+        count = max(1, _BATCH_PIXELS // inner[0].size)
+        for start in range(0, len(planes), count):
+            stop = min(start + count, len(planes))
+            stacks = np.stack(
+                [
+                    normalise(inner[context_slices(i, len(planes), slice_spacing_mm, self.spec)])
+                    for i in range(start, stop)
+                ]
+            )
+            for index, probability in zip(
+                range(start, stop), self.probabilities(stacks), strict=True
+            ):
+                labels[index], confidence[index] = _decide(probability, rows, columns)
+            if self._progress is not None:
+                self._progress(stop, len(planes))
+        return labels, confidence
+
+    def probabilities(self, stacks: FloatArray) -> FloatArray:
+        """Return class probabilities on the model's grid.
+
+        Parameters
+        ----------
+        stacks : ndarray of float32, shape (n, 2 * context + 1, h, w)
+            Normalised slices with their neighbours.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 5, h, w)
+        """
+        padded, crop = _pad(stacks, self.spec.multiple)
+        found = self._run(padded)
+        if self._mirror:
+            mirrored = self._run(np.ascontiguousarray(padded[..., ::-1]))[..., ::-1]
+            found = (found + mirrored[:, _mirrored_classes()]) * np.float32(0.5)
+        result: FloatArray = found[..., crop[0], crop[1]]
+        return result
+
+    def _run(self, images: FloatArray) -> FloatArray:
+        (found,) = self._session.run(None, {"image": images})
+        probabilities: FloatArray = found
+        return probabilities
+
+
+def embedded_predictor(
+    *,
+    mirror: bool = True,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> CompactPredictor:
+    """Return the model that comes with the package.
+
+    Raises
+    ------
+    ModelError
+        If the installation lacks it.
+    """
+    source = resources.files("lpm_segmentator.segment") / "weights" / _EMBEDDED
+    try:
+        model = source.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            "the embedded model is missing from this installation",
+            where=source,
+            hint="Install lpm-segmentator again",
+        ) from error
+    return CompactPredictor(
+        model, name=_EMBEDDED, mirror=mirror, threads=threads, progress=progress
+    )
+
+
+def load_compact(path: Path, **options: Any) -> CompactPredictor:
+    """Return the compact model of an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or is no such model.
+    """
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
+    return CompactPredictor(model, name=str(path), **options)
+
+
+def context_slices(index: int, count: int, slice_spacing_mm: float, spec: CompactSpec) -> list[int]:
+    """Return the slices shown to the network for a slice: itself and its neighbours, clamped."""
+    step = max(1, round(_CONTEXT_MM / slice_spacing_mm))
+    offsets = range(-spec.context, spec.context + 1)
+    return [min(max(index + step * offset, 0), count - 1) for offset in offsets]
+
+
+def _session(model: bytes, name: str, threads: int | None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(
+            model, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ModelError(
+            f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
+            where=name,
+            hint="The file is damaged or not an ONNX model",
+        ) from error
+
+
+def _check_axial(volume: Volume) -> None:
+    if not volume.geometry.is_axial:
+        codes = "".join(volume.geometry.axis_codes)
+        raise GeometryError(
+            f"the slices are not axial (axes {codes}, spacing "
+            f"{' x '.join(f'{s:.3g}' for s in volume.spacing_mm)} mm)",
+            hint="The muscles are segmented on axial slices; give the axial series. A sagittal "
+            "series serves 'lpm levels --sagittal'",
+        )
+
+
+def _body_box(planes: FloatArray) -> tuple[slice, slice]:
+    """Return the rows and columns that are not air all through the stack, with a margin."""
+    bright = planes.max(axis=0) > 0.25 * planes.mean()
+    box = []
+    for axis in (0, 1):
+        held = np.flatnonzero(bright.any(axis=1 - axis))
+        size = bright.shape[axis]
+        if held.size == 0:
+            box.append(slice(0, size))
+        else:
+            box.append(slice(max(0, int(held[0]) - 8), min(size, int(held[-1]) + 9)))
+    return box[0], box[1]
+
+
+def _pad(stacks: FloatArray, multiple: int) -> tuple[FloatArray, tuple[slice, slice]]:
+    pads, crops = [], []
+    for size in stacks.shape[2:]:
+        # A border of zeros on both sides: in training the field of view often ended in zeros.
+        extra = -size % multiple
+        before = extra // 2
+        pads.append((before, extra - before))
+        crops.append(slice(before, before + size))
+    padded: FloatArray = np.pad(stacks, [(0, 0), (0, 0), *pads])
+    return padded, (crops[0], crops[1])
+
+
+def _mirrored_classes() -> Sequence[int]:
+    swapped = LPM_SCHEME.swap_sides()
+    return [0, *(swapped[value] for value in LPM_SCHEME.values)]
+
+
+def _decide(
+    probability: FloatArray, rows: FloatArray, columns: FloatArray
+) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+    """Return the label and its probability on the image's grid for one slice ``(5, h, w)``."""
+    muscles = np.matmul(np.matmul(rows, probability[1:]), columns.T)
+    # Background is the rest: outside the body box, where nothing was computed, it is 1.
+    full = np.concatenate([1.0 - muscles.sum(axis=0, keepdims=True), muscles])
+    labels = full.argmax(axis=0)
+    confidence = np.take_along_axis(full, labels[None], axis=0)[0]
+    return labels.astype(np.uint8), np.clip(confidence, 0.0, 1.0)
+
+
+def _prediction(
+    volume: Volume, turned: Volume, labels: npt.NDArray[np.uint8], confidence: FloatArray
+) -> Prediction:
+    codes = volume.geometry.axis_codes
+    muscle = labels > 0
+    counts = muscle.sum(axis=(1, 2))
+    sums = (confidence * muscle).sum(axis=(1, 2))
+    by_slice = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
+    if codes[volume.slice_axis] == "I":
+        by_slice = by_slice[::-1]
+    mask = reorient(LabelMap(labels.T, turned.affine), codes)
+    sure = reorient(turned.with_array(confidence.T), codes)
+    warnings = () if muscle.any() else ("no erector spinae or multifidus was found",)
+    return Prediction(
+        labels=LabelMap(np.ascontiguousarray(mask.array), volume.affine),
+        confidence=np.ascontiguousarray(sure.array),
+        slice_confidence=np.ascontiguousarray(by_slice),
+        warnings=warnings,
+        details={"slices": len(labels)},
+    )

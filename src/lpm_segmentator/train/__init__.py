@@ -1,0 +1,1 @@
+"""Learn: subjects, synthesis of contrasts, the phantom, training, export."""

@@ -1,0 +1,205 @@
+"""Train the compact model: seeded, checkpointed, resumable, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from .network import CompactUNet
+from .synthesis import Batch, Synthesiser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .config import CompactConfig
+    from .subjects import TrainingSubject
+
+logger = logging.getLogger(__name__)
+
+#: steps between checkpoints
+_CHECKPOINT_EVERY = 100
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds."""
+
+    network: CompactUNet
+    average: CompactUNet
+    optimiser: torch.optim.AdamW
+    step: int = 0
+    seconds: float = 0.0
+
+
+def train_compact(
+    subjects: Sequence[TrainingSubject],
+    config: CompactConfig,
+    folder: Path,
+    *,
+    device: str = "auto",
+    progress: Callable[[int, float], None] | None = None,
+) -> CompactUNet:
+    """Train a network and return the moving average of its weights, ready for export.
+
+    The run is checkpointed in ``folder`` (``checkpoint.pt``, ``log.jsonl``) and goes on from there
+    when it is called again with the same configuration.
+
+    Parameters
+    ----------
+    subjects : sequence of TrainingSubject
+        The labelled pairs.
+    config : CompactConfig
+        Every number that decides the outcome.
+    folder : Path
+        Where the run keeps its state.
+    device : str
+        ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
+    progress : callable, optional
+        Called with the step and the loss after each step.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run of another configuration.
+    """
+    target = torch.device(_choose_device(device))
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _resume(config, folder, target)
+    drawing = Synthesiser(subjects, config.synthesis)
+    while state.step < config.steps:
+        started = time.monotonic()
+        batch = drawing.batch(config.batch_size, seed=config.seed, step=state.step)
+        loss = _step(state, batch, config, target)
+        state.step += 1
+        state.seconds += time.monotonic() - started
+        if progress is not None:
+            progress(state.step, loss)
+        if state.step % 20 == 0:
+            _log(folder, {"step": state.step, "loss": loss, "seconds": round(state.seconds, 1)})
+        if state.step % _CHECKPOINT_EVERY == 0 or state.step == config.steps:
+            _save(state, config, folder)
+    return state.average.eval()
+
+
+def _choose_device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _resume(config: CompactConfig, folder: Path, device: torch.device) -> _State:
+    torch.manual_seed(config.seed)
+    network = CompactUNet(config.widths, config.synthesis.context)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    state = _State(network, average, optimiser)
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        return state
+    saved = torch.load(path, map_location=device, weights_only=True)
+    if json.loads(saved["config"]) != json.loads(json.dumps(config.to_dict())):
+        raise ValueError(f"{folder} holds a run with another configuration; choose a new folder")
+    network.load_state_dict(saved["network"])
+    average.load_state_dict(saved["average"])
+    optimiser.load_state_dict(saved["optimiser"])
+    state.step, state.seconds = int(saved["step"]), float(saved["seconds"])
+    logger.info("resumed at step %d", state.step)
+    return state
+
+
+def _save(state: _State, config: CompactConfig, folder: Path) -> None:
+    temporary = folder / "checkpoint.pt.tmp"
+    torch.save(
+        {
+            "config": json.dumps(config.to_dict()),
+            "network": state.network.state_dict(),
+            "average": state.average.state_dict(),
+            "optimiser": state.optimiser.state_dict(),
+            "step": state.step,
+            "seconds": state.seconds,
+        },
+        temporary,
+    )
+    temporary.replace(folder / "checkpoint.pt")
+
+
+def _log(folder: Path, row: dict[str, Any]) -> None:
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+
+
+def _step(state: _State, batch: Batch, config: CompactConfig, device: torch.device) -> float:
+    for group in state.optimiser.param_groups:
+        group["lr"] = learning_rate(state.step, config)
+    images = batch.images.to(device).contiguous(memory_format=torch.channels_last)
+    labels = batch.labels.to(device)
+    state.network.train()
+    with torch.autocast(device.type, torch.bfloat16, enabled=_half_precision(device)):
+        logits = state.network(images)
+    loss = segmentation_loss(logits.float(), labels)
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    _average(state, config.ema_decay)
+    return float(loss.detach())
+
+
+def _half_precision(device: torch.device) -> bool:
+    """Whether bfloat16 convolutions are native here; emulated ones would be slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def learning_rate(step: int, config: CompactConfig) -> float:
+    """Return the rate of a step: linear warm-up over 3 %, then a cosine to zero."""
+    warm = max(1, round(0.03 * config.steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    part = (step - warm) / max(1, config.steps - warm)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def _average(state: _State, decay: float) -> None:
+    # Early on a long memory would hold the random start.
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for kept, new in zip(
+            state.average.state_dict().values(), state.network.state_dict().values(), strict=True
+        ):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return cross-entropy plus soft Dice of the muscles, both over the whole batch.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        ``(n, classes, h, w)``.
+    labels : torch.Tensor
+        ``(n, h, w)``, integers.
+    """
+    entropy = functional.cross_entropy(logits, labels)
+    probabilities = logits.softmax(1)[:, 1:]
+    truth = functional.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].float()
+    overlap = (probabilities * truth).sum((0, 2, 3))
+    total = (probabilities + truth).sum((0, 2, 3))
+    dice = (2 * overlap + 1) / (total + 1)
+    return entropy + 1 - dice.mean()

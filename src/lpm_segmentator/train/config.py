@@ -1,0 +1,90 @@
+"""What a training run is: a value that is read from a file and stored in the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """How training images are drawn.
+
+    Attributes
+    ----------
+    spacing_mm : float
+        In-plane spacing of the model's grid.
+    patch : tuple of int
+        Rows (anterior to posterior) and columns (right to left) of a training image.
+    context : int
+        Neighbouring slices on either side.
+    single_slice : float
+        Probability that the neighbours are copies of the middle slice.
+    infiltration : float
+        Probability that fat is mixed into the muscles.
+    narrow_field : float
+        Probability of a cropped field of view.
+    """
+
+    spacing_mm: float = 1.25
+    patch: tuple[int, int] = (160, 192)
+    context: int = 1
+    single_slice: float = 0.5
+    infiltration: float = 0.7
+    narrow_field: float = 0.5
+
+
+@dataclass(frozen=True)
+class CompactConfig:
+    """A training run of the compact model; every number that decides its outcome.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Channels of the network's levels.
+    steps, batch_size : int
+        Optimiser steps and samples a step.
+    learning_rate, weight_decay : float
+        Peak rate of the one-cycle schedule and decay of AdamW.
+    ema_decay : float
+        Decay of the moving average of the weights, which is what is exported.
+    phantoms : int
+        Synthetic phantoms mixed into the real subjects.
+    phantom_share : float
+        Part of the samples that comes from phantoms.
+    seed : int
+        Seed of everything random.
+    """
+
+    widths: tuple[int, ...] = (16, 48, 96, 160, 192)
+    steps: int = 1500
+    batch_size: int = 12
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.998
+    phantoms: int = 6
+    phantom_share: float = 0.15
+    seed: int = 20250
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and lists, as they are written to files."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CompactConfig:
+        """Return the configuration of a mapping.
+
+        Raises
+        ------
+        TypeError
+            For a name that is no setting.
+        """
+        inner = dict(values.get("synthesis", {}))
+        if "patch" in inner:
+            inner["patch"] = tuple(inner["patch"])
+        outer = {key: value for key, value in values.items() if key != "synthesis"}
+        if "widths" in outer:
+            outer["widths"] = tuple(outer["widths"])
+        return cls(**outer, synthesis=SynthesisConfig(**inner))
