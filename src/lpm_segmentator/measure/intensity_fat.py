@@ -40,6 +40,8 @@ _AROUND_MM = 12.0
 #: Voxels drawn to fit a mixture: enough for three Gaussians, few enough for a quick fit.
 _SAMPLE = 20_000
 _FEWEST = 100
+#: Place between muscle (0) and fat (1) from which a class counts as fat.
+_NEAR_FAT = 0.8
 #: Points of the curve from brightness to fat.
 _CURVE = 512
 
@@ -273,7 +275,9 @@ def _mixture(data: FloatArray, method: IntensityMethod, muscle: float, seed: int
     posterior = model.predict_proba((grid[:, None] - muscle) / scale)[:, order]
     place = (means - means[0]) / (means[-1] - means[0])
     soft = np.maximum.accumulate(posterior @ place)
-    fat_wins = np.flatnonzero(posterior[:, -1] >= posterior.max(axis=1))
+    # Where tissue comes unmixed, the third Gaussian shares the place of another: count both.
+    is_fat = place >= _NEAR_FAT
+    fat_wins = np.flatnonzero(posterior[:, is_fat].sum(1) >= posterior[:, ~is_fat].max(1))
     threshold = float(grid[fat_wins[0]]) if len(fat_wins) else float(means[-1])
     soft[0], soft[-1] = 0.0, 1.0
     return IntensitySplit(
