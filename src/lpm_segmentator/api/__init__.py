@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
+from lpm_segmentator.api.compare import ComparisonFiles, compare_file
 from lpm_segmentator.api.models import EMBEDDED, load_predictor
 from lpm_segmentator.api.run import (
     RunOptions,
@@ -34,11 +35,13 @@ from lpm_segmentator.io import ImageCase, find_images, write_table
 __all__ = [
     "EMBEDDED",
     "CaseFiles",
+    "ComparisonFiles",
     "Failure",
     "ImageCase",
     "RunOptions",
     "SliceTable",
     "clean_file",
+    "compare_file",
     "crop_file",
     "evaluate_files",
     "find_cases",

@@ -27,6 +27,7 @@ _COMMANDS = {
     "clean": ("lpm_segmentator.cli.steps:clean", "Keep the largest component of each label."),
     "measure": ("lpm_segmentator.cli.steps:measure", "Volumes, areas, fat and asymmetry of masks."),
     "evaluate": ("lpm_segmentator.cli.steps:evaluate", "Compare masks with a reference."),
+    "compare": ("lpm_segmentator.cli.compare:compare", "Agreement of paired columns of a table."),
     "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
 }

@@ -1,0 +1,166 @@
+"""One command from data to model: train on all, train without each, export, evaluate."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator import __version__
+from lpm_segmentator.io import write_table, write_text
+from lpm_segmentator.segment import load_compact
+from lpm_segmentator.train.compact import train_compact
+from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
+from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_subject
+from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["TrainingOutcome", "run_recipe"]
+
+_MULTIPLE_BASE = 2
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training run left.
+
+    Attributes
+    ----------
+    model : Path
+        The model trained on all subjects.
+    scores : tuple of Score
+        Of models that have not seen the subject; of the final model on the check sets.
+    """
+
+    model: Path
+    scores: tuple[Score, ...]
+
+    @property
+    def table(self) -> str:
+        """The scores in Markdown."""
+        return summary(self.scores)
+
+
+def run_recipe(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    leave_one_out: bool = False,
+    checks: Sequence[Path] = (),
+    device: str = "auto",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> TrainingOutcome:
+    """Train the model of a recipe, and say how good it is.
+
+    Every training is checkpointed under ``out``; the same call goes on where it was cut.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : Path
+        The folder of the subjects' files.
+    out : Path
+        ``all/compact.onnx`` is the model; ``without-NAME/compact.onnx`` those that have not seen a
+        subject; ``evaluation.csv`` and ``evaluation.md`` the scores.
+    leave_one_out : bool
+        Train a model without each subject and score it on that subject.
+    checks : sequence of Path
+        Folders of labelled images that no model is trained on.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    progress : callable, optional
+        Called with the name of the training, its step and the number of steps.
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the data.
+    """
+    images = {files.name: read_subject(files, data) for files in recipe.subjects}
+    phantoms = phantom_subjects(recipe.config.phantoms, seed=recipe.config.seed)
+    scores: list[Score] = []
+
+    def train(part: Recipe, name: str) -> Path:
+        subjects = _mixed([images[f.name] for f in part.subjects], phantoms, part)
+        folder = out / name
+        network = train_compact(
+            subjects,
+            part.config,
+            folder,
+            device=device,
+            progress=None
+            if progress is None
+            else lambda step, _: progress(name, step, part.config.steps),
+        )
+        export_onnx(
+            network,
+            folder / "compact.onnx",
+            context=part.config.synthesis.context,
+            metadata=_metadata(part),
+        )
+        return folder / "compact.onnx"
+
+    if leave_one_out:
+        for files in recipe.subjects:
+            path = train(recipe.without(files.name), f"without-{files.name}")
+            scores += evaluate_subject(load_compact(path), images[files.name])
+    model = train(recipe, "all")
+    for folder in checks:
+        scores += evaluate_slices(load_compact(model), folder)
+    if scores:
+        write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
+        write_text(summary(scores) + "\n", out / "evaluation.md")
+    return TrainingOutcome(model, tuple(scores))
+
+
+def _mixed(
+    real: Sequence[SubjectImages], phantoms: Sequence[TrainingSubject], recipe: Recipe
+) -> list[TrainingSubject]:
+    """Return real and synthetic subjects, weighted so that phantoms have the recipe's share."""
+    subjects = [subject.to_training() for subject in real]
+    share = recipe.config.phantom_share
+    if not phantoms or share <= 0:
+        return subjects
+    weight = share / (1 - share) * len(subjects) / len(phantoms)
+    return subjects + [phantom.weighted(weight) for phantom in phantoms]
+
+
+def _metadata(recipe: Recipe) -> dict[str, Any]:
+    """Return what the ONNX file says of itself."""
+    synthesis = recipe.config.synthesis
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "citation": recipe.citation,
+        "licence": recipe.licence,
+        "description": recipe.description,
+        "spacing_mm": synthesis.spacing_mm,
+        "context": synthesis.context,
+        "multiple": _MULTIPLE_BASE ** (len(recipe.config.widths) - 1),
+        "subjects": [subject.name for subject in recipe.subjects],
+        "config": recipe.config.to_dict(),
+        "made_with": f"lpm-segmentator {__version__}",
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    """Return the commit of the source tree, or nothing outside one."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
