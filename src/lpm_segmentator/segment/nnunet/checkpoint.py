@@ -1,0 +1,117 @@
+"""Read torch checkpoints: tensors and plain values, nothing that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core.errors import MissingExtraError, ModelError
+
+__all__ = ["Weights", "load_checkpoint", "weights_of"]
+
+Weights = dict[str, npt.NDArray[np.float32]]
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint with ``weights_only``.
+
+    Besides tensors, nnU-Net keeps its training curves in checkpoints, as numpy numbers; these few
+    numpy names are admitted on top of torch's own list.
+
+    Parameters
+    ----------
+    path
+        ``*.model`` (version 1) or ``*.pth`` (version 2).
+
+    Raises
+    ------
+    ModelError
+        The file is missing, truncated or asks for anything else.
+    MissingExtraError
+        torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("reading nnU-Net weights", extra="nnunet") from error
+    if not path.is_file():
+        raise ModelError("the checkpoint is missing", where=path)
+    try:
+        with torch.serialization.safe_globals(_numpy_globals()):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        if "Unsupported global" in str(error) or "WeightsUnpickler" in str(error):
+            raise ModelError(
+                f"refused: the checkpoint asks for more than tensors ({_first_line(error)})",
+                where=path,
+                hint="Nothing was executed; ask the author for a checkpoint that nnU-Net wrote",
+            ) from error
+        raise ModelError(
+            f"the checkpoint is truncated or damaged ({_first_line(error)})",
+            where=path,
+            hint="Copy or download the model again",
+        ) from error
+    if not isinstance(loaded, dict):
+        raise ModelError(
+            f"the checkpoint holds a {type(loaded).__name__}, not nnU-Net's dictionary", where=path
+        )
+    return loaded
+
+
+def weights_of(checkpoint: Mapping[str, Any], key: str, *, where: Path) -> Weights:
+    """Return a checkpoint's network weights as float32 arrays.
+
+    Parameters
+    ----------
+    checkpoint
+        What `load_checkpoint` returned.
+    key
+        ``state_dict`` (version 1) or ``network_weights`` (version 2).
+    where
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        The entry is missing, or holds anything but finite numbers.
+    """
+    state = checkpoint.get(key)
+    if not isinstance(state, Mapping) or not state:
+        raise ModelError(
+            f"the checkpoint has no {key!r}; it has {sorted(map(str, checkpoint))[:10]}",
+            where=where,
+            hint="nnU-Net v1 (*.model) and v2 (checkpoint_*.pth) checkpoints are supported",
+        )
+    weights: Weights = {}
+    for name, tensor in state.items():
+        if not hasattr(tensor, "detach"):
+            raise ModelError(f"the weight {name!r} is not a tensor", where=where)
+        array = np.ascontiguousarray(tensor.detach().float().numpy())
+        if not np.isfinite(array).all():
+            raise ModelError(f"the weight {name!r} holds values that are not finite", where=where)
+        # torch.compile and data parallelism prefix the names.
+        weights[str(name).removeprefix("_orig_mod.").removeprefix("module.")] = array
+    return weights
+
+
+def _numpy_globals() -> list[Any]:
+    """Return what numpy numbers need to be unpickled, under their old and new names."""
+    core = getattr(np, "_core", None) or np.core
+    scalar = core.multiarray.scalar
+    dtypes = {type(np.dtype(code)) for code in ("f8", "f4", "f2", "i8", "i4", "u1", "?")}
+    return [
+        (scalar, "numpy.core.multiarray.scalar"),
+        (scalar, "numpy._core.multiarray.scalar"),
+        np.dtype,
+        *dtypes,
+    ]
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    line = next((t for t in text.splitlines() if "Unsupported" in t or "global" in t), None)
+    return (line or text.splitlines()[0]).strip()[:200]

@@ -1,0 +1,180 @@
+"""Tiles over a large image, and how their answers are added up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+__all__ = ["Engine", "gaussian", "sliding_scores", "tile_starts"]
+
+Float32 = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.floating[Any]]
+
+
+class Engine(Protocol):
+    """Runs one fold's network on one tile."""
+
+    def __call__(self, tile: Float32) -> Float32:
+        """Return logits (classes, *size) of a tile (channels, *size)."""
+        ...
+
+
+def tile_starts(size: int, patch: int, step: float = 0.5) -> list[int]:
+    """Return where tiles start along one axis.
+
+    As many tiles as needed for steps of at most ``step * patch``, evenly spread.
+
+    Examples
+    --------
+    >>> tile_starts(110, 64)
+    [0, 23, 46]
+    """
+    count = int(np.ceil((size - patch) / (patch * step))) + 1
+    actual = (size - patch) / (count - 1) if count > 1 else 0.0
+    return [int(np.round(actual * i)) for i in range(count)]
+
+
+def gaussian(patch: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the weight of each voxel of a tile: 1 in the middle, sigma an eighth of the size."""
+    weight: npt.NDArray[np.float64] = np.ones((), dtype=np.float64)
+    for size in patch:
+        unit = np.zeros(size)
+        unit[size // 2] = 1
+        line = ndimage.gaussian_filter1d(unit, size / 8, mode="constant", cval=0)
+        weight = np.multiply.outer(weight, line)
+    weight /= weight.max()
+    return weight
+
+
+def sliding_scores(
+    data: Float32,
+    patch: Sequence[int],
+    engines: Sequence[Engine],
+    *,
+    generation: int,
+    advance: Callable[[], None] = lambda: None,
+) -> Scores:
+    """Run the network over an image, tile by tile, and average.
+
+    Version 1 averages probabilities in float32, version 2 logits in float16; both weight a tile's
+    voxels by a Gaussian and average the folds.
+
+    Parameters
+    ----------
+    data : ndarray, shape (channels, a, b, c)
+        The prepared image.
+    patch
+        Tile size; two numbers for a 2-D network, which then runs slice by slice along ``a``.
+    engines
+        One per fold.
+    generation
+        1 or 2.
+    advance
+        Called after each tile.
+
+    Returns
+    -------
+    ndarray, shape (classes, a, b, c)
+        Probabilities (float32) or logits (float16).
+    """
+    padded, inner = _pad(data, patch)
+    adder = _Probabilities if generation == 1 else _Logits
+    scores: Scores | None = None
+    for engine in engines:
+        total = adder(gaussian(patch), padded.shape[1:])
+        for place in _places(padded.shape[1:], patch):
+            total.add(place, engine(np.ascontiguousarray(padded[(slice(None), *place)])))
+            advance()
+        mean = total.mean()
+        scores = mean if scores is None else np.add(scores, mean, out=scores)
+    if scores is None:
+        raise ValueError("no engine")
+    if len(engines) > 1:
+        scores /= scores.dtype.type(len(engines))
+    return scores[(slice(None), *inner)]
+
+
+def count_tiles(shape: Sequence[int], patch: Sequence[int]) -> int:
+    """Return how many tiles `sliding_scores` computes per fold for an image of this size."""
+    size = [max(n, p) for n, p in zip(shape[-len(patch) :], patch, strict=True)]
+    tiles = np.prod([len(tile_starts(n, p)) for n, p in zip(size, patch, strict=True)])
+    return int(tiles) * (shape[0] if len(patch) == 2 else 1)
+
+
+def _pad(data: Float32, patch: Sequence[int]) -> tuple[Float32, tuple[slice, ...]]:
+    """Pad with zeros to at least the tile's size; return also where the image lies in it."""
+    pads, inner = [(0, 0)], []
+    leading = data.ndim - 1 - len(patch)
+    for size, least in zip(data.shape[1:], (*(0,) * leading, *patch), strict=True):
+        missing = max(0, least - size)
+        pads.append((missing // 2, missing - missing // 2))
+        inner.append(slice(missing // 2, missing // 2 + size))
+    return np.pad(data, pads), tuple(inner)
+
+
+def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[tuple[int | slice, ...]]:
+    leading = len(shape) - len(patch)
+    starts = [
+        tile_starts(size, length) for size, length in zip(shape[leading:], patch, strict=True)
+    ]
+    for fixed in product(*(range(n) for n in shape[:leading])):
+        for corner in product(*starts):
+            yield (*fixed, *(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
+
+
+class _Probabilities:
+    """Sum of weighted softmax outputs, in float32."""
+
+    def __init__(self, weight: npt.NDArray[np.float64], shape: Sequence[int]) -> None:
+        self.weight = weight.astype(np.float32)
+        self.weight[self.weight == 0] = self.weight[self.weight > 0].min()
+        self.shape = tuple(shape)
+        self.total: Float32 | None = None
+        self.weights = np.zeros(self.shape, dtype=np.float32)
+
+    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
+        if self.total is None:
+            self.total = np.zeros((len(logits), *self.shape), dtype=np.float32)
+        logits -= logits.max(axis=0)
+        np.exp(logits, out=logits)
+        logits *= self.weight / logits.sum(axis=0)
+        self.total[(slice(None), *place)] += logits
+        self.weights[place] += self.weight
+
+    def mean(self) -> Scores:
+        if self.total is None:
+            raise ValueError("no tiles")
+        self.total /= self.weights
+        return self.total
+
+
+class _Logits:
+    """Sum of weighted logits, rounded to float16 wherever nnU-Net v2 rounds."""
+
+    def __init__(self, weight: npt.NDArray[np.float64], shape: Sequence[int]) -> None:
+        half = (weight * 10).astype(np.float16)
+        half[half == 0] = half[half > 0].min()
+        self.weight = half.astype(np.float32)
+        self.shape = tuple(shape)
+        self.total: npt.NDArray[np.float16] | None = None
+        self.weights = np.zeros(self.shape, dtype=np.float16)
+
+    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
+        if self.total is None:
+            self.total = np.zeros((len(logits), *self.shape), dtype=np.float16)
+        logits *= self.weight
+        for channel, extra in zip(self.total, logits, strict=True):
+            channel[place] = channel[place] + extra
+        self.weights[place] = self.weights[place] + self.weight
+
+    def mean(self) -> Scores:
+        if self.total is None:
+            raise ValueError("no tiles")
+        for channel in self.total:
+            np.divide(channel, self.weights, out=channel)
+        return self.total
