@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from lpm_segmentator.io import atomic_path
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .network import CompactUNet
@@ -46,22 +52,37 @@ def export_onnx(
     import onnx
 
     model = _WithSoftmax(network).cpu().eval()
-    example = torch.zeros(2, 2 * context + 1, 64, 96)
-    temporary = path.with_name(path.name + ".tmp")
-    axes = {0: "n", 2: "h", 3: "w"}
-    torch.onnx.export(
-        model,
-        (example,),
-        str(temporary),
-        input_names=["image"],
-        output_names=["probability"],
-        dynamic_axes={"image": axes, "probability": axes},
-        opset_version=17,
-        dynamo=False,
-    )
-    graph = onnx.load(str(temporary))
+    multiple = network.multiple
+    rows, columns = (torch.export.Dim(name, min=2, max=512) for name in ("rows", "columns"))
+    with _quiet():
+        program = torch.onnx.export(
+            model,
+            (torch.zeros(2, 2 * context + 1, 4 * multiple, 6 * multiple),),
+            input_names=["image"],
+            output_names=["probability"],
+            dynamic_shapes={
+                "image": {0: torch.export.Dim("n"), 2: multiple * rows, 3: multiple * columns}
+            },
+            dynamo=True,
+            verbose=False,
+        )
+    graph = program.model_proto
     entry = graph.metadata_props.add()
     entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
     onnx.checker.check_model(graph)
-    onnx.save(graph, str(temporary))
-    temporary.replace(path)
+    with atomic_path(path) as temporary:
+        onnx.save(graph, str(temporary))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what the exporter says about packages and interfaces that are not ours."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -67,11 +67,13 @@ class CompactUNet(nn.Module):
             self.decoder.append(_stage(2 * width, width, 1 if depth == 0 else 2))
             channels = width
         self.head = nn.Conv2d(channels, classes, 1)
+        #: rows and columns of an image must be multiples of this
+        self.multiple = 2 ** (len(widths) - 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits of shape ``(n, classes, h, w)`` for an image ``(n, channels, h, w)``.
 
-        ``h`` and ``w`` must be multiples of ``2 ** (levels - 1)``.
+        ``h`` and ``w`` must be multiples of `multiple`.
         """
         skips: list[torch.Tensor] = []
         features = image

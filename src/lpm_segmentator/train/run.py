@@ -20,9 +20,9 @@ from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["TrainingOutcome", "run_recipe"]
+    from lpm_segmentator.train.network import CompactUNet
 
-_MULTIPLE_BASE = 2
+__all__ = ["TrainingOutcome", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def run_recipe(
             network,
             folder / "compact.onnx",
             context=part.config.synthesis.context,
-            metadata=_metadata(part),
+            metadata=_metadata(part, network),
         )
         return folder / "compact.onnx"
 
@@ -131,7 +131,7 @@ def _mixed(
     return subjects + [phantom.weighted(weight) for phantom in phantoms]
 
 
-def _metadata(recipe: Recipe) -> dict[str, Any]:
+def _metadata(recipe: Recipe, network: CompactUNet) -> dict[str, Any]:
     """Return what the ONNX file says of itself."""
     synthesis = recipe.config.synthesis
     return {
@@ -142,7 +142,7 @@ def _metadata(recipe: Recipe) -> dict[str, Any]:
         "description": recipe.description,
         "spacing_mm": synthesis.spacing_mm,
         "context": synthesis.context,
-        "multiple": _MULTIPLE_BASE ** (len(recipe.config.widths) - 1),
+        "multiple": network.multiple,
         "subjects": [subject.name for subject in recipe.subjects],
         "config": recipe.config.to_dict(),
         "made_with": f"lpm-segmentator {__version__}",

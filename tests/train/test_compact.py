@@ -1,0 +1,119 @@
+"""Training: it learns, it resumes exactly, and what it exports answers like what it trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from lpm_segmentator.core import InputError
+from lpm_segmentator.train.compact import learning_rate, segmentation_loss, train_compact
+from lpm_segmentator.train.config import CompactConfig, SynthesisConfig
+from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.network import CompactUNet
+from lpm_segmentator.train.phantom import make_phantom
+from lpm_segmentator.train.recipe import load_recipe
+from lpm_segmentator.train.subjects import TrainingSubject, training_subject
+
+TINY = CompactConfig(
+    widths=(4, 8, 12),
+    steps=6,
+    batch_size=2,
+    phantoms=0,
+    synthesis=SynthesisConfig(spacing_mm=4.0, patch=(48, 64)),
+)
+
+
+@pytest.fixture(scope="module")
+def subject() -> TrainingSubject:
+    phantom = make_phantom(seed=3, shape=(120, 90, 4), spacing_mm=(3.0, 3.0, 20.0))
+    return training_subject("phantom", phantom.water.T, phantom.fat.T, phantom.labels.T, 3.0)
+
+
+def test_a_cut_run_resumes_to_the_same_weights(
+    subject: TrainingSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpm_segmentator.train.compact._CHECKPOINT_EVERY", 2)
+    whole = train_compact([subject], TINY, tmp_path / "whole", device="cpu")
+
+    class CutError(Exception):
+        pass
+
+    def cut(step: int, loss: float) -> None:
+        if step == 5:
+            raise CutError
+
+    with pytest.raises(CutError):
+        train_compact([subject], TINY, tmp_path / "cut", device="cpu", progress=cut)
+    resumed = train_compact([subject], TINY, tmp_path / "cut", device="cpu")
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
+
+
+def test_another_configuration_does_not_resume(subject: TrainingSubject, tmp_path: Path) -> None:
+    train_compact([subject], TINY, tmp_path, device="cpu")
+    other = CompactConfig.from_dict({**TINY.to_dict(), "seed": 1})
+    with pytest.raises(ValueError, match="another configuration"):
+        train_compact([subject], other, tmp_path, device="cpu")
+
+
+def test_the_loss_falls(subject: TrainingSubject, tmp_path: Path) -> None:
+    longer = CompactConfig.from_dict({**TINY.to_dict(), "steps": 150})
+    losses: list[float] = []
+    train_compact(
+        [subject], longer, tmp_path, device="cpu", progress=lambda _, loss: losses.append(loss)
+    )
+    assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:10])
+
+
+def test_onnx_answers_like_torch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = CompactUNet((4, 8, 12)).eval()
+    path = tmp_path / "model.onnx"
+    export_onnx(network, path, context=1, metadata={"name": "tiny"})
+    image = np.random.default_rng(0).normal(size=(3, 3, 40, 52)).astype(np.float32)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"image": image})
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image)).softmax(1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["lpm"]) == {"name": "tiny"}
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_the_loss_is_least_for_the_truth() -> None:
+    labels = torch.randint(0, 5, (2, 16, 16), generator=torch.Generator().manual_seed(0))
+    truth = torch.nn.functional.one_hot(labels, 5).permute(0, 3, 1, 2).float() * 20
+    assert segmentation_loss(truth, labels) < 0.01
+    assert segmentation_loss(truth.flip(1), labels) > 1.5
+
+
+def test_the_rate_warms_up_and_falls_to_zero() -> None:
+    rates = [learning_rate(step, CompactConfig(steps=100)) for step in range(100)]
+    assert max(rates) == pytest.approx(CompactConfig().learning_rate)
+    assert rates.index(max(rates)) in (2, 3)
+    assert rates[-1] < 0.01 * max(rates)
+
+
+def test_a_configuration_survives_its_file() -> None:
+    assert CompactConfig.from_dict(json.loads(json.dumps(TINY.to_dict()))) == TINY
+    with pytest.raises(TypeError):
+        CompactConfig.from_dict({"stepps": 3})
+
+
+def test_the_recipe_of_the_embedded_model_is_readable() -> None:
+    recipe = load_recipe(Path(__file__).parents[2] / "recipes" / "compact.yaml")
+    assert [subject.name for subject in recipe.subjects] == ["TUM01", "TUM02"]
+    assert [subject.name for subject in recipe.without("TUM01").subjects] == ["TUM02"]
+
+
+def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("name: x\n")
+    with pytest.raises(InputError, match="no recipe"):
+        load_recipe(path)

@@ -1,0 +1,107 @@
+"""Training images: repeatable, in range, labels where the image is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lpm_segmentator.segment.compact import normalise as normalise_numpy
+from lpm_segmentator.train.config import SynthesisConfig
+from lpm_segmentator.train.phantom import make_phantom
+from lpm_segmentator.train.subjects import TrainingSubject, training_subject
+from lpm_segmentator.train.synthesis import (
+    MIRRORED,
+    Draw,
+    Synthesiser,
+    _Tissue,
+    blur,
+    infiltrate,
+    normalise,
+)
+
+SMALL = SynthesisConfig(spacing_mm=3.0, patch=(64, 80))
+
+
+@pytest.fixture(scope="module")
+def subject() -> TrainingSubject:
+    phantom = make_phantom(seed=3, shape=(140, 100, 6), spacing_mm=(2.5, 2.5, 16.0))
+    return training_subject("phantom", phantom.water.T, phantom.fat.T, phantom.labels.T, 2.5)
+
+
+def test_the_same_seed_and_step_give_the_same_batch(subject: TrainingSubject) -> None:
+    first = Synthesiser([subject], SMALL).batch(3, seed=5, step=7)
+    again = Synthesiser([subject], SMALL).batch(3, seed=5, step=7)
+    other = Synthesiser([subject], SMALL).batch(3, seed=5, step=8)
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.labels, again.labels)
+    assert not torch.equal(first.images, other.images)
+
+
+def test_images_are_finite_and_labels_known(subject: TrainingSubject) -> None:
+    batch = Synthesiser([subject], SMALL).batch(40, seed=1, step=0)
+    assert batch.images.shape == (40, 3, 64, 80)
+    assert batch.labels.shape == (40, 64, 80)
+    assert torch.isfinite(batch.images).all()
+    assert set(batch.labels.unique().tolist()) == {0, 1, 2, 3, 4}
+    seen = [(labels > 0).any() for labels in batch.labels]
+    assert np.mean(seen) > 0.8
+
+
+def test_the_right_side_stays_on_the_right(subject: TrainingSubject) -> None:
+    # Columns run from the patient's right to left: right labels must lie at smaller columns.
+    batch = Synthesiser([subject], SMALL).batch(60, seed=2, step=0)
+    compared = 0
+    for labels in batch.labels:
+        columns = {v: torch.nonzero(labels == v)[:, 1].float() for v in (1, 2, 3, 4)}
+        if all(len(c) > 30 for c in columns.values()):
+            means = [float(columns[v].mean()) for v in (1, 2, 3, 4)]
+            assert means == sorted(means)
+            compared += 1
+    assert compared > 15
+
+
+def test_labels_lie_within_the_field_of_view(subject: TrainingSubject) -> None:
+    narrow = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), narrow_field=1.0)
+    drawing = Synthesiser([subject], narrow)
+    for index in range(20):
+        image, labels = drawing.sample(Draw(index))
+        # Outside the field all three slices hold one constant: the gain and offset of zero.
+        outside = (image == image[:, :1, :1]).all(0)
+        assert not (labels[outside] > 0).float().mean() > 0.02
+
+
+def test_mirroring_swaps_sides_twice_to_itself() -> None:
+    swapped = [MIRRORED[value] for value in MIRRORED]
+    assert swapped == [0, 1, 2, 3, 4]
+
+
+def test_infiltration_adds_fat_to_muscle_alone(subject: TrainingSubject) -> None:
+    water, fat = subject.water[2:3], subject.fat[2:3]
+    marks = subject.labels[2:3]
+    classes = torch.stack([(marks == value).float() for value in range(5)])
+    before = _Tissue(water, fat, classes)
+    after = infiltrate(before, Draw(4))
+    far = blur(classes[0], 3.0) > 0.999
+    torch.testing.assert_close(after.fat[far], fat[far], atol=2e-2, rtol=0)
+    muscle = marks > 0
+    assert after.fat[muscle].sum() > fat[muscle].sum()
+    assert after.water[muscle].sum() < water[muscle].sum()
+
+
+def test_blur_keeps_the_mean_and_constants() -> None:
+    flat = torch.full((1, 20, 30), 2.5)
+    torch.testing.assert_close(blur(flat, 1.7), flat)
+
+
+def test_training_and_the_predictor_normalise_alike() -> None:
+    image = torch.rand(3, 50, 60, generator=torch.Generator().manual_seed(0)) ** 3 * 700
+    np.testing.assert_allclose(
+        normalise(image).numpy(), normalise_numpy(image.numpy()), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_subject_without_labels_is_refused() -> None:
+    image = np.random.default_rng(0).uniform(1, 2, (3, 30, 30))
+    with pytest.raises(ValueError, match="no slice"):
+        training_subject("x", image, image, np.zeros((3, 30, 30), np.uint8), 1.0)
