@@ -48,12 +48,12 @@ $(STAMPS)/base: $(PINNED) | $(BIN)/python
 	$(INSTALL) .
 	@mkdir -p $(STAMPS) && touch $@
 
-# Tests of training and of nnU-Net need torch, hence the extras.
+# Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK: the extras.
 $(STAMPS)/test: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[dicom,nnunet,train,test]'
+	$(INSTALL) '.[dicom,nnunet,t1t2,train,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
 
 # Types can be checked only against packages that are there.
 $(STAMPS)/lint: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[dicom,nnunet,train,lint]'
+	$(INSTALL) '.[dicom,nnunet,t1t2,train,lint]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base

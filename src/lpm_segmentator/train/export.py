@@ -66,6 +66,8 @@ def export_onnx(
             dynamo=True,
             verbose=False,
         )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
     graph = program.model_proto
     entry = graph.metadata_props.add()
     entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
