@@ -66,7 +66,7 @@ def main() -> None:
             "times_faster": round(medpy_took / took, 1),
             "largest_dice_difference": max(abs(float(ours[d]) - theirs[d]) for d in dices),
         }
-    print(json.dumps(result, indent=2))  # noqa: T201 - a script answers on its output
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def keep_largest(labels: LabelMap, *, connectivity: Connectivity = 6) -> CleanRe
     box = _bounding_box(array)
     if box is None:
         return CleanResult(labels, {})
-    inner = np.ascontiguousarray(array[box])
+    inner = np.array(array[box])  # cc3d wants a buffer that can be written to
     components = cc3d.connected_components(inner, connectivity=connectivity)
     sizes = np.bincount(components.ravel())
     values = np.zeros(len(sizes), dtype=np.uint8)
