@@ -53,6 +53,8 @@ class Case:
         Half-open range along the slice axis to segment and measure; all if not given.
     levels : SliceLevels, optional
         Which slice shows which disc.
+    notes : tuple of str
+        What was doubtful about the input or repaired in it, for the record.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Case:
     reference: LabelMap | None = None
     slices: tuple[int, int] | None = None
     levels: SliceLevels | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         others = {

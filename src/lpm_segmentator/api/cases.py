@@ -15,6 +15,7 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LabelMap,
+    LpmError,
     PairingError,
     TableError,
     Volume,
@@ -152,6 +153,8 @@ def find_cases(
     if water is not None and fat is not None:
         if inputs:
             raise InputError("--water and --fat name the pair; leave out the other inputs")
+        if Path(water).resolve() == Path(fat).resolve():
+            raise PairingError("--water and --fat name the same file", where=water)
         named = dixon_name(water)
         found = [
             CaseFiles(named.case if named else case_id(water), water=Path(water), fat=Path(fat))
@@ -214,14 +217,23 @@ def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]
         raise FileFormatError("there is no such file or folder", where=reference)
     own = {path.resolve() for files in found for path in files.paths.values()}
     candidates = [p for p in candidates if p.resolve() not in own]
-    matched = [replace(files, reference=match_labels(files, candidates)) for files in found]
-    if not any(files.reference for files in matched):
+    matched = [_with_reference(files, candidates, alone=len(found) == 1) for files in found]
+    if not any(files.reference or files.problem for files in matched):
         raise InputError(
             f"no label map in the folder belongs to any of the cases {[f.case for f in found][:3]}",
             where=reference,
             hint="Name them like the cases, e.g. CASE.nii.gz or CASE_dseg.nii.gz",
         )
     return matched
+
+
+def _with_reference(files: CaseFiles, candidates: Sequence[Path], *, alone: bool) -> CaseFiles:
+    try:
+        return replace(files, reference=match_labels(files, candidates))
+    except LpmError as error:
+        if alone:
+            raise
+        return replace(files, problem=files.problem or str(error))
 
 
 def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
@@ -268,6 +280,7 @@ def load_case(
     *,
     slices: Sequence[SliceRange] | None = None,
     accept_origin_mismatch: bool = False,
+    ignore: Sequence[int] = (),
 ) -> LoadedCase:
     """Read the files of a case.
 
@@ -278,6 +291,8 @@ def load_case(
         The slice table; the case must be in it.
     accept_origin_mismatch : bool
         Whether images of one scan that differ by a lost origin count as one grid.
+    ignore : sequence of int
+        Values of the reference that mark voxels to leave out.
 
     Raises
     ------
@@ -288,29 +303,34 @@ def load_case(
         raise PairingError(files.problem)
     if files.water is not None and files.fat is not None:
         dixon = read_dixon(files.water, files.fat, accept_origin_mismatch=accept_origin_mismatch)
-        image, pair, header = dixon.pair.water, dixon.pair, dixon.header
+        image, pair, header, notes = dixon.pair.water, dixon.pair, dixon.header, dixon.notes
     else:
         if files.image is None:
             raise InputError("the case has no image", where=files.case)
         single = read_image(files.image)
-        image, pair, header = single.volume, None, single.header
+        image, pair, header, notes = single.volume, None, single.header, single.notes
     reference = None
     if files.reference is not None:
-        reference = read_label_map(files.reference)
-        if accept_origin_mismatch:
-            reference = _on_grid(reference, image)
+        reference = read_label_map(files.reference, ignore=ignore)
+        moved = _on_grid(reference, image) if accept_origin_mismatch else reference
+        if moved is not reference:
+            notes += ("the reference had another origin and was laid on the image",)
+        reference = moved
     case = Case(
         name=files.case,
         image=image,
         pair=pair,
         reference=reference,
         slices=None if slices is None else _range_of(files, slices, image),
+        notes=notes,
     )
     return LoadedCase(case, header)
 
 
 def _on_grid(reference: LabelMap, image: Volume) -> LabelMap:
     """Return the label map on the image's grid if the two differ by nothing but their origin."""
+    if reference.geometry.describe_difference(image.geometry) is None:
+        return reference
     same_steps = np.allclose(reference.affine[:3, :3], image.affine[:3, :3], rtol=1e-3, atol=1e-3)
     if reference.shape == image.shape and same_steps:
         return reference.with_grid(reference.array, image.affine)

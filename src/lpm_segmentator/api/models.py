@@ -22,6 +22,7 @@ def load_predictor(
     model: str = EMBEDDED,
     *,
     mode: str = "exact",
+    threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Predictor:
     """Return the predictor of a model.
@@ -32,6 +33,8 @@ def load_predictor(
         ``"embedded"`` or the path of a compact ONNX model.
     mode : {'fast', 'exact'}
         For the compact model, ``exact`` averages with the mirrored image.
+    threads : int, optional
+        Threads to compute with; the runtime's own choice if not given.
     progress : callable, optional
         Called with the slices done and the slices there are.
 
@@ -42,10 +45,10 @@ def load_predictor(
     """
     mirror = mode == "exact"
     if model == EMBEDDED:
-        return embedded_predictor(mirror=mirror, progress=progress)
+        return embedded_predictor(mirror=mirror, threads=threads, progress=progress)
     path = Path(model)
     if path.suffix.lower() == ".onnx" and path.exists():
-        return load_compact(path, mirror=mirror, progress=progress)
+        return load_compact(path, mirror=mirror, threads=threads, progress=progress)
     raise ModelError(
         f"there is no model {model!r}",
         hint=f"Use {EMBEDDED!r} (the default) or the path of an .onnx file",

@@ -20,14 +20,21 @@ from lpm_segmentator import __version__
 from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
 from lpm_segmentator.api.models import load_predictor
 from lpm_segmentator.core import InputError, OutputError
-from lpm_segmentator.io import atomic_path, write_json, write_label_map, write_table, write_text
+from lpm_segmentator.io import (
+    atomic_path,
+    remove_leftovers,
+    write_json,
+    write_label_map,
+    write_table,
+    write_text,
+)
 from lpm_segmentator.measure import fat_ratio_row, volume_row
 from lpm_segmentator.pipeline import CaseResult, run_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lpm_segmentator.segment import Predictor
+    from lpm_segmentator.segment import ModelInfo, Predictor
 
 __all__ = [
     "RunOptions",
@@ -61,12 +68,15 @@ class RunOptions:
         The slice CSV; all slices if not given.
     accept_origin_mismatch : bool
         Whether images of one scan that differ by a lost origin count as one grid.
+    ignore : tuple of int
+        Values of the reference that mark voxels to leave out of the comparison.
     """
 
     model: str = "embedded"
     mode: str = "exact"
     slices: SliceTable | None = None
     accept_origin_mismatch: bool = False
+    ignore: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as they are recorded."""
@@ -76,6 +86,7 @@ class RunOptions:
             "slices": None if self.slices is None else str(self.slices.path),
             "slice_end": None if self.slices is None else self.slices.end,
             "accept_origin_mismatch": self.accept_origin_mismatch,
+            "ignore": list(self.ignore),
         }
 
 
@@ -92,6 +103,7 @@ def prepare_output(out: Path) -> None:
     with atomic_path(out / "probe") as probe:
         probe.touch()
     (out / "probe").unlink()
+    remove_leftovers(out)
 
 
 def _load(files: CaseFiles, options: RunOptions) -> LoadedCase:
@@ -99,6 +111,7 @@ def _load(files: CaseFiles, options: RunOptions) -> LoadedCase:
         files,
         slices=None if options.slices is None else options.slices.read(),
         accept_origin_mismatch=options.accept_origin_mismatch,
+        ignore=options.ignore,
     )
 
 
@@ -140,6 +153,7 @@ def process_case(
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
     result = run_case(loaded.case, predictor)
     folder = out / "cases" / files.case
+    remove_leftovers(folder)
     write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
     _write_picture(result, folder / f"{files.case}_qc.png")
     record = _record(files, options, result)
@@ -152,32 +166,30 @@ def process_case(
     return record
 
 
-def is_done(files: CaseFiles, out: Path, options: RunOptions) -> bool:
-    """Return whether the folder holds a complete result of just these files and options."""
+def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
+    """Return whether the folder holds a complete result of these files, options and model."""
     path = out / "cases" / files.case / _RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        fingerprint = _fingerprint(files, options, model)
+    except (OSError, ValueError):  # no record, or an input is gone: running the case will tell
         return False
     complete = all(
         (path.parent / f"{files.case}{end}").exists() for end in ("_dseg.nii.gz", "_qc.png")
     )
-    return complete and record.get("fingerprint") == _fingerprint(files, options)
+    return complete and record.get("fingerprint") == fingerprint
 
 
-def _fingerprint(files: CaseFiles, options: RunOptions) -> str:
-    """Return a hash that changes when the inputs, the options or this package change."""
+def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str:
+    """Return a hash that changes when the inputs, the options, model or package change."""
     inputs = {}
     named = dict(files.paths)
     if options.slices is not None:
         named["slices"] = options.slices.path
-    model = Path(options.model)
-    if model.exists():
-        named["model"] = model
     for role, path in named.items():
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    parts = json.dumps([__version__, inputs, options.to_dict()], sort_keys=True)
+    parts = json.dumps([__version__, inputs, options.to_dict(), model.to_dict()], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -187,7 +199,7 @@ def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record
     geometry = case.image.geometry
     return {
         "case": files.case,
-        "fingerprint": _fingerprint(files, options),
+        "fingerprint": _fingerprint(files, options, result.model),
         "inputs": {role: str(path) for role, path in files.paths.items()},
         "image": {
             "shape": geometry.shape,
@@ -211,6 +223,7 @@ def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record
         ),
         "accuracy": None if result.accuracy is None else result.accuracy.wide(),
         "quality": dataclasses.asdict(result.quality),
+        "notes": list(case.notes),
         "warnings": list(result.warnings),
     }
 

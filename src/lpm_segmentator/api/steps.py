@@ -10,7 +10,6 @@ from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_ca
 from lpm_segmentator.api.models import load_predictor
 from lpm_segmentator.core import (
     InputError,
-    LabelMap,
     LpmError,
     OutputError,
     crop_slices,
@@ -44,9 +43,9 @@ __all__ = [
     "crop_file",
     "evaluate_files",
     "find_label_maps",
+    "find_measurable",
     "find_volumes",
     "for_each",
-    "measure_all",
     "measure_files",
     "measure_rows",
     "output_paths",
@@ -95,30 +94,32 @@ def output_paths(images: Sequence[ImageCase], out: Path, *, suffix: str = "") ->
 
 
 def for_each(
-    items: Sequence[ImageCase],
-    work: Callable[[ImageCase], None],
+    cases: Sequence[str],
+    work: Callable[[str], None],
     *,
     progress: Callable[[str], None] | None = None,
 ) -> list[Failure]:
-    """Do the work for each item; a lone item's error is raised, several items' are collected.
+    """Do the work for each case; a lone case's error is raised, several cases' are collected.
 
     Raises
     ------
     LpmError
-        If the only item fails.
+        If the only case fails.
+    OutputError
+        If any result cannot be written: a full disk will not become emptier with the next case.
     """
     failures = []
-    for item in items:
+    for case in cases:
         try:
-            work(item)
+            work(case)
         except OutputError:
-            raise  # a full disk will not become emptier with the next case
+            raise
         except LpmError as error:
-            if len(items) == 1:
+            if len(cases) == 1:
                 raise
-            failures.append(Failure(item.case, str(error)))
+            failures.append(Failure(case, str(error)))
         if progress is not None:
-            progress(item.case)
+            progress(case)
     return failures
 
 
@@ -162,15 +163,19 @@ def segment_files(
     return tuple(dict.fromkeys((*warnings, *quality.flags)))
 
 
-def clean_file(item: ImageCase, target: Path, *, connectivity: Connectivity = 6) -> int:
+def clean_file(
+    item: ImageCase, target: Path, *, connectivity: Connectivity = 6, ignore: Sequence[int] = ()
+) -> int:
     """Write a label map with the largest component of each label; return the voxels removed.
+
+    Values to ignore stay as they are.
 
     Raises
     ------
     LabelError
         If the file is no label map.
     """
-    labels = read_label_map(item.path)
+    labels = read_label_map(item.path, ignore=ignore)
     result = keep_largest(labels, connectivity=connectivity)
     write_label_map(result.labels, target, like=read_header(item.path))
     return sum(result.removed_voxels.values())
@@ -288,15 +293,16 @@ def find_volumes(inputs: Sequence[Path]) -> list[ImageCase]:
     return find_images(files)
 
 
-def measure_all(
+def find_measurable(
     labels: Path,
     *,
     image: Path | None = None,
     water: Path | None = None,
     fat: Path | None = None,
-    accept_origin_mismatch: bool = False,
-) -> list[CaseMeasures]:
-    """Measure one label map, or each label map of a folder with the images that belong to it.
+) -> list[CaseFiles]:
+    """List what to measure: one label map, or each of a folder with the images that belong to it.
+
+    The label map is the `reference` of each case.
 
     Parameters
     ----------
@@ -304,13 +310,11 @@ def measure_all(
         A label map or a folder.
     image, water, fat : Path, optional
         Files for one label map, folders for a folder of them. Water and fat may be one folder.
-    accept_origin_mismatch : bool
-        Whether images of one scan that differ by a lost origin count as one grid.
 
     Raises
     ------
     LpmError
-        Whatever is wrong with the files, their grids included.
+        If files are missing or do not belong together.
     """
     if not labels.is_dir():
         find_images([labels])
@@ -319,12 +323,11 @@ def measure_all(
             (files,) = find_cases([], water=water, fat=fat)
         elif image is not None:
             files = CaseFiles(case_id(labels), image=image)
-        named = replace(files, case=case_id(labels))
-        return [measure_files(named, labels, accept_origin_mismatch=accept_origin_mismatch)]
+        return [replace(files, case=case_id(labels), reference=labels)]
     folders = list(dict.fromkeys(f for f in (image, water, fat) if f is not None))
     maps = [item.path for item in find_label_maps([labels])]
     if not folders:
-        return [measure_files(CaseFiles(case_id(path)), path) for path in maps]
+        return [CaseFiles(case_id(path), reference=path) for path in maps]
     found = []
     for files in find_cases(folders):
         path = match_labels(files, maps)
@@ -334,30 +337,37 @@ def measure_all(
                 where=labels,
                 hint="Names are matched whole; name label maps CASE_dseg.nii.gz",
             )
-        found.append(measure_files(files, path, accept_origin_mismatch=accept_origin_mismatch))
+        found.append(replace(files, reference=path))
     return found
 
 
 def measure_files(
-    files: CaseFiles, labels: Path, *, accept_origin_mismatch: bool = False
+    files: CaseFiles, *, ignore: Sequence[int] = (), accept_origin_mismatch: bool = False
 ) -> CaseMeasures:
-    """Measure a label map file, with fat where a Dixon pair is given.
+    """Measure the label map of a case, with fat where there is a Dixon pair.
+
+    Parameters
+    ----------
+    files : CaseFiles
+        The label map is its `reference`.
+    ignore : sequence of int
+        Values of the label map that are no structure.
+    accept_origin_mismatch : bool
+        Whether images of one scan that differ by a lost origin count as one grid.
 
     Raises
     ------
     LpmError
         Whatever is wrong with the files, their grids included.
     """
-    if not files.paths:
-        return measure_case(read_label_map(labels), case=files.case)
-    named = replace(files, reference=labels)
-    case = load_case(named, accept_origin_mismatch=accept_origin_mismatch).case
-    reference: LabelMap | None = case.reference
-    if reference is None:
+    if files.reference is not None and list(files.paths) == ["reference"] and not files.problem:
+        return measure_case(read_label_map(files.reference, ignore=ignore), case=files.case)
+    case = load_case(files, accept_origin_mismatch=accept_origin_mismatch, ignore=ignore).case
+    if case.reference is None:
         raise InputError("the case has no label map", where=files.case)
-    return measure_case(reference, case=files.case, pair=case.pair)
+    return measure_case(case.reference, case=files.case, pair=case.pair)
 
 
-def measure_rows(measures: Sequence[CaseMeasures]) -> list[dict[str, Any]]:
-    """Return the tidy rows of several cases."""
-    return [asdict(row) for case in measures for row in case.rows]
+def measure_rows(measures: CaseMeasures) -> list[dict[str, Any]]:
+    """Return the tidy rows of a case."""
+    return [asdict(row) for row in measures.rows]

@@ -14,6 +14,7 @@ __all__ = [
     "OUT",
     "PATH",
     "announce",
+    "ignore_option",
     "output_options",
     "print_json",
     "progress_bar",
@@ -48,6 +49,16 @@ def slice_options(command: Command) -> Command:
         show_default=True,
         help="Whether slice_stop of the table is the last slice to keep (as in the published "
         "crops) or the first to leave out (as in the published notebook).",
+    )(command)
+
+
+def ignore_option(command: Command) -> Command:
+    """Add ``--ignore-label``: values of a label map that are no structure."""
+    return click.option(
+        "--ignore-label",
+        type=click.IntRange(1, 255),
+        multiple=True,
+        help="Value of a manual mask that marks voxels to leave out, such as 255; may be repeated.",
     )(command)
 
 

@@ -9,12 +9,14 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lpm_segmentator import __version__
-from lpm_segmentator.core.errors import CasesFailedError, LpmError
+
+if TYPE_CHECKING:
+    from lpm_segmentator.core import LpmError
 
 __all__ = ["cli", "main"]
 
@@ -64,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 some cases failed, 2 bad input."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    level = logging.ERROR if "--quiet" in arguments else logging.WARNING
     logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format="lpm: %(levelname)s: %(message)s"
+        level=logging.DEBUG if debug else level, format="lpm: %(levelname)s: %(message)s"
     )
     # Readers of files speak up at the debug level about every detail; that is not ours to show.
     for noisy in ("matplotlib", "nibabel", "PIL"):
@@ -81,17 +84,22 @@ def _run(arguments: Sequence[str], *, debug: bool) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted", 130)
-    except LpmError as error:
-        if debug:
-            raise
-        return _say(_with_failures(error), error.exit_code)
     except BrokenPipeError:
         return 1
     except Exception as error:
         if debug:
             raise
-        return _say(_unexpected(error), 1)
+        return _fail(error)
     return result if isinstance(result, int) else 0
+
+
+def _fail(error: Exception) -> int:
+    # Imported here, since `core` brings numpy, which 'lpm --help' can do without.
+    from lpm_segmentator.core import LpmError
+
+    if isinstance(error, LpmError):
+        return _say(_with_failures(error), error.exit_code)
+    return _say(_unexpected(error), 1)
 
 
 def _unexpected(error: Exception) -> str:
@@ -104,6 +112,8 @@ def _unexpected(error: Exception) -> str:
 
 
 def _with_failures(error: LpmError) -> str:
+    from lpm_segmentator.core import CasesFailedError
+
     if not isinstance(error, CasesFailedError):
         return str(error)
     return "\n".join([str(error), *(f"  {case}: {why}" for case, why in error.failures.items())])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from lpm_segmentator.cli.common import (
     OUT,
     PATH,
     announce,
+    ignore_option,
     output_options,
     print_json,
     progress_bar,
@@ -56,6 +58,7 @@ __all__ = ["execute", "report", "run"]
     is_flag=True,
     help="Take images of one scan as one grid though one has lost its origin.",
 )
+@ignore_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--engine",
@@ -85,6 +88,7 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         mode=options["mode"],
         slices=slices,
         accept_origin_mismatch=options["accept_origin_mismatch"],
+        ignore=options["ignore_label"],
     )
     execute(
         cases,
@@ -116,6 +120,9 @@ def execute(
     """
     from lpm_segmentator.cohort import Event, run_cohort
 
+    # What is odd about a case stands in its record and is told at the end; not twice.
+    readers = logging.getLogger("lpm_segmentator.io")
+    readers.setLevel(max(readers.level, logging.ERROR))
     lone = len(cases) == 1
     title = f"segmenting {cases[0].case}" if lone else f"{len(cases)} cases"
     with progress_bar(title, quiet=quiet) as show:
@@ -163,7 +170,7 @@ def _summary(result: CohortResult, *, quiet: bool) -> None:
                     table.add_row(record["case"], row["muscle"], row["side"], *_numbers(row))
         Console().print(table)
         for record in api.read_records(result.out)[:20]:
-            for warning in record["warnings"]:
+            for warning in (*record["notes"], *record["warnings"]):
                 announce(f"{record['case']}: {warning}", quiet=quiet)
         click.echo(f"report: {result.report}")
 

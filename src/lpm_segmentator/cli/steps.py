@@ -12,6 +12,7 @@ from lpm_segmentator.cli.common import (
     OUT,
     PATH,
     announce,
+    ignore_option,
     output_options,
     print_json,
     progress_bar,
@@ -19,7 +20,7 @@ from lpm_segmentator.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lpm_segmentator.io import ImageCase
     from lpm_segmentator.segment import Connectivity
@@ -40,8 +41,8 @@ def _each(
 ) -> None:
     """Do one step for each file, with a bar; name what failed at the end."""
     from lpm_segmentator import api
-    from lpm_segmentator.core import CasesFailedError
 
+    by_case = {item.case: item for item in items}
     done = 0
     with progress_bar(title, quiet=quiet) as show:
 
@@ -50,7 +51,9 @@ def _each(
             done += 1
             show(done, len(items))
 
-        failures = api.for_each(items, lambda i: work(i, targets[i.case]), progress=ended)
+        failures = api.for_each(
+            list(targets), lambda case: work(by_case[case], targets[case]), progress=ended
+        )
     failed = {failure.case: failure.message for failure in failures}
     written = {case: str(path) for case, path in targets.items() if case not in failed}
     if as_json:
@@ -58,8 +61,46 @@ def _each(
     elif not quiet:
         for path in written.values():
             click.echo(path)
+    _raise_failed(failed, len(items))
+
+
+def _raise_failed(failed: Mapping[str, str], count: int) -> None:
+    from lpm_segmentator.core import CasesFailedError
+
     if failed:
-        raise CasesFailedError(f"{len(failed)} of {len(items)} failed", failures=failed)
+        raise CasesFailedError(f"{len(failed)} of {count} failed", failures=failed)
+
+
+def _into_table(
+    cases: Sequence[str],
+    rows_of: Callable[[str], Sequence[Mapping[str, Any]]],
+    out: Path,
+    *,
+    title: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write the rows of each case to one table; name the cases that failed at the end."""
+    from lpm_segmentator import api
+
+    rows: list[Mapping[str, Any]] = []
+    with progress_bar(title, quiet=quiet) as show:
+        done = 0
+
+        def work(case: str) -> None:
+            nonlocal done
+            rows.extend(rows_of(case))
+            done += 1
+            show(done, len(cases))
+
+        failures = api.for_each(cases, work)
+    if rows:
+        api.write_table(rows, out)
+    if as_json:
+        print_json(rows)
+    elif rows and not quiet:
+        click.echo(out)
+    _raise_failed({failure.case: failure.message for failure in failures}, len(cases))
 
 
 @click.command()
@@ -143,9 +184,16 @@ def segment(
     show_default=True,
     help="Neighbours of a voxel: by faces, edges too, corners too.",
 )
+@ignore_option
 @output_options
 def clean(
-    inputs: tuple[Path, ...], out: Path, connectivity: str, *, quiet: bool, as_json: bool
+    inputs: tuple[Path, ...],
+    out: Path,
+    connectivity: str,
+    ignore_label: tuple[int, ...],
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Keep the largest connected component of each label."""
     from lpm_segmentator import api
@@ -153,7 +201,9 @@ def clean(
     items = api.find_label_maps(inputs)
 
     def work(item: ImageCase, target: Path) -> None:
-        removed = api.clean_file(item, target, connectivity=_CONNECTIVITY[connectivity])
+        removed = api.clean_file(
+            item, target, connectivity=_CONNECTIVITY[connectivity], ignore=ignore_label
+        )
         announce(f"{item.case}: {removed} voxels removed", quiet=quiet or as_json)
 
     _each(
@@ -172,40 +222,38 @@ def clean(
 @click.option("--water", type=PATH, help="Water image (or folder of water and fat images).")
 @click.option("--fat", type=PATH, help="Fat image.")
 @click.option("--accept-origin-mismatch", is_flag=True, help="One image has lost its origin.")
+@ignore_option
 @click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
 @output_options
 def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
     """Measure label maps: volume, area, fat and asymmetry per muscle and side."""
     from lpm_segmentator import api
 
-    measured = api.measure_all(
-        labels,
-        image=options["image"],
-        water=options["water"],
-        fat=options["fat"],
-        accept_origin_mismatch=options["accept_origin_mismatch"],
-    )
-    rows = api.measure_rows(measured)
-    api.write_table(rows, out)
-    for case in measured:
-        for warning in case.warnings:
-            announce(f"{case.case}: {warning}", quiet=quiet)
-    if as_json:
-        print_json(rows)
-    elif not quiet:
-        click.echo(out)
+    found = {
+        files.case: files
+        for files in api.find_measurable(
+            labels, image=options["image"], water=options["water"], fat=options["fat"]
+        )
+    }
+
+    def rows_of(case: str) -> Sequence[Mapping[str, Any]]:
+        measured = api.measure_files(
+            found[case],
+            ignore=options["ignore_label"],
+            accept_origin_mismatch=options["accept_origin_mismatch"],
+        )
+        for warning in measured.warnings:
+            announce(f"{case}: {warning}", quiet=quiet)
+        return api.measure_rows(measured)
+
+    _into_table(list(found), rows_of, out, title="measuring", quiet=quiet, as_json=as_json)
 
 
 @click.command()
 @click.option("--reference", type=PATH, required=True, help="Manual label map or folder.")
 @click.option("--prediction", type=PATH, required=True, help="Predicted label map or folder.")
 @click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
-@click.option(
-    "--ignore-label",
-    type=int,
-    multiple=True,
-    help="Value that marks voxels to leave out, such as 255; may be repeated.",
-)
+@ignore_option
 @click.option("--resample", is_flag=True, help="Bring predictions to the reference's grid.")
 @output_options
 def evaluate(
@@ -224,15 +272,11 @@ def evaluate(
     """
     from lpm_segmentator import api
 
-    rows = []
-    pairs = api.pair_label_maps(reference, prediction)
-    with progress_bar("comparing", quiet=quiet) as show:
-        for done, (case, truth, found) in enumerate(pairs, 1):
-            accuracy = api.evaluate_files(case, truth, found, ignore=ignore_label, on_grid=resample)
-            rows.append(accuracy.wide())
-            show(done, len(pairs))
-    api.write_table(rows, out)
-    if as_json:
-        print_json(rows)
-    elif not quiet:
-        click.echo(out)
+    pairs = {case: files for case, *files in api.pair_label_maps(reference, prediction)}
+
+    def rows_of(case: str) -> Sequence[Mapping[str, Any]]:
+        truth, found = pairs[case]
+        accuracy = api.evaluate_files(case, truth, found, ignore=ignore_label, on_grid=resample)
+        return [accuracy.wide()]
+
+    _into_table(list(pairs), rows_of, out, title="comparing", quiet=quiet, as_json=as_json)

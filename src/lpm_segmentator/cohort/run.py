@@ -7,10 +7,12 @@ the report are made at the end from what lies in the folder.
 from __future__ import annotations
 
 import logging
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -153,14 +155,14 @@ def run_cohort(
     if options.slices is not None:
         options.slices.read()
     predictor = api.load_predictor(options.model, mode=options.mode, progress=on_slice)
-    created = not out.exists()
+    created = _missing_folders(out)
     api.prepare_output(out)
     progress = _Progress(
         out, _header(options, predictor.info.to_dict()), tuple(c.case for c in cases)
     )
     todo = []
     for files in cases:
-        if not files.problem and api.is_done(files, out, options):
+        if not files.problem and api.is_done(files, out, options, predictor.info):
             _tell(Event(files.case, "skipped"), progress, on_event)
         else:
             todo.append(files)
@@ -179,17 +181,27 @@ def run_cohort(
 
 
 def _alone(
-    files: CaseFiles, out: Path, options: RunOptions, predictor: Predictor, *, created: bool
+    files: CaseFiles,
+    out: Path,
+    options: RunOptions,
+    predictor: Predictor,
+    *,
+    created: Sequence[Path],
 ) -> Event:
     """Do the only case; if it fails its error is the run's, and no folder is left behind."""
     try:
         record = api.process_case(files, out, options, predictor=predictor)
     except BaseException:
-        if created:
-            with suppress(OSError):
-                out.rmdir()  # only if it is empty
+        with suppress(OSError):  # one that is not empty stays
+            for folder in created:
+                folder.rmdir()
         raise
     return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
+
+
+def _missing_folders(out: Path) -> list[Path]:
+    """Return the folders that will have to be made for `out`, innermost first."""
+    return [folder for folder in (out, *out.parents) if not folder.exists()]
 
 
 def _tell(event: Event, progress: _Progress, on_event: Callable[[Event], None] | None) -> None:
@@ -240,15 +252,34 @@ def _parallel(
     todo: Sequence[CaseFiles], out: Path, options: RunOptions, *, workers: int, engine: Engine
 ) -> Iterator[Event]:
     submit = _dask(workers) if engine == "dask" else _processes(workers)
-    yield from submit([(files, out, options) for files in todo])
+    threads = max(1, (os.cpu_count() or 1) // workers)  # the workers share the machine
+    yield from submit([_Task(files, out, options, threads) for files in todo])
 
 
-_Task = tuple["CaseFiles", Path, "RunOptions"]
+@dataclass(frozen=True)
+class _Task:
+    """A case for a worker process."""
+
+    files: CaseFiles
+    out: Path
+    options: RunOptions
+    threads: int
+
+    def run(self) -> Event:
+        # What there is to say about a case goes into its record, not to the terminal.
+        logging.getLogger("lpm_segmentator").addHandler(logging.NullHandler())
+
+        def work(files: CaseFiles) -> dict[str, Any]:
+            predictor = _predictor(self.options.model, self.options.mode, self.threads)
+            return api.process_case(files, self.out, self.options, predictor=predictor)
+
+        return _event(self.files, work)
 
 
-def _run_task(task: _Task) -> Event:
-    files, out, options = task
-    return _event(files, lambda f: api.process_case(f, out, options))
+@cache
+def _predictor(model: str, mode: str, threads: int) -> Predictor:
+    """Load a model once a process."""
+    return api.load_predictor(model, mode=mode, threads=threads)
 
 
 def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
@@ -260,7 +291,7 @@ def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             futures: dict[Future[Event], str] = {
-                pool.submit(_run_task, task): task[0].case for task in tasks
+                pool.submit(_Task.run, task): task.files.case for task in tasks
             }
             for future in as_completed(futures):
                 try:
@@ -281,7 +312,7 @@ def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
         except ImportError as error:
             raise MissingExtraError("--engine dask", extra="dask") from error
         with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-            for _, event in as_completed(client.map(_run_task, tasks), with_results=True):
+            for _, event in as_completed(client.map(_Task.run, tasks), with_results=True):
                 yield event
 
     return submit

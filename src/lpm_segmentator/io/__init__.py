@@ -13,7 +13,7 @@ from lpm_segmentator.io.cases import (
     pair_dixon,
 )
 from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
-from lpm_segmentator.io.files import atomic_path, to_json, write_json, write_text
+from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, write_json, write_text
 from lpm_segmentator.io.nifti import (
     Image,
     is_nifti,
@@ -55,6 +55,7 @@ __all__ = [
     "read_label_map",
     "read_slice_table",
     "read_table",
+    "remove_leftovers",
     "repair_origin",
     "to_json",
     "write_image",

@@ -101,6 +101,8 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     cases: dict[str, Path] = {}
     for path in _image_paths(inputs):
         case = case_id(path)
+        if not case.strip(". "):  # nor could a folder be named so
+            raise InputError("the file name holds no case id", where=path, hint="Rename the file")
         if case in cases and cases[case].resolve() != path.resolve():
             raise InputError(
                 f"two images have the case id {case!r}: {cases[case]} and {path}",

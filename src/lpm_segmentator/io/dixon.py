@@ -33,10 +33,13 @@ class DixonImage:
     pair : DixonPair
     header : object
         To be handed to `write_label_map` as `like`.
+    notes : tuple of str
+        What is doubtful about either header, and what was repaired.
     """
 
     pair: DixonPair
     header: Any
+    notes: tuple[str, ...] = ()
 
 
 def read_dixon(
@@ -67,7 +70,15 @@ def read_dixon(
     except PairingError as error:
         raise PairingError(error.what, where=f"{water} and {fat}", hint=error.hint) from error
     from_fat = pair.geometry == volumes[1].geometry
-    return DixonImage(pair, images[1 if from_fat else 0].header)
+    notes = [
+        f"{contrast} image: {note}"
+        for contrast, image in zip(("water", "fat"), images, strict=True)
+        for note in image.notes
+    ]
+    for contrast, volume in zip(("water", "fat"), volumes, strict=True):
+        if volume.geometry.describe_difference(pair.geometry) is not None:
+            notes.append(f"the {contrast} image had lost its origin and was laid on the other one")
+    return DixonImage(pair, images[1 if from_fat else 0].header, tuple(notes))
 
 
 def pair_volumes(water: Volume, fat: Volume, *, accept_origin_mismatch: bool = False) -> DixonPair:

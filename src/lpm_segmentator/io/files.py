@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +18,11 @@ import numpy as np
 
 from lpm_segmentator.core.errors import OutputError
 
-__all__ = ["atomic_path", "to_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "remove_leftovers", "to_json", "write_json", "write_text"]
+
+
+#: what `atomic_path` puts before a name while the file is not whole
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\..+")
 
 
 @contextmanager
@@ -58,6 +63,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that a killed process left in a folder, if it exists.
+
+    Only for a folder that no other process writes to.
+    """
+    with suppress(OSError):
+        for path in Path(folder).iterdir():
+            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:

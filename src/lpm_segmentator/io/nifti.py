@@ -58,10 +58,13 @@ class Image:
     volume : Volume
     header : object
         The NIfTI header, to be handed to `write_image` or `write_label_map` as `like`.
+    notes : tuple of str
+        What is doubtful about the header, such as an orientation that it does not state.
     """
 
     volume: Volume
     header: Any
+    notes: tuple[str, ...] = ()
 
 
 def is_nifti(path: str | os.PathLike[str]) -> bool:
@@ -96,7 +99,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
             where=path,
             hint="Check the conversion of this series",
         )
-    return Image(_placed(Volume, path, array, loaded.affine), loaded.header.copy())
+    volume = _placed(Volume, path, array, loaded.affine)
+    return Image(volume, loaded.header.copy(), _orientation_notes(loaded.header))
 
 
 def read_label_map(
@@ -260,21 +264,19 @@ def _check_header(path: Path, loaded: Any) -> None:
             where=path,
             hint="Save the magnitude as integers or floats",
         )
-    _warn_of_orientation(path, loaded.header)
+    for note in _orientation_notes(loaded.header):
+        logger.warning("%s: %s", path, note)
 
 
-def _warn_of_orientation(path: Path, header: Any) -> None:
+def _orientation_notes(header: Any) -> tuple[str, ...]:
     q, s = _form(header, "qform"), _form(header, "sform")
     if q is None and s is None:
-        logger.warning(
-            "%s: the header states no orientation; left and right are a guess (LAS)", path
-        )
-    elif q is not None and s is not None:
+        return ("the header states no orientation; left and right are a guess (LAS)",)
+    if q is not None and s is not None:
         off_mm = float(np.abs(q - s)[:3, 3].max())
         if off_mm > _FORMS_DIFFER_MM:
-            logger.warning(
-                "%s: qform and sform place the image %.1f mm apart; the sform is used", path, off_mm
-            )
+            return (f"qform and sform place the image {off_mm:.1f} mm apart; the sform is used",)
+    return ()
 
 
 def _form(header: Any, name: str) -> npt.NDArray[np.float64] | None:
