@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.core import GeometryError, LabelMap, ModelError, Volume, reorient
+from lpm_segmentator.measure import dice, overlap
+from lpm_segmentator.segment import CompactPredictor, Predictor, keep_largest, load_compact
+from lpm_segmentator.segment.compact import CompactSpec, context_slices, normalise
+from strategies import ORIENTATIONS, signed_permutation
+
+from .conftest import TINY, tiny_onnx
+
+
+def blob(
+    shape: tuple[int, int, int] = (60, 40, 5),
+    spacing_mm: tuple[float, float, float] = (2.0, 2.0, 4.0),
+    offset: float = 0.0,
+) -> Volume:
+    """A dim body with a bright band across it, in L-P-S order: columns run to the left."""
+    array = np.full(shape, 20.0 + offset, np.float32)
+    array[:, shape[1] // 4 : shape[1] // 2] = 100.0 + offset
+    array[:, :2] = offset
+    affine = np.diag([-spacing_mm[0], -spacing_mm[1], spacing_mm[2], 1.0])
+    affine[:3, 3] = (57.0, 31.0, -80.0)
+    return Volume(array, affine)
+
+
+# -- intensities
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_normalise_equals_what_the_network_was_trained_on(seed):
+    torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    from lpm_segmentator.train.synthesis import normalise as by_torch
+
+    rng = np.random.default_rng(seed)
+    image = rng.gamma(1.0 + seed, 50.0, (3, 40 + seed, 31)).astype(np.float32)
+    image[:, :9] = -0.1 * seed
+    np.testing.assert_allclose(
+        normalise(image), by_torch(torch.from_numpy(image)).numpy(), rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("factor", [1e-4, 3.0, 1e5])
+def test_normalise_forgets_the_scale(factor):
+    image = np.random.default_rng(0).gamma(2.0, 50.0, (3, 30, 30)).astype(np.float32)
+    np.testing.assert_allclose(normalise(image * np.float32(factor)), normalise(image), rtol=1e-4)
+
+
+def test_normalise_of_air_is_air():
+    air = np.zeros((3, 4, 4), np.float32)
+    assert not normalise(air).any()
+
+
+# -- neighbours
+
+
+def spec(**values: object) -> CompactSpec:
+    return CompactSpec(**{**TINY, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("index", "count", "spacing_mm", "expected"),
+    [
+        (3, 9, 4.0, [2, 3, 4]),
+        (0, 9, 4.0, [0, 0, 1]),
+        (8, 9, 4.0, [7, 8, 8]),
+        (0, 1, 4.0, [0, 0, 0]),
+        (10, 40, 1.0, [6, 10, 14]),
+        (3, 9, 12.0, [2, 3, 4]),
+    ],
+)
+def test_the_neighbours_lie_as_far_away_as_in_training(index, count, spacing_mm, expected):
+    assert context_slices(index, count, spacing_mm, spec()) == expected
+
+
+# -- a model known by heart
+
+
+def test_it_is_a_predictor(tiny):
+    assert isinstance(tiny, Predictor)
+    assert tiny.info.name == "tiny"
+    assert tiny.info.kind == "compact"
+    assert len(tiny.info.sha256) == 64
+
+
+def test_right_is_where_the_affine_says(tiny):
+    volume = blob()
+    labels = reorient(tiny.predict(volume).labels, ("R", "A", "S"))
+    assert labels.present == (1, 2, 3, 4)
+    middles = [np.argwhere(labels.mask(v))[:, 0].mean() for v in (1, 2, 3, 4)]
+    assert middles == sorted(middles, reverse=True)  # R grows along the first axis
+
+
+def test_a_file_whose_affine_is_mirrored_has_its_sides_mirrored(tiny):
+    volume = blob()
+    mirrored = volume.with_grid(volume.array, np.diag([-1.0, 1, 1, 1]) @ volume.affine)
+    labels, other = (tiny.predict(v).labels.array for v in (volume, mirrored))
+    swap = np.array([0, 4, 3, 2, 1])
+    assert np.array_equal(swap[labels], other)
+
+
+@pytest.mark.parametrize("codes", ORIENTATIONS, ids="".join)
+def test_any_orientation_gives_the_same_mask(tiny, codes):
+    volume = blob()
+    expected = tiny.predict(volume).labels
+    found = tiny.predict(reorient(volume, codes))
+    assert found.labels.geometry == reorient(volume, codes).geometry
+    assert np.array_equal(reorient(found.labels, ("L", "P", "S")).array, expected.array)
+
+
+def test_confidence_goes_with_the_voxels_and_slices(tiny):
+    volume = blob()
+    array = volume.array.copy()
+    array[:, 10:20, 0] = 60.0  # less certain in the lowest slice
+    volume = volume.with_array(array)
+    straight = tiny.predict(volume)
+    turned = tiny.predict(reorient(volume, ("I", "R", "A")))
+    assert straight.confidence is not None
+    assert turned.confidence is not None
+    assert straight.slice_confidence is not None
+    assert turned.slice_confidence is not None
+    back = reorient(Volume(turned.confidence, turned.labels.affine), ("L", "P", "S"))
+    np.testing.assert_allclose(back.array, straight.confidence, atol=1e-6)
+    np.testing.assert_allclose(turned.slice_confidence[::-1], straight.slice_confidence, atol=1e-6)
+    assert straight.slice_confidence[0] < straight.slice_confidence[1]
+
+
+def test_mirroring_swaps_the_sides_back(tiny_bytes):
+    volume = blob()
+    plain = CompactPredictor(tiny_bytes, mirror=False, threads=1).predict(volume)
+    mirrored = CompactPredictor(tiny_bytes, mirror=True, threads=1).predict(volume)
+    assert np.array_equal(plain.labels.array, mirrored.labels.array)
+
+
+@pytest.mark.parametrize("offset", [-500.0, -20.0, 1000.0])
+def test_negative_intensities_are_lifted_to_air(tiny, offset):
+    volume = blob(offset=min(offset, 0.0))
+    assert np.array_equal(tiny.predict(volume).labels.array, tiny.predict(blob()).labels.array)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float64])
+def test_any_number_type_is_read(tiny, dtype):
+    volume = blob()
+    found = tiny.predict(volume.with_array(volume.array.astype(dtype)))
+    assert np.array_equal(found.labels.array, tiny.predict(volume).labels.array)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_slices_are_enough(tiny, count):
+    prediction = tiny.predict(blob((60, 40, count)))
+    assert prediction.labels.shape == (60, 40, count)
+    assert all(prediction.labels.array[..., k].any() for k in range(count))
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.36, 0.36, 5.0), (0.8, 1.7, 4.0), (3.0, 3.0, 3.0)])
+def test_any_spacing_gives_the_same_place(tiny, spacing_mm):
+    shape = (round(120 / spacing_mm[0]), round(80 / spacing_mm[1]), 3)
+    volume = blob(shape, spacing_mm)
+    found = np.flatnonzero(tiny.predict(volume).labels.foreground.any(axis=(0, 2)))
+    bright = np.flatnonzero((volume.array > 50).any(axis=(0, 2)))
+    off = np.abs(found[[0, -1]] - bright[[0, -1]]) * spacing_mm[1]
+    assert off.max() <= max(2.0, spacing_mm[1])  # a pixel of the coarser grid
+
+
+def test_progress_is_told_to_the_end(tiny_bytes):
+    seen: list[tuple[int, int]] = []
+    predictor = CompactPredictor(
+        tiny_bytes, mirror=False, threads=1, progress=lambda *state: seen.append(state)
+    )
+    predictor.predict(blob())
+    assert seen[-1] == (5, 5)
+
+
+def test_nothing_found_is_said(tiny):
+    volume = blob()
+    prediction = tiny.predict(volume.with_array(np.zeros(volume.shape)))
+    assert not prediction.labels.array.any()
+    assert prediction.warnings == ("no erector spinae or multifidus was found",)
+
+
+def test_memory_stays_near_that_of_the_image(tiny):
+    volume = blob((400, 400, 30), (1.0, 1.0, 4.0))
+    tracemalloc.start()
+    tiny.predict(volume)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    image = volume.array.astype(np.float32).nbytes
+    assert peak < 8 * image
+
+
+# -- what it refuses
+
+
+@pytest.mark.parametrize("codes", [("P", "S", "L"), ("R", "S", "A")])
+def test_slices_that_are_not_axial_are_refused(tiny, codes):
+    affine = np.eye(4)
+    affine[:3, :3] = signed_permutation(codes) @ np.diag([1.0, 1.0, 4.0])
+    volume = Volume(np.random.default_rng(0).random((50, 60, 12)), affine)
+    with pytest.raises(GeometryError, match="not axial") as caught:
+        tiny.predict(volume)
+    assert "axial series" in str(caught.value)
+
+
+def test_a_foreign_onnx_model_is_refused():
+    with pytest.raises(ModelError, match="not a compact model"):
+        CompactPredictor(tiny_onnx({}))
+
+
+@pytest.mark.parametrize("entry", ["{", "[]", json.dumps({"name": "x"})])
+def test_a_model_with_broken_metadata_is_refused(entry):
+    with pytest.raises(ModelError, match="metadata"):
+        CompactPredictor(tiny_onnx({"lpm": entry}))
+
+
+def test_newer_metadata_do_not_disturb(tiny_bytes):
+    found = CompactSpec.from_metadata({"lpm": json.dumps({**TINY, "colour": "blue"})}, "x")
+    assert found == spec()
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all", b"\x08\x07" + bytes(100)])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="model") as caught:
+        load_compact(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_compact(tmp_path / "model.onnx")
+
+
+# -- the shipped model on real images
+
+
+def foreground_dice(reference: LabelMap, prediction: LabelMap) -> float:
+    return dice(overlap(reference.foreground, prediction.foreground))
+
+
+def test_the_shipped_model_finds_the_muscles(embedded, tum_slab):
+    image, labels = tum_slab(5)
+    found = keep_largest(embedded.predict(image).labels).labels
+    assert foreground_dice(labels, found) > 0.7
+    for value in (1, 2, 3, 4):
+        centre, other = (np.argwhere(m.mask(value)).mean(axis=0) for m in (labels, found))
+        assert np.linalg.norm(centre[:2] - other[:2]) < 12, value
+
+
+def test_the_shipped_model_segments_a_single_slice(embedded, tum_slab):
+    image, labels = tum_slab(1)
+    assert image.shape[2] == 1
+    assert foreground_dice(labels, embedded.predict(image).labels) > 0.7
+
+
+@pytest.mark.slow
+def test_the_shipped_model_sees_the_same_in_all_orientations(embedded, tum_slab):
+    image, _ = tum_slab(1)
+    expected = embedded.predict(image).labels
+    frame = image.geometry.axis_codes
+    size = np.count_nonzero(expected.array)
+    for codes in ORIENTATIONS:
+        turned = embedded.predict(reorient(image, codes)).labels
+        differing = np.count_nonzero(reorient(turned, frame).array != expected.array)
+        assert differing < 0.005 * size, codes
+
+
+@pytest.mark.parametrize("case", ["t2-005", "t2-100"])
+def test_the_shipped_model_segments_a_fine_t2_slice(embedded, shared_data, case):
+    from lpm_segmentator.io import read_image, read_label_map
+
+    folder = shared_data / "axial_t2_check"
+    image = read_image(folder / f"{case}_image.nii.gz").volume
+    labels = read_label_map(folder / f"{case}_label.nii.gz", ignore=[255])
+    found = embedded.predict(image).labels
+    seen = ~labels.ignored
+    assert found.shape == image.shape
+    assert dice(overlap(labels.foreground & seen, found.foreground & seen)) > 0.5

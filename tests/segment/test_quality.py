@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.core import LabelMap, reorient
+from lpm_segmentator.segment import Prediction, assess
+from strategies import ORIENTATIONS
+
+AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])  # columns to the left
+
+
+def back(widths: tuple[int, int, int, int] = (12, 6, 6, 12)) -> LabelMap:
+    """ES, MF, MF, ES from the patient's right to the left in every of six slices."""
+    array = np.zeros((60, 20, 6), np.uint8)
+    start = 5
+    for value, width in enumerate(widths, 1):
+        array[start : start + width, 5:15] = value
+        start += width + 2
+    return LabelMap(array, AFFINE)
+
+
+def judged(labels: LabelMap, confidence: np.ndarray | None = None, removed: float = 0.0):
+    return assess(labels, Prediction(labels, confidence), removed_share=removed)
+
+
+def test_a_healthy_mask_has_no_flags():
+    quality = judged(back(), np.full((60, 20, 6), 0.95, np.float32))
+    assert quality.flags == ()
+    assert quality.score == pytest.approx(0.95)
+    assert quality.unsure_slices == ()
+    assert set(quality.slice_scores) == set(range(6))
+
+
+def test_the_score_is_that_of_the_muscle_voxels_alone():
+    labels = back()
+    confidence = np.where(labels.array > 0, 0.9, 0.1).astype(np.float32)
+    assert judged(labels, confidence).score == pytest.approx(0.9)
+
+
+def test_slices_without_muscle_have_no_score():
+    array = back().array.copy()
+    array[..., 2] = 0
+    quality = judged(LabelMap(array, AFFINE), np.ones(array.shape, np.float32))
+    assert 2 not in quality.slice_scores
+
+
+def test_unsure_slices_are_named_in_runs():
+    confidence = np.full((60, 20, 6), 0.95, np.float32)
+    confidence[..., [0, 1, 4]] = 0.5
+    quality = judged(back(), confidence)
+    assert quality.unsure_slices == (0, 1, 4)
+    assert any("3 of 6 slices (0–1, 4)" in flag for flag in quality.flags)
+
+
+def test_slices_count_along_the_files_slice_axis():
+    labels = back()
+    confidence = np.full(labels.shape, 0.95, np.float32)
+    confidence[..., 5] = 0.5
+    turned = reorient(labels, ("S", "L", "P"))
+    quality = assess(turned, Prediction(turned, np.moveaxis(confidence, 2, 0)))
+    assert quality.unsure_slices == (5,)
+
+
+def test_without_probabilities_the_score_is_undefined():
+    quality = judged(back())
+    assert math.isnan(quality.score)
+    assert quality.flags == ()
+
+
+def test_an_empty_mask_is_said_to_be_empty():
+    quality = judged(LabelMap(np.zeros((5, 5, 2), np.uint8), AFFINE))
+    assert quality.flags == ("no erector spinae or multifidus was found",)
+    assert math.isnan(quality.score)
+
+
+def test_a_missing_muscle_is_named():
+    array = back().array.copy()
+    array[array == 3] = 0
+    assert judged(LabelMap(array, AFFINE)).flags == ("no multifidus, left was found",)
+
+
+def test_sides_of_very_unequal_size_are_named():
+    (flag,) = judged(back((12, 3, 9, 12))).flags
+    assert "left multifidus is 3.0 times as large as the right one" in flag
+
+
+@pytest.mark.parametrize("codes", ORIENTATIONS[::5], ids="".join)
+def test_the_order_of_the_muscles_is_checked_in_any_orientation(codes):
+    labels = reorient(back(), codes)
+    assert judged(labels).flags == ()
+    swapped = labels.with_array(np.array([0, 4, 3, 2, 1])[labels.array])
+    assert "from right to left" in judged(swapped).flags[0]
+
+
+def test_scattered_pieces_are_told():
+    assert "15% of the labelled voxels" in judged(back(), removed=0.15).flags[0]
+    assert judged(back(), removed=0.05).flags == ()
