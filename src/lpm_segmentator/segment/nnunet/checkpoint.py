@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from lpm_segmentator.core.errors import MissingExtraError, ModelError
 __all__ = ["Weights", "load_checkpoint", "weights_of"]
 
 Weights = dict[str, npt.NDArray[np.float32]]
+# How torch says that a pickle names something outside its list.
+_ASKS_FOR_MORE = re.compile(
+    r"unsupported (global|class|operand)|is blocked|not an allowed", re.IGNORECASE
+)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         with torch.serialization.safe_globals(_numpy_globals()):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        if "Unsupported global" in str(error) or "WeightsUnpickler" in str(error):
+        if _ASKS_FOR_MORE.search(str(error)):
             raise ModelError(
                 f"refused: the checkpoint asks for more than tensors ({_first_line(error)})",
                 where=path,
@@ -113,5 +118,5 @@ def _numpy_globals() -> list[Any]:
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    line = next((t for t in text.splitlines() if "Unsupported" in t or "global" in t), None)
+    line = next((t for t in text.splitlines() if _ASKS_FOR_MORE.search(t)), None)
     return (line or text.splitlines()[0]).strip()[:200]

@@ -28,7 +28,7 @@ _MAX_DEPTH = 50
 _VALUE_KINDS = "biufcSUO"
 # Extension codes and persistent ids name objects outside the stream; INST and OBJ are protocol 0's
 # way to instantiate classes. No writer of plans needs them.
-_REFUSED_OPCODES = {"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ", "BYTEARRAY8"}
+_REFUSED_OPCODES = {"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ"}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
 _HINT = "Ask the model's author for a file written by nnU-Net itself; nothing was executed"
 
@@ -47,6 +47,13 @@ def _empty_array(kind: object, shape: object, _typecode: object) -> np.ndarray[A
     # Its content comes next in the stream, through numpy's own __setstate__, which checks that
     # shape, type and number of bytes agree.
     return np.empty((0,), dtype=np.int8)
+
+
+def _array_of_bytes(data: Any, dtype: Any, shape: Any, order: Any = "C") -> np.ndarray[Any, Any]:
+    if not isinstance(dtype, np.dtype) or dtype.kind == "O" or order not in ("C", "F"):
+        raise _Refused("an array of an unusual kind")
+    array: np.ndarray[Any, Any] = np.frombuffer(data, dtype=dtype).reshape(shape, order=order)
+    return array
 
 
 def _dtype(*args: Any) -> np.dtype[Any]:
@@ -73,8 +80,11 @@ def _bytes_of_text(text: Any, encoding: Any = "latin1") -> bytes:
 
 _ALLOWED: Mapping[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("builtins", "set"): set,
-    ("builtins", "frozenset"): frozenset,
+    **{
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")  # as Python 3 and Python 2 call it
+        for kind in (set, frozenset)
+    },
     ("_codecs", "encode"): _bytes_of_text,
     ("numpy", "dtype"): _dtype,
     ("numpy", "ndarray"): _ArrayType,
@@ -83,6 +93,8 @@ _ALLOWED: Mapping[tuple[str, str], Any] = {
         for core in ("core", "_core")
         for name, function in (("_reconstruct", _empty_array), ("scalar", _scalar))
     },
+    ("numpy.core.numeric", "_frombuffer"): _array_of_bytes,
+    ("numpy._core.numeric", "_frombuffer"): _array_of_bytes,
 }
 
 
@@ -147,7 +159,7 @@ def load_plain_pickle(path: Path) -> Any:
 
 
 def _check_opcodes(data: bytes) -> None:
-    """Walk the stream without running it."""
+    """Walk the stream without running it; sizes that go beyond its end are errors here."""
     last = ""
     for opcode, argument, _position in pickletools.genops(data):
         last = opcode.name
@@ -155,8 +167,7 @@ def _check_opcodes(data: bytes) -> None:
             raise _Refused(f"the pickle operation {last}")
         if last == "GLOBAL":
             module, _, name = str(argument).partition(" ")
-            # Python 2 wrote __builtin__ where Python 3 says builtins.
-            if (module.replace("__builtin__", "builtins"), name) not in _ALLOWED:
+            if (module, name) not in _ALLOWED:
                 raise _Refused(f"the name {module}.{name}")
         # The C unpickler reserves its memo up to the largest index at once.
         if last in _PUTS and (argument or 0) > len(data):

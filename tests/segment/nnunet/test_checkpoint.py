@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.segment.nnunet.checkpoint import load_checkpoint, weights_of
+
+torch = pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
+
+
+def test_tensors_and_numpy_numbers_are_read(tmp_path):
+    path = tmp_path / "a.model"
+    torch.save({"state_dict": {"module.w": torch.ones(2)}, "loss": [np.float64(0.5)]}, path)
+    checkpoint = load_checkpoint(path)
+    assert checkpoint["loss"] == [0.5]
+    weights = weights_of(checkpoint, "state_dict", where=path)
+    assert list(weights) == ["w"]
+    assert weights["w"].dtype == np.float32
+
+
+def test_the_format_before_torch_1_6_is_read(tmp_path):
+    path = tmp_path / "a.model"
+    torch.save({"state_dict": {"w": torch.ones(2)}}, path, _use_new_zipfile_serialization=False)
+    assert "w" in load_checkpoint(path)["state_dict"]
+
+
+class _Runs:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_checkpoint_that_runs_code_is_refused(tmp_path, new):
+    path, marker = tmp_path / "a.pth", tmp_path / "was_here"
+    torch.save(
+        {"network_weights": {}, "x": _Runs(marker)}, path, _use_new_zipfile_serialization=new
+    )
+    with pytest.raises(ModelError, match="refused"):
+        load_checkpoint(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_named_as_such(tmp_path, keep):
+    path = tmp_path / "a.model"
+    torch.save({"state_dict": {"w": torch.ones(5000)}}, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
+    with pytest.raises(ModelError, match="truncated or damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epoch": 1}, "no 'state_dict'"),
+        ({"state_dict": {"w": 3}}, "not a tensor"),
+        ({"state_dict": {"w": torch.tensor([float("nan")])}}, "not finite"),
+    ],
+)
+def test_other_contents_are_told(tmp_path, content, message):
+    path = tmp_path / "a.model"
+    torch.save(content, path)
+    with pytest.raises(ModelError, match=message):
+        weights_of(load_checkpoint(path), "state_dict", where=path)
+
+
+def test_a_list_is_no_checkpoint(tmp_path):
+    path = tmp_path / "a.model"
+    torch.save([1], path)
+    with pytest.raises(ModelError, match="list"):
+        load_checkpoint(path)

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import errno
+import http.server
+import json
+import os
+import pickle
+import shutil
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.core.errors import ModelError, OutputError
+from lpm_segmentator.core.volume import Volume
+from lpm_segmentator.segment.predictor import Predictor
+from lpm_segmentator.segment.store import ModelStore, convert, default_home, open_model
+from nnunet_models import ANISOTROPIC, v1_plans, v2_plans, write_v1, write_v2
+
+pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
+
+V1 = v1_plans((8, 16, 16), (4.0, 1.0, 1.0), ANISOTROPIC, base=2)
+V2 = v2_plans((8, 16, 16), (4.0, 1.0, 1.0), ANISOTROPIC, base=2)
+PUBLISHED_LAYOUT = "nnUNet/3d_fullres/Task515_x/nnUNetTrainerV2_noMirroring__nnUNetPlansv2.1"
+
+
+@pytest.fixture
+def store(tmp_path) -> ModelStore:
+    return ModelStore(tmp_path / "home")
+
+
+@pytest.fixture
+def v1(tmp_path) -> Path:
+    return write_v1(tmp_path / "results", V1, folds=("0", "1"))
+
+
+def _zipped(folder: Path, archive: Path, inside: str) -> Path:
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                opened.write(path, f"{inside}/{path.relative_to(folder).as_posix()}")
+        opened.writestr(f"{inside}/fold_0/training_log.txt", "not needed")
+    return archive
+
+
+def _files(store: ModelStore) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(store.folder)): p.read_bytes()
+        for p in store.folder.rglob("*")
+        if p.is_file()
+    }
+
+
+def test_a_folder_is_installed_listed_described_and_run(store, v1):
+    installed = store.install(v1, name="mine", card={"citation": "Me"})
+    assert installed.info.kind == "nnunet-v1-3d"
+    assert installed.info.citation == "Me"
+    assert len(installed.info.sha256) == 64
+    assert [m.name for m in store.list()] == ["mine"]
+    assert store.get("mine").to_dict() == installed.to_dict()
+    predictor = store.open("mine")
+    assert isinstance(predictor, Predictor)
+    assert predictor.info.name == "mine"
+    assert predictor.info.sha256 == installed.info.sha256
+    volume = Volume(np.random.default_rng(0).normal(size=(20, 18, 9)), np.diag([1.0, 1, 4, 1]))
+    assert predictor.predict(volume).labels.geometry == volume.geometry
+
+
+def test_installing_twice_is_harmless_and_another_model_needs_replace(store, v1, tmp_path):
+    first = store.install(v1, name="mine")
+    assert store.install(v1, name="mine").to_dict() == first.to_dict()
+    other = write_v1(tmp_path / "other", V1, seed=9)
+    with pytest.raises(ModelError, match="another model named 'mine'"):
+        store.install(other, name="mine")
+    assert store.get("mine").info.sha256 == first.info.sha256
+    assert store.install(other, name="mine", replace_existing=True).info.sha256 != (
+        first.info.sha256
+    )
+    assert [p.name for p in store.folder.iterdir()] == ["mine"]
+
+
+def test_the_published_zip_is_installed_under_its_name(store, v1, tmp_path):
+    archive = _zipped(v1, tmp_path / "nnUNet_trained_models.zip", PUBLISHED_LAYOUT)
+    installed = store.install(archive, name="lpm-2025")
+    assert installed.info.citation.endswith("10.1148/ryai.240833")
+    assert [p.name for p in sorted(installed.folder.iterdir())] == ["fold_1.npz", "model.json"]
+    content = json.loads((installed.folder / "model.json").read_text())
+    assert content["card"]["orientation"] == "LPS"
+    assert content["source"]["file"] == archive.name
+    assert len(content["source"]["sha256"]) == 64
+
+
+def test_the_published_name_says_how_to_get_it(store):
+    for ask in (lambda: store.install("lpm-2025"), lambda: store.open("lpm-2025")):
+        with pytest.raises(ModelError) as caught:
+            ask()
+        text = str(caught.value)
+        assert "https://drive.google.com/" in text
+        assert "lpm models install nnUNet_trained_models.zip --name lpm-2025" in text
+
+
+def test_a_v2_zip_is_installed_under_the_files_name(store, tmp_path):
+    folder = write_v2(tmp_path / "m", V2)
+    archive = _zipped(folder, tmp_path / "My Model.zip", "Dataset515/trainer__plans__3d_fullres")
+    assert store.install(archive).name == "my-model"
+
+
+def test_a_model_outside_the_store_is_opened(v1, tmp_path, store):
+    predictor = open_model(v1, store=store)
+    converted = convert(v1, tmp_path / "converted")
+    assert open_model(converted, store=store).info.sha256 == predictor.info.sha256
+    installed = store.install(converted, name="again")
+    assert installed.info.sha256 == predictor.info.sha256
+    with pytest.raises(OutputError, match="not an empty folder"):
+        convert(v1, converted)
+
+
+def test_unknown_models_are_told(store, v1, tmp_path):
+    store.install(v1, name="mine")
+    with pytest.raises(ModelError, match="installed: mine"):
+        open_model("other", store=store)
+    with pytest.raises(ModelError, match="no such file or folder"):
+        open_model(tmp_path / "nothing.zip", store=store)
+    with pytest.raises(ModelError, match="no such file or folder"):
+        store.install(tmp_path / "nothing.zip")
+
+
+def test_remove(store, v1):
+    store.install(v1, name="mine")
+    store.remove("mine")
+    assert store.list() == []
+    assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["Mine", "../mine", "", "a b", ".hidden", "x" * 80])
+def test_names_that_cannot_be_folders(store, v1, name):
+    with pytest.raises(ModelError, match="cannot be a model's name"):
+        store.install(v1, name=name or " ")
+    assert list(store.folder.iterdir()) == []
+
+
+class _Runs:
+    def __reduce__(self):
+        return os.system, ("touch was_here",)
+
+
+def _bad_sources(tmp_path: Path) -> dict[str, Path]:
+    good = write_v1(tmp_path / "good", V1)
+    truncated = shutil.copytree(good, tmp_path / "truncated")
+    weights = truncated / "fold_0" / "model_final_checkpoint.model"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    evil = shutil.copytree(good, tmp_path / "evil")
+    (evil / "plans.pkl").write_bytes(pickle.dumps(_Runs()))
+    escaping = tmp_path / "escaping.zip"
+    with zipfile.ZipFile(escaping, "w") as archive:
+        archive.writestr("../../../evil.pkl", "x")
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("holiday.jpg", "x")
+    text = tmp_path / "notes.txt"
+    text.write_text("hello")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"\x08\x01nonsense")
+    return {
+        "truncated checkpoint": truncated,
+        "pickle that runs code": evil,
+        "zip that escapes": escaping,
+        "zip of something else": other,
+        "text": text,
+        "checkpoint alone": good / "fold_0" / "model_final_checkpoint.model",
+        "broken onnx": broken,
+        "four channels": write_v1(
+            tmp_path / "four", v1_plans((8, 16, 16), (4, 1, 1), ANISOTROPIC, base=2, modalities=4)
+        ),
+    }
+
+
+def test_a_refused_source_leaves_the_store_as_it_was(store, v1, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store.install(v1, name="mine")
+    before = _files(store)
+    for kind, source in _bad_sources(tmp_path).items():
+        with pytest.raises(ModelError):
+            store.install(source, name="mine", replace_existing=True)
+        assert _files(store) == before, kind
+        assert [p.name for p in store.folder.iterdir()] == ["mine"], kind
+    assert not (tmp_path / "was_here").exists()
+    assert not list(tmp_path.rglob("evil.pkl"))
+
+
+def test_a_full_disk_leaves_the_store_as_it_was(store, v1, tmp_path, monkeypatch):
+    store.install(v1, name="mine")
+    before = _files(store)
+
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        store.install(write_v1(tmp_path / "b", V1, seed=3), name="mine", replace_existing=True)
+    assert _files(store) == before
+    assert [p.name for p in store.folder.iterdir()] == ["mine"]
+
+
+def test_a_store_that_cannot_be_written(tmp_path, v1):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="LPM_HOME"):
+        ModelStore(tmp_path / "file").install(v1, name="mine")
+
+
+def test_changed_weights_are_not_run(store, v1):
+    installed = store.install(v1, name="mine")
+    weights = installed.folder / "fold_0.npz"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match="SHA-256"):
+        store.open("mine")
+
+
+def test_a_damaged_description_is_told(store, v1):
+    folder = store.install(v1, name="mine").folder
+    (folder / "model.json").write_text('{"format": "lpm-nnunet-1", "card": 3}')
+    with pytest.raises(ModelError, match="damaged"):
+        store.get("mine")
+
+
+def test_home_is_taken_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("LPM_HOME", str(tmp_path))
+    assert default_home() == tmp_path
+    assert ModelStore().folder == tmp_path / "models"
+    monkeypatch.delenv("LPM_HOME")
+    assert "lpm-segmentator" in str(default_home())
+
+
+class _Server:
+    """Answers with a file, whole or cut off."""
+
+    def __init__(self, data: bytes, *, kind: str = "application/zip", cut: int | None = None):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data[:cut])
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/model.zip"
+
+    def __enter__(self):
+        return self.url
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_model_is_installed_from_an_address(store, v1, tmp_path):
+    data = _zipped(v1, tmp_path / "a.zip", "x").read_bytes()
+    steps = []
+    with _Server(data) as url:
+        installed = store.install(url, progress=lambda done, all_: steps.append((done, all_)))
+    assert installed.name == "model"
+    assert installed.source["url"] == url
+    assert steps[-1] == (len(data), len(data))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"cut": 500}, "interrupted"), ({"kind": "text/html"}, "web page")],
+)
+def test_a_download_that_fails_leaves_the_store_as_it_was(store, v1, tmp_path, options, message):
+    data = _zipped(v1, tmp_path / "a.zip", "x").read_bytes()
+    with _Server(data, **options) as url, pytest.raises(ModelError, match=message):
+        store.install(url)
+    assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("file:///etc/passwd", "not followed"),
+        ("ftp://example.org/a.zip", "not followed"),
+        ("https://drive.google.com/file/d/x/view", "browser"),
+        ("http://127.0.0.1:1/a.zip", "cannot be reached"),
+    ],
+)
+def test_addresses_that_cannot_be_fetched(store, url, message):
+    with pytest.raises(ModelError, match=message):
+        store.install(url)
+    assert list(store.folder.iterdir()) == []
