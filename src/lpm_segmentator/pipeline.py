@@ -129,8 +129,10 @@ def segment_case(case: Case, predictor: Predictor) -> tuple[LabelMap, Quality, t
     part, box = crop_slices(case.image, start, stop)
     prediction = predictor.predict(part)
     cleaned = keep_largest(prediction.labels)
-    quality = assess(cleaned.labels, prediction, removed_share=cleaned.removed_share)
-    return uncrop(cleaned.labels, box), _shifted(quality, start), prediction.warnings
+    quality = assess(
+        cleaned.labels, prediction, removed_share=cleaned.removed_share, first_slice=start
+    )
+    return uncrop(cleaned.labels, box), quality, prediction.warnings
 
 
 def run_case(case: Case, predictor: Predictor) -> CaseResult:
@@ -174,18 +176,6 @@ def _same_slices(case: Case) -> LabelMap | None:
     if case.reference is None or case.slices is None:
         return case.reference
     return uncrop(*crop_slices(case.reference, *case.slices))
-
-
-def _shifted(quality: Quality, start: int) -> Quality:
-    """Return the quality with slices counted in the whole image."""
-    if start == 0:
-        return quality
-    return Quality(
-        quality.score,
-        {index + start: score for index, score in quality.slice_scores.items()},
-        tuple(index + start for index in quality.unsure_slices),
-        quality.flags,
-    )
 
 
 class _Clock:

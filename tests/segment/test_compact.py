@@ -11,8 +11,7 @@ from lpm_segmentator.measure import dice, overlap
 from lpm_segmentator.segment import CompactPredictor, Predictor, keep_largest, load_compact
 from lpm_segmentator.segment.compact import CompactSpec, context_slices, normalise
 from strategies import ORIENTATIONS, signed_permutation
-
-from .conftest import TINY, tiny_onnx
+from tiny_model import TINY, tiny_onnx
 
 
 def blob(

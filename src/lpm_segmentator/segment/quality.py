@@ -54,7 +54,13 @@ class Quality:
     flags: tuple[str, ...]
 
 
-def assess(labels: LabelMap, prediction: Prediction, *, removed_share: float = 0.0) -> Quality:
+def assess(
+    labels: LabelMap,
+    prediction: Prediction,
+    *,
+    removed_share: float = 0.0,
+    first_slice: int = 0,
+) -> Quality:
     """Judge a cleaned mask.
 
     Parameters
@@ -65,8 +71,13 @@ def assess(labels: LabelMap, prediction: Prediction, *, removed_share: float = 0
         What the model said, on the same grid.
     removed_share : float
         What the largest-component step took away, 0–1.
+    first_slice : int
+        Number of the mask's first slice in the image that it was cut from; slices are named by
+        their number there.
     """
-    scores = _slice_scores(labels, prediction)
+    scores = {
+        index + first_slice: score for index, score in _slice_scores(labels, prediction).items()
+    }
     unsure = tuple(index for index, score in scores.items() if score < _UNSURE)
     flags = list(_shape_flags(labels))
     if removed_share > _SCATTERED:
