@@ -11,7 +11,12 @@ import pytest
 import torch
 
 from lpm_segmentator.core import InputError
-from lpm_segmentator.train.compact import learning_rate, segmentation_loss, train_compact
+from lpm_segmentator.train.compact import (
+    learning_rate,
+    segmentation_loss,
+    stage_of,
+    train_compact,
+)
 from lpm_segmentator.train.config import CompactConfig, SynthesisConfig
 from lpm_segmentator.train.export import export_onnx
 from lpm_segmentator.train.network import CompactUNet
@@ -98,6 +103,43 @@ def test_the_rate_warms_up_and_falls_to_zero() -> None:
     assert max(rates) == pytest.approx(CompactConfig().learning_rate)
     assert rates.index(max(rates)) in (2, 3)
     assert rates[-1] < 0.01 * max(rates)
+
+
+def test_the_second_stage_starts_a_cycle_of_its_own() -> None:
+    config = CompactConfig(steps=100, refine_steps=50, refine_learning_rate=1e-4)
+    assert config.total_steps == 150
+    assert [stage_of(step, config) for step in (0, 99, 100, 149)] == [
+        (0, 0),
+        (0, 0),
+        (1, 100),
+        (1, 100),
+    ]
+    rates = [learning_rate(step, config) for step in range(150)]
+    assert max(rates[100:]) == pytest.approx(1e-4)
+    assert rates[99] < 1e-5
+    with pytest.raises(ValueError, match="beyond"):
+        stage_of(150, config)
+
+
+def test_a_cut_second_stage_resumes_to_the_same_weights(
+    subject: TrainingSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lpm_segmentator.train.compact._CHECKPOINT_EVERY", 4)
+    config = CompactConfig.from_dict({**TINY.to_dict(), "steps": 4, "refine_steps": 4})
+    whole = train_compact([subject], config, tmp_path / "whole", device="cpu")
+
+    class CutError(Exception):
+        pass
+
+    def cut(step: int, loss: float) -> None:
+        if step == 6:
+            raise CutError
+
+    with pytest.raises(CutError):
+        train_compact([subject], config, tmp_path / "cut", device="cpu", progress=cut)
+    resumed = train_compact([subject], config, tmp_path / "cut", device="cpu")
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
 
 
 def test_a_configuration_survives_its_file() -> None:

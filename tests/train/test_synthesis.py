@@ -71,6 +71,12 @@ def test_labels_lie_within_the_field_of_view(subject: TrainingSubject) -> None:
         assert not (labels[outside] > 0).float().mean() > 0.02
 
 
+def test_low_slices_are_drawn_more_often(subject: TrainingSubject) -> None:
+    low = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), low_slices=1.0, single_slice=1.0)
+    drawing = Synthesiser([subject], low)
+    assert {drawing._choose_slices(subject, Draw(seed))[1] for seed in range(30)} == {0}
+
+
 def test_mirroring_swaps_sides_twice_to_itself() -> None:
     swapped = [MIRRORED[value] for value in MIRRORED]
     assert swapped == [0, 1, 2, 3, 4]

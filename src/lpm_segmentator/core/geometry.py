@@ -54,7 +54,7 @@ def checked_affine(affine: npt.ArrayLike) -> FloatArray:
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
     # Scaled by the step lengths, the determinant is the volume of the unit steps: 1 when they are
     # perpendicular, 0 when they lie in a plane, whatever the spacing.
-    if not lengths.all() or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-4:  # noqa: PLR2004
+    if not lengths.all() or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-4:
         raise GeometryError(
             "the affine is singular: two array axes point the same way or a spacing is 0",
             hint="Export the image again; its header does not say where the voxels lie",
@@ -134,7 +134,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
-        if len(shape) != 3 or min(shape) < 1:  # noqa: PLR2004
+        if len(shape) != 3 or min(shape) < 1:
             raise GeometryError(f"a grid needs three axes with at least one voxel, got {shape}")
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "affine", checked_affine(self.affine))
@@ -322,14 +322,14 @@ class Geometry:
     def _differences(self, other: Geometry, atol: float) -> list[str]:
         found = []
         shift = other.origin_mm - self.origin_mm
-        if (distance := float(np.linalg.norm(shift))) > 1e-3:  # noqa: PLR2004
+        if (distance := float(np.linalg.norm(shift))) > 1e-3:
             parts = ", ".join(f"{v:.2f}" for v in shift + 0.0)
             found.append(f"origins differ by {distance:.2f} mm (R, A, S: {parts})")
         growth = np.subtract(other.spacing_mm, self.spacing_mm) * self.shape
         if np.abs(growth).max() > atol:  # over the whole grid it is more than rounding
             mine, theirs = (" x ".join(f"{v:.7g}" for v in g.spacing_mm) for g in (self, other))
             found.append(f"spacings differ: {mine} and {theirs} mm")
-        if (angle := self._turn_deg(other)) > 0.01:  # noqa: PLR2004
+        if (angle := self._turn_deg(other)) > 0.01:
             found.append(f"axes are turned by up to {angle:.2f} degrees")
         return found
 

@@ -90,7 +90,7 @@ class LabelScheme:
 
     def __post_init__(self) -> None:
         values = [s.value for s in self.structures]
-        wrong = [v for v in (*values, *self.ignored) if not 1 <= v <= 255]  # noqa: PLR2004
+        wrong = [v for v in (*values, *self.ignored) if not 1 <= v <= 255]
         if wrong:
             raise LabelError(f"label values must lie in 1..255, got {sorted(wrong)}")
         if len(set(values)) < len(values) or self.ignored & set(values):

@@ -33,7 +33,7 @@ class _Gridded:
 
     def __post_init__(self) -> None:
         view = np.asarray(self.array).view()
-        if view.ndim != 3:  # noqa: PLR2004
+        if view.ndim != 3:
             raise FileFormatError(f"an image must have 3 axes, got an array of shape {view.shape}")
         view.flags.writeable = False
         geometry = Geometry(view.shape, self.affine)
@@ -230,7 +230,7 @@ def _present(array: npt.NDArray[Any]) -> set[int]:
     if array.size == 0:
         return set()
     low, high = int(array.min()), int(array.max())
-    if low < 0 or high > 255:  # noqa: PLR2004
+    if low < 0 or high > 255:
         return {int(v) for v in np.unique(array)}
     seen = np.zeros(256, dtype=bool)
     seen[array.astype(np.uint8, copy=False).ravel()] = True

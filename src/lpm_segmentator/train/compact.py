@@ -74,10 +74,13 @@ def train_compact(
     target = torch.device(_choose_device(device))
     folder.mkdir(parents=True, exist_ok=True)
     state = _resume(config, folder, target)
-    drawing = Synthesiser(subjects, config.synthesis)
-    while state.step < config.steps:
+    drawings = [Synthesiser(subjects, stage.synthesis) for stage in config.stages]
+    while state.step < config.total_steps:
         started = time.monotonic()
-        batch = drawing.batch(config.batch_size, seed=config.seed, step=state.step)
+        stage, first = stage_of(state.step, config)
+        if state.step == first and stage > 0:
+            state.network.load_state_dict(state.average.state_dict())
+        batch = drawings[stage].batch(config.batch_size, seed=config.seed, step=state.step)
         loss = _step(state, batch, config, target)
         state.step += 1
         state.seconds += time.monotonic() - started
@@ -85,7 +88,7 @@ def train_compact(
             progress(state.step, loss)
         if state.step % 20 == 0:
             _log(folder, {"step": state.step, "loss": loss, "seconds": round(state.seconds, 1)})
-        if state.step % _CHECKPOINT_EVERY == 0 or state.step == config.steps:
+        if state.step % _CHECKPOINT_EVERY == 0 or state.step == config.total_steps:
             _save(state, config, folder)
     return state.average.eval()
 
@@ -164,13 +167,26 @@ def _half_precision(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+def stage_of(step: int, config: CompactConfig) -> tuple[int, int]:
+    """Return the index of the stage that a step belongs to, and that stage's first step."""
+    first = 0
+    for index, stage in enumerate(config.stages):
+        if step < first + stage.steps:
+            return index, first
+        first += stage.steps
+    raise ValueError(f"the training has {first} steps, step {step} is beyond")
+
+
 def learning_rate(step: int, config: CompactConfig) -> float:
-    """Return the rate of a step: linear warm-up over 3 %, then a cosine to zero."""
-    warm = max(1, round(0.03 * config.steps))
+    """Return the rate of a step: in each stage linear warm-up over 3 %, then a cosine to zero."""
+    index, first = stage_of(step, config)
+    stage = config.stages[index]
+    step -= first
+    warm = max(1, round(0.03 * stage.steps))
     if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    part = (step - warm) / max(1, config.steps - warm)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
+        return stage.learning_rate * (step + 1) / warm
+    part = (step - warm) / max(1, stage.steps - warm)
+    return stage.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
 
 
 def _average(state: _State, decay: float) -> None:

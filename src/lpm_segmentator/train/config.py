@@ -25,6 +25,9 @@ class SynthesisConfig:
         Probability that fat is mixed into the muscles.
     narrow_field : float
         Probability of a cropped field of view.
+    low_slices : float
+        Probability that a sample comes from the lowest fifth of its subject's stack, beside what
+        chance gives: there the muscles taper beside the iliac bone, and few slices show it.
     """
 
     spacing_mm: float = 1.25
@@ -33,6 +36,26 @@ class SynthesisConfig:
     single_slice: float = 0.5
     infiltration: float = 0.7
     narrow_field: float = 0.5
+    low_slices: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training with a schedule of its own.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    learning_rate : float
+        Peak rate of the stage's one-cycle schedule.
+    synthesis : SynthesisConfig
+        How images are drawn; spacing, patch and context must not change between stages.
+    """
+
+    steps: int
+    learning_rate: float
+    synthesis: SynthesisConfig
 
 
 @dataclass(frozen=True)
@@ -44,9 +67,13 @@ class CompactConfig:
     widths : tuple of int
         Channels of the network's levels.
     steps, batch_size : int
-        Optimiser steps and samples a step.
+        Optimiser steps of the main stage and samples a step.
     learning_rate, weight_decay : float
         Peak rate of the one-cycle schedule and decay of AdamW.
+    refine_steps : int
+        Steps of a second stage, from the averaged weights of the first.
+    refine_learning_rate, refine_low_slices : float
+        Peak rate and `SynthesisConfig.low_slices` of that stage.
     ema_decay : float
         Decay of the moving average of the weights, which is what is exported.
     phantoms : int
@@ -61,12 +88,29 @@ class CompactConfig:
     steps: int = 1500
     batch_size: int = 12
     learning_rate: float = 3e-3
+    refine_steps: int = 0
+    refine_learning_rate: float = 1e-3
+    refine_low_slices: float = 0.4
     weight_decay: float = 1e-3
     ema_decay: float = 0.998
     phantoms: int = 6
     phantom_share: float = 0.15
     seed: int = 20250
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in their order."""
+        main = Stage(self.steps, self.learning_rate, self.synthesis)
+        if self.refine_steps == 0:
+            return (main,)
+        refined = dataclasses.replace(self.synthesis, low_slices=self.refine_low_slices)
+        return main, Stage(self.refine_steps, self.refine_learning_rate, refined)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, as they are written to files."""

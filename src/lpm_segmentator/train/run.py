@@ -96,7 +96,7 @@ def run_recipe(
             device=device,
             progress=None
             if progress is None
-            else lambda step, _: progress(name, step, part.config.steps),
+            else lambda step, _: progress(name, step, part.config.total_steps),
         )
         export_onnx(
             network,

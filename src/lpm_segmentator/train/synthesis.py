@@ -162,6 +162,9 @@ class Synthesiser:
     def _choose_slices(self, subject: TrainingSubject, draw: Draw) -> list[int]:
         count = subject.water.shape[0]
         middle = draw.integer(count)
+        low = self.config.low_slices
+        if low > 0 and draw.chance(low):
+            middle = draw.integer(max(1, count // 5))
         if draw.chance(self.config.single_slice):
             return [middle] * (2 * self.config.context + 1)
         step = 1 + (draw.integer(3) if draw.chance(0.3) else 0)
