@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
-from lpm_segmentator.api.models import EMBEDDED, load_predictor
+from lpm_segmentator.api.models import (
+    EMBEDDED,
+    Mode,
+    ModelStore,
+    convert_model,
+    describe_model,
+    list_models,
+    load_predictor,
+)
 from lpm_segmentator.api.run import (
     RunOptions,
     is_done,
@@ -38,11 +46,15 @@ __all__ = [
     "ComparisonFiles",
     "Failure",
     "ImageCase",
+    "Mode",
+    "ModelStore",
     "RunOptions",
     "SliceTable",
     "clean_file",
     "compare_file",
+    "convert_model",
     "crop_file",
+    "describe_model",
     "evaluate_files",
     "find_cases",
     "find_images",
@@ -51,6 +63,7 @@ __all__ = [
     "find_volumes",
     "for_each",
     "is_done",
+    "list_models",
     "load_case",
     "load_predictor",
     "measure_files",

@@ -40,7 +40,15 @@ from lpm_segmentator.pipeline import Case
 if TYPE_CHECKING:
     import os
 
-__all__ = ["CaseFiles", "LoadedCase", "SliceTable", "find_cases", "load_case", "match_labels"]
+__all__ = [
+    "CaseFiles",
+    "LoadedCase",
+    "SliceTable",
+    "check_slices",
+    "find_cases",
+    "load_case",
+    "match_labels",
+]
 
 #: parts of a file name that say what kind of file it is, not whose it is
 _KIND_WORDS = frozenset(
@@ -350,13 +358,24 @@ def _range_of(files: CaseFiles, table: Sequence[SliceRange], image: Volume) -> t
             hint="Water and fat of a pair need the same slices",
         )
     ((start, stop),) = ranges
+    check_slices(start, stop, image, where=files.case)
+    return start, stop
+
+
+def check_slices(start: int, stop: int, image: Volume | LabelMap, *, where: object) -> None:
+    """Check that the slices of a table are in the image.
+
+    Raises
+    ------
+    GeometryError
+        If they are not; the message names the flag that says how a table's end is meant.
+    """
     count = image.shape[image.slice_axis]
     if stop > count:
         raise GeometryError(
             f"the slice table asks for the slices {start} to {stop - 1}, but the image has {count} "
             f"(0 to {count - 1})",
-            where=files.case,
+            where=where,
             hint="Check --slice-end: 'inclusive' takes slice_stop as the last slice to keep, "
             "'exclusive' as the first to leave out. Images that were cropped before need no table",
         )
-    return start, stop

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
 from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
-from lpm_segmentator.api.models import load_predictor
+from lpm_segmentator.api.models import Mode, load_predictor
 from lpm_segmentator.core import InputError, OutputError
 from lpm_segmentator.io import (
     atomic_path,
@@ -62,8 +62,8 @@ class RunOptions:
     ----------
     model : str
         ``"embedded"``, an installed model's name, or the path of a model.
-    mode : str
-        ``"fast"`` or ``"exact"``.
+    mode : {'fast', 'exact'}, optional
+        See `load_predictor`.
     slices : SliceTable, optional
         The slice CSV; all slices if not given.
     accept_origin_mismatch : bool
@@ -73,7 +73,7 @@ class RunOptions:
     """
 
     model: str = "embedded"
-    mode: str = "exact"
+    mode: Mode | None = None
     slices: SliceTable | None = None
     accept_origin_mismatch: bool = False
     ignore: tuple[int, ...] = ()

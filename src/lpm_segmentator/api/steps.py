@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case, match_labels
+from lpm_segmentator.api.cases import (
+    CaseFiles,
+    SliceTable,
+    check_slices,
+    find_cases,
+    load_case,
+    match_labels,
+)
 from lpm_segmentator.api.models import load_predictor
 from lpm_segmentator.core import (
     InputError,
@@ -83,11 +90,12 @@ def output_paths(images: Sequence[ImageCase], out: Path, *, suffix: str = "") ->
         found = {images[0].case: out}
     else:
         found = {image.case: out / f"{image.case}{suffix}.nii.gz" for image in images}
-    for image in images:
-        if found[image.case].resolve() == image.path.resolve():
+    inputs = {image.path.resolve() for image in images}
+    for target in found.values():
+        if target.resolve() in inputs:
             raise OutputError(
-                "the result would replace its own input",
-                where=image.path,
+                "the result would replace an input",
+                where=target,
                 hint="Choose another folder or name with -o",
             )
     return found
@@ -136,10 +144,12 @@ def crop_file(item: ImageCase, target: Path, table: SliceTable) -> None:
     entry = lookup(table.read(), item.case)
     if is_label_name(item.path):
         labels = read_label_map(item.path, ignore=[255])
+        check_slices(entry.start, entry.stop, labels, where=item.path)
         part, _ = crop_slices(labels, entry.start, entry.stop)
         write_label_map(part, target, like=read_header(item.path))
         return
     image = read_image(item.path)
+    check_slices(entry.start, entry.stop, image.volume, where=item.path)
     cropped, _ = crop_slices(image.volume, entry.start, entry.stop)
     write_image(cropped, target, like=image.header)
 
