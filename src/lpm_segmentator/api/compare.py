@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.agreement import AgreementError, Comparison, compare_table
 from lpm_segmentator.core import TableError
 from lpm_segmentator.io import read_table, write_json, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lpm_segmentator.agreement import Comparison
 
 __all__ = ["ComparisonFiles", "compare_file"]
 

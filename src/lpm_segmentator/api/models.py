@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lpm_segmentator.core import ModelError
 from lpm_segmentator.segment import embedded_predictor, load_compact
 from lpm_segmentator.segment.registry import PUBLISHED
 from lpm_segmentator.segment.store import ModelStore, open_model
@@ -56,6 +57,8 @@ def load_predictor(
     ModelError
         If there is no such model or it cannot be loaded.
     """
+    if not model:
+        raise ModelError("no model was named", hint=f"Use {EMBEDDED!r}, or see 'lpm models list'")
     mirror = mode != "fast"
     if model == EMBEDDED:
         return embedded_predictor(mirror=mirror, threads=threads, progress=progress)

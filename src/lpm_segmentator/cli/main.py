@@ -31,6 +31,7 @@ _COMMANDS = {
     "evaluate": ("lpm_segmentator.cli.steps:evaluate", "Compare masks with a reference."),
     "compare": ("lpm_segmentator.cli.compare:compare", "Agreement of paired columns of a table."),
     "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
+    "models": ("lpm_segmentator.cli.models:models", "Models: list, install, convert, info."),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
 }
 

@@ -49,9 +49,7 @@ __all__ = ["execute", "report", "run"]
 @click.option(
     "--mode",
     type=click.Choice(["fast", "exact"]),
-    default="exact",
-    show_default=True,
-    help="exact averages with the mirrored image and takes twice as long.",
+    help="Default: exact for the embedded model, fast for nnU-Net models.",
 )
 @click.option(
     "--accept-origin-mismatch",

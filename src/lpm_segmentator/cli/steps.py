@@ -22,6 +22,7 @@ from lpm_segmentator.cli.common import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lpm_segmentator.api import Mode
     from lpm_segmentator.io import ImageCase
     from lpm_segmentator.segment import Connectivity
 
@@ -148,13 +149,17 @@ def crop(
 @click.option(
     "--mode",
     type=click.Choice(["fast", "exact"]),
-    default="exact",
-    show_default=True,
-    help="exact averages with the mirrored image and takes twice as long.",
+    help="Default: exact for the embedded model, fast for nnU-Net models.",
 )
 @output_options
 def segment(
-    inputs: tuple[Path, ...], out: Path, model: str, mode: str, *, quiet: bool, as_json: bool
+    inputs: tuple[Path, ...],
+    out: Path,
+    model: str,
+    mode: Mode | None,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Segment images: masks only.
 

@@ -24,7 +24,7 @@ from lpm_segmentator.io import write_json
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from lpm_segmentator.api import CaseFiles, RunOptions
+    from lpm_segmentator.api import CaseFiles, Mode, RunOptions
     from lpm_segmentator.segment import Predictor
 
 __all__ = ["CohortResult", "Engine", "Event", "run_cohort"]
@@ -277,7 +277,7 @@ class _Task:
 
 
 @cache
-def _predictor(model: str, mode: str, threads: int) -> Predictor:
+def _predictor(model: str, mode: Mode | None, threads: int) -> Predictor:
     """Load a model once a process."""
     return api.load_predictor(model, mode=mode, threads=threads)
 

@@ -154,9 +154,9 @@ class ModelStore:
                 f"the published model {name!r} is not installed",
                 hint=PUBLISHED[name].how_to_install(),
             )
-        names = ", ".join(m.name for m in self.list()) or "none"
+        names = ", ".join(["embedded", *(model.name for model in self.list())])
         raise ModelError(
-            f"there is no model {name!r}; installed: {names}",
+            f"there is no model {name!r}; there are: {names}",
             where=self.folder,
             hint="See 'lpm models list', or install one: lpm models install SOURCE",
         )
