@@ -119,7 +119,7 @@ def test_a_model_outside_the_store_is_opened(v1, tmp_path, store):
 
 def test_unknown_models_are_told(store, v1, tmp_path):
     store.install(v1, name="mine")
-    with pytest.raises(ModelError, match="installed: mine"):
+    with pytest.raises(ModelError, match="there are: embedded, mine"):
         open_model("other", store=store)
     with pytest.raises(ModelError, match="no such file or folder"):
         open_model(tmp_path / "nothing.zip", store=store)
