@@ -45,6 +45,9 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
     OutputError
         If a result cannot be written.
     """
+    # Imported here, since it brings scipy.stats, which costs other commands half a second.
+    from lpm_segmentator.agreement import AgreementError, compare_table
+
     table = read_table(path)
     try:
         comparison = compare_table(table, **options)

@@ -78,6 +78,8 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     slices = None
     if levels != "none":
         slices = api.SliceTable(Path(levels), options["slice_end"])
+        told = f"slice_stop of {slices.path.name} is {slices.end}"
+        announce(told, quiet=quiet or as_json)
     cases = api.find_cases(
         inputs, water=options["water"], fat=options["fat"], reference=options["reference"]
     )

@@ -66,6 +66,7 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "name": record["case"],
         "picture": None if picture is None else base64.b64encode(picture).decode("ascii"),
         "warnings": record["warnings"],
+        "notes": record["notes"],
         "has_fat": record["fat_ratios"] is not None,
         "rows": [_measure_view(row) for row in whole],
         "levels": _level_views(record),
@@ -100,7 +101,7 @@ def _level_views(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str, _Cell, _Cell]] | None:
+def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str | _Cell, ...]] | None:
     if row is None:
         return None
     names = {
@@ -110,8 +111,15 @@ def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str, _Cell, _Cel
         "3": "Multifidus, left",
         "4": "Erector spinae, left",
     }
+    absent = "not defined: the structure is missing in the reference, the mask or both"
     return [
-        (name, _number(row.get(f"dsc_{key}"), 3), _number(row.get(f"hd95_mm_{key}"), 1))
+        (
+            name,
+            _number(row[f"dsc_{key}"], 3, absent),
+            _number(row[f"hd95_mm_{key}"], 1, absent),
+            _number(row[f"volume_difference_ml_{key}"], 1, absent),
+            _number(_scaled(row[f"fat_ratio_difference_{key}"], 100), 1, absent),
+        )
         for key, name in names.items()
     ]
 
@@ -138,4 +146,5 @@ def _scaled(value: float | None, factor: float) -> float | None:
 def _number(value: float | None, digits: int, reason: str = "") -> _Cell:
     if value is None or not math.isfinite(value):
         return _Cell("–", reason)
-    return _Cell(f"{value:.{digits}f}")
+    # A true minus sign is as wide as a digit and is not broken from its number.
+    return _Cell(f"{value:.{digits}f}".replace("-", "−"))

@@ -114,7 +114,7 @@ def overlay_montage(
                 truth[pick][box] > 0,
                 [0.5],
                 colors=_REFERENCE_COLOUR,
-                linewidths=0.6,
+                linewidths=0.9,
                 linestyles=":",
             )
         name = (slice_names or {}).get(numbers[pick], "")

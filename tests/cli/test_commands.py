@@ -1,0 +1,223 @@
+"""Every command on real data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+LABELS = ("1", "2", "3", "4")
+
+
+@pytest.fixture(scope="module")
+def crops(tum01, tmp_path_factory):
+    """Five slices of TUM01, named as a pair, with their label map; the water lost its origin."""
+    folder = tmp_path_factory.mktemp("crops")
+    names = {"water": "T_water", "fat": "T_fat", "labels": "T_dseg"}
+    for role, name in names.items():
+        image = nib.load(tum01[role])
+        part = image.slicer[:, 100:340, 12:17]
+        if role == "water":
+            affine = part.affine.copy()
+            affine[:3, 3] = 0
+            part = nib.Nifti1Image(np.asarray(part.dataobj), affine)
+        part.to_filename(folder / f"{name}.nii.gz")
+    return folder
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(lpm, crops, tmp_path_factory):
+    """What ``lpm run`` says and leaves for a real pair with a reference."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    done = lpm(
+        "run", crops / "T_water.nii.gz", crops / "T_fat.nii.gz", "--reference", crops,
+        "--accept-origin-mismatch", "--mode", "fast", "--json", "-o", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done, out
+
+
+def test_run_leaves_masks_tables_and_report(finished, crops):
+    _, out = finished
+    found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert found == {
+        "cases/T/T_dseg.nii.gz",
+        "cases/T/T_qc.png",
+        "cases/T/case.json",
+        "measures.csv",
+        "profiles.csv",
+        "volumes.csv",
+        "fat_ratios.csv",
+        "accuracy.csv",
+        "report.html",
+        "run.json",
+    }
+    mask, fat = nib.load(out / "cases/T/T_dseg.nii.gz"), nib.load(crops / "T_fat.nii.gz")
+    assert mask.shape == fat.shape
+    np.testing.assert_array_equal(mask.affine, fat.affine)
+    assert set(np.unique(mask.dataobj)) == {0, 1, 2, 3, 4}
+
+
+def test_run_prints_what_it_recorded(finished):
+    done, out = finished
+    told = json.loads(done.stdout)
+    assert told == json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert told["cases"]["T"]["state"] == "done"
+    assert told["options"]["accept_origin_mismatch"] is True
+
+
+def test_the_tables_of_a_run_have_the_published_columns(finished):
+    _, out = finished
+    (volumes,), (ratios,), (accuracy,) = (
+        rows(out / name) for name in ("volumes.csv", "fat_ratios.csv", "accuracy.csv")
+    )
+    assert list(volumes) == ["case", *(f"volume{n}_{who}" for n in LABELS for who in ("gd", "ai"))]
+    assert list(ratios) == ["case", *(f"ratio{n}_{who}" for n in LABELS for who in ("gd", "ai"))]
+    assert list(accuracy)[:6] == ["case", "dsc_global", "dsc_1", "dsc_2", "dsc_3", "dsc_4"]
+    assert float(accuracy["dsc_global"]) > 0.7
+    assert all(0 < float(ratios[f"ratio{n}_ai"]) < 0.6 for n in LABELS)
+
+
+def test_the_mask_and_the_tables_agree(finished):
+    _, out = finished
+    mask = nib.load(out / "cases/T/T_dseg.nii.gz")
+    counts = np.bincount(np.asarray(mask.dataobj).astype(int).ravel(), minlength=5)
+    voxel_ml = abs(np.linalg.det(mask.affine[:3, :3])) / 1000
+    (volumes,) = rows(out / "volumes.csv")
+    tidy = {(r["muscle"], r["side"]): float(r["volume_ml"]) for r in rows(out / "measures.csv")}
+    for value, key in enumerate([("ES", "R"), ("MF", "R"), ("MF", "L"), ("ES", "L")], 1):
+        assert float(volumes[f"volume{value}_ai"]) == pytest.approx(counts[value] * voxel_ml)
+        assert tidy[key] == pytest.approx(counts[value] * voxel_ml)
+
+
+def test_the_report_of_a_run_tells_the_repair(finished):
+    _, out = finished
+    assert "had lost its origin" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_is_made_again(lpm, finished, tmp_path):
+    _, out = finished
+    before = (out / "report.html").read_text(encoding="utf-8")
+    (out / "report.html").unlink()
+    done = lpm("report", out, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"report": str(out / "report.html")}
+    assert (out / "report.html").read_text(encoding="utf-8") == before
+
+
+def test_a_repeated_run_skips_and_tells_numbers(lpm, finished, crops):
+    _, out = finished
+    done = lpm(
+        "run", crops / "T_water.nii.gz", crops / "T_fat.nii.gz", "--reference", crops,
+        "--accept-origin-mismatch", "--mode", "fast", "-o", out,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert re.search(r"T\s+ES\s+R\s+\d+\.\d", done.stdout)
+    assert "report:" in done.stdout
+    assert "lost its origin" in done.stderr
+    assert json.loads((out / "run.json").read_text())["cases"]["T"]["state"] == "skipped"
+
+
+def test_run_takes_a_named_pair_and_slices_and_is_silent_if_asked(lpm, crops, tmp_path):
+    (tmp_path / "s.csv").write_text("pid,slice_start,slice_stop\nT,1,3\n")
+    done = lpm(
+        "run", "--water", crops / "T_water.nii.gz", "--fat", crops / "T_fat.nii.gz",
+        "--accept-origin-mismatch", "--mode", "fast", "--quiet", "-o", tmp_path / "out",
+        "--levels", tmp_path / "s.csv", "--slice-end", "exclusive",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    mask = np.asarray(nib.load(tmp_path / "out/cases/T/T_dseg.nii.gz").dataobj)
+    assert mask.any(axis=(0, 1)).tolist() == [False, True, True, False, False]
+    assert not (tmp_path / "out/accuracy.csv").exists()
+
+
+def test_segment_writes_one_file(lpm, crops, tmp_path):
+    target = tmp_path / "mask.nii.gz"
+    done = lpm("segment", crops / "T_fat.nii.gz", "--mode", "fast", "-o", target)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(target)
+    assert nib.load(target).shape == nib.load(crops / "T_fat.nii.gz").shape
+
+
+def test_segment_writes_a_folder(lpm, crops, tmp_path, tiny_path):
+    out = tmp_path / "out"
+    done = lpm("segment", crops, "--model", tiny_path, "-o", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in out.iterdir()} == {"T_fat_dseg.nii.gz", "T_water_dseg.nii.gz"}
+    assert json.loads(done.stdout)["failed"] == {}
+
+
+def test_crop_writes_the_slices(lpm, crops, tmp_path):
+    (tmp_path / "s.csv").write_text("pid,slice_start,slice_stop\nT_fat,1,3\nT_dseg,1,3\n")
+    done = lpm(
+        "crop", crops / "T_fat.nii.gz", crops / "T_dseg.nii.gz", "--slices", tmp_path / "s.csv",
+        "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "slice_stop of s.csv is inclusive" in done.stderr
+    for name in ("T_fat", "T_dseg"):
+        whole, part = (nib.load(f / f"{name}.nii.gz") for f in (crops, tmp_path / "out"))
+        assert part.shape[2] == 3
+        np.testing.assert_allclose(part.affine @ [5, 5, 0, 1], whole.affine @ [5, 5, 1, 1])
+        np.testing.assert_array_equal(part.dataobj, whole.slicer[..., 1:4].dataobj)
+
+
+def test_clean_removes_speckles(lpm, crops, tmp_path):
+    image = nib.load(crops / "T_dseg.nii.gz")
+    array = np.asarray(image.dataobj).astype(np.uint8)
+    noisy = array.copy()
+    noisy[0, 0, 0] = 2
+    nib.Nifti1Image(noisy, image.affine).to_filename(tmp_path / "noisy.nii.gz")
+    done = lpm("clean", tmp_path / "noisy.nii.gz", "-o", tmp_path / "clean.nii.gz")
+    assert done.returncode == 0, done.stderr
+    assert np.asarray(nib.load(tmp_path / "clean.nii.gz").dataobj)[0, 0, 0] == 0
+
+
+def test_measure_writes_rows(lpm, crops, tmp_path):
+    done = lpm(
+        "measure", "--labels", crops / "T_dseg.nii.gz", "--water", crops / "T_water.nii.gz",
+        "--fat", crops / "T_fat.nii.gz", "--accept-origin-mismatch", "-o", tmp_path / "m.csv",
+        "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written = rows(tmp_path / "m.csv")
+    assert len(json.loads(done.stdout)) == len(written) == 9
+    assert {row["muscle"] for row in written} == {"ES", "MF", "ES+MF"}
+
+
+def test_evaluate_writes_rows(lpm, crops, tmp_path):
+    path = crops / "T_dseg.nii.gz"
+    done = lpm(
+        "evaluate", "--reference", path, "--prediction", path, "-o", tmp_path / "e.csv", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = rows(tmp_path / "e.csv")
+    assert [float(row[f"dsc_{n}"]) for n in ("global", *LABELS)] == [1.0] * 5
+    assert json.loads(done.stdout)[0]["case"] == "T_dseg"
+
+
+def test_the_demo_works_without_network(lpm, tmp_path, tum01):
+    done = lpm(
+        "demo", "--sample", "phantom", "-o", tmp_path / "demo", "--json",
+        env={"LPM_SAMPLE_DIR": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cases"]["phantom"]["state"] == "done"
+    (row,) = rows(tmp_path / "demo" / "accuracy.csv")
+    assert float(row["dsc_global"]) > 0.7
+
+
+def test_a_sample_folder_that_lacks_its_files_is_told(lpm, tmp_path):
+    done = lpm("demo", "-o", tmp_path / "demo", env={"LPM_SAMPLE_DIR": str(tmp_path)})
+    assert done.returncode == 2
+    assert "LPM_SAMPLE_DIR lacks TUM01_water" in done.stderr
+    assert not (tmp_path / "demo").exists()

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import click
+import pytest
+
+from lpm_segmentator.cli.main import _COMMANDS, cli, main
+
+HEAVY = (
+    "numpy", "scipy", "nibabel", "pandas", "matplotlib", "onnxruntime", "torch", "rich", "jinja2",
+    "cc3d", "pooch",
+)  # fmt: skip
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys\n"
+        "from lpm_segmentator.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_takes_less_than_half_a_second_of_the_processor(lpm):
+    if not hasattr(os, "wait4"):
+        pytest.skip("this system does not tell a process's times")
+    before = os.times()
+    assert lpm("--help").returncode == 0
+    after = os.times()
+    used = after.children_user + after.children_system
+    assert used - before.children_user - before.children_system < 0.5
+
+
+def test_help_lists_every_command(lpm):
+    done = lpm("--help")
+    assert done.returncode == 0
+    for name, (_, text) in _COMMANDS.items():
+        assert name in done.stdout
+        assert text.split(":")[0][:30] in done.stdout
+
+
+@pytest.mark.parametrize("name", list(_COMMANDS))
+def test_every_command_exists_and_explains_itself(name):
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    text = command.get_help(click.Context(command, info_name=f"lpm {name}"))
+    assert "Usage" in text
+    if not isinstance(command, click.Group):
+        for option in ("--quiet", "--json", "--debug"):
+            assert option in text
+
+
+def test_the_script_is_installed():
+    (script,) = metadata.entry_points(group="console_scripts", name="lpm")
+    assert script.load() is main
+
+
+def test_version(lpm):
+    done = lpm("--version")
+    assert done.returncode == 0
+    assert metadata.version("lpm-segmentator") in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["run"], ["run", "x.nii"], ["clean", "a", "-o", "b", "--wrong"]]
+)
+def test_wrong_usage_is_told_with_code_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "Usage" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_is_told_without_traceback(monkeypatch, capsys):
+    from lpm_segmentator import api
+
+    def broken(*args, **options):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(api, "find_label_maps", broken)
+    with pytest.raises(SystemExit) as ended:
+        main(["clean", "a.nii", "-o", "b.nii"])
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError: oops" in told
+    assert "--debug" in told
+    assert "Traceback" not in told
+    with pytest.raises(ZeroDivisionError):
+        main(["clean", "a.nii", "-o", "b.nii", "--debug"])
+
+
+def test_interrupting_is_told_with_code_130(monkeypatch, capsys):
+    from lpm_segmentator import api
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "find_label_maps", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["clean", "a.nii", "-o", "b.nii"])
+    assert ended.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_running_out_of_memory_is_told(monkeypatch, capsys):
+    from lpm_segmentator import api
+
+    def starved(*args, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(api, "find_label_maps", starved)
+    with pytest.raises(SystemExit) as ended:
+        main(["clean", "a.nii", "-o", "b.nii"])
+    assert ended.value.code == 1
+    assert "out of memory" in capsys.readouterr().err

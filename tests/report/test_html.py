@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import copy
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from lpm_segmentator import api, cohort
+from lpm_segmentator.report.html import render_report
+from phantoms import write_pair, write_reference
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, tiny_path):
+    """Records, run and pictures of two cases, one of them with a name full of markup."""
+    folder = tmp_path_factory.mktemp("study")
+    for seed, case in enumerate(("A", "B")):
+        write_pair(folder, case, seed)
+        write_reference(folder, case, seed)
+    options = api.RunOptions(model=str(tiny_path), mode="fast")
+    out = folder / "out"
+    cohort.run_cohort(api.find_cases([folder], reference=folder), out, options)
+    return out
+
+
+@pytest.fixture
+def records(made):
+    return copy.deepcopy(api.read_records(made))
+
+
+def rendered(records, made, **more):
+    run = {**api.read_run(made), **more}
+    return render_report(records, run=run, pictures={r["case"]: b"png" for r in records})
+
+
+class Page(HTMLParser):
+    """Collects text, tags and what the page would load."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.cells: list[tuple[str, str]] = []
+        self._title: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        values = dict(attrs)
+        self._title = (values.get("title") or "") if tag == "td" else self._title
+        for name in ("src", "href", "data", "action"):
+            if values.get(name):
+                self.loaded.append(values[name])
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self._title = None
+
+    def handle_data(self, data):
+        self.words.append(data)
+        if self._title is not None and data.strip():
+            self.cells.append((data.strip(), self._title))
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_the_page_needs_no_other_file(made):
+    html = (made / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.loaded
+    assert all(url.startswith(("data:image/png;base64,", "#")) for url in page.loaded)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not re.search(r"url\(|@import", html)
+
+
+def test_every_case_is_told_with_its_measures(made, records):
+    page = Page(rendered(records, made))
+    for record in records:
+        assert record["case"] in page.words
+        whole = [r for r in record["measures"] if (r["muscle"], r["side"]) == ("MF", "R")]
+        assert f"{whole[0]['volume_ml']:.1f}" in page.text
+        assert f"{100 * whole[0]['fat_ratio']:.1f}" in page.text
+    for words in ("Multifidus", "Erector spinae", "right", "left", "mL", "cm²", "not a medical"):
+        assert words in page.text
+
+
+def test_the_agreement_with_the_reference_is_shown(made, records):
+    page = Page(rendered(records, made))
+    assert f"{records[0]['accuracy']['dsc_global']:.3f}" in page.text
+    assert "HD95" in page.text
+    for record in records:
+        record["accuracy"] = None
+    assert "HD95" not in Page(rendered(records, made)).text
+
+
+def test_versions_and_model_are_told(made, records):
+    page = Page(rendered(records, made))
+    run = api.read_run(made)
+    assert f"Python {run['python']}" in page.text
+    assert f"onnxruntime {run['packages']['onnxruntime']}" in page.text
+    assert "tiny 1" in page.text
+    assert run["model"]["sha256"][:12] in page.text
+
+
+def test_names_and_messages_are_escaped(made, records):
+    evil = "<script>alert('x')</script>"
+    records[0]["case"] = evil
+    records[0]["warnings"] = [f"odd {evil}"]
+    records[0]["notes"] = [evil]
+    failed = {"cases": {f"C{evil}": {"state": "failed", "error": evil, "seconds": 0}}}
+    html = rendered(records, made, **failed)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 5
+
+
+def test_undefined_is_a_dash_with_a_reason(made, records):
+    row = next(r for r in records[0]["measures"] if r["level"] == "all")
+    for value in (None, math.nan):
+        row["fat_ratio"], row["note"] = value, "no voxels"
+        page = Page(rendered(records[:1], made))
+        assert ("–", "no voxels") in page.cells
+        assert "nan" not in page.text.lower().split()
+        assert "None" not in page.text
+
+
+def test_warnings_and_notes_are_shown(made, records):
+    records[0]["warnings"], records[0]["notes"] = ["the mask is odd"], ["the origin was repaired"]
+    records[1]["warnings"], records[1]["notes"] = [], []
+    page = Page(rendered(records, made))
+    assert "The mask is odd" in page.text
+    assert "The origin was repaired" in page.text
+    assert page.text.count("look at it") == 2  # in the overview and beside the case
+    assert page.text.count("nothing conspicuous") == 2
+
+
+def test_a_note_alone_is_no_warning(made, records):
+    records[0]["warnings"], records[0]["notes"] = [], ["the origin was repaired"]
+    page = Page(rendered(records[:1], made))
+    assert "The origin was repaired" in page.text
+    assert "look at it" not in page.text
+
+
+def test_failed_cases_are_listed_first(made, records):
+    failed = {"cases": {"X": {"state": "failed", "error": "the file is empty", "seconds": 0}}}
+    page = Page(rendered(records, made, **failed))
+    assert "1 case could not be done" in page.text
+    assert page.text.index("the file is empty") < page.text.index("Multifidus")
+
+
+def test_without_a_dixon_pair_there_is_no_fat(made, records):
+    record = records[0]
+    record["fat_ratios"] = None
+    for row in record["measures"]:
+        row["fat_ratio"] = row["fat_fraction_mean"] = row["lean_csa_mean_mm2"] = None
+    page = Page(rendered([record], made))
+    assert "ΣF" not in page.text
+    assert "Fat is measured where a Dixon pair" in page.text
+
+
+def test_a_case_without_picture_is_still_told(made, records):
+    html = render_report(records, run={}, pictures={})
+    assert "<img" not in html
+    assert "Multifidus" in html
