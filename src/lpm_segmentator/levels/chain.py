@@ -1,0 +1,178 @@
+"""From heat maps to named discs: find the chain of discs, then where in the spine it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core import Disc, Geometry
+from lpm_segmentator.levels.planes import FloatArray
+
+__all__ = ["Chain", "Node", "find_chain", "offset_probabilities"]
+
+Points = npt.NDArray[np.float64]
+
+_ANY = len(Disc)
+#: a disc is a maximum of at least this height
+_SEEN = 0.25
+#: middles of neighbouring discs lie this far apart in an adult, with a margin
+SPACING_LIMITS_MM = (20.0, 52.0)
+_WINDOW_MM = 12.0
+_ALONG_MM = 6.0
+_LATERAL_MM = 14.0
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A disc without a name.
+
+    Attributes
+    ----------
+    centre_mm, normal : ndarray, shape (3,)
+        In the world; the normal points to the head.
+    score : float
+        Height of "any disc" there, 0 to 1.
+    names : ndarray, shape (5,)
+        Height of each named disc there.
+    """
+
+    centre_mm: Points
+    normal: Points
+    score: float
+    names: Points
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Discs from head to foot."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def spacing_mm(self) -> Points:
+        """Distances between neighbours."""
+        centres = np.array([node.centre_mm for node in self.nodes])
+        lengths: Points = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+        return lengths
+
+
+def find_chain(maps: FloatArray, geometry: Geometry) -> Chain:
+    """Return the best chain of discs in the maps of sagittal planes.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (channels, x, rows, columns)
+    geometry : Geometry
+        Grid of the planes: x to the right, rows to the feet, columns to the back.
+    """
+    from scipy import ndimage
+
+    spacing = geometry.spacing_mm
+    named = maps[:_ANY]
+    # Discs are wider than planes are apart: over neighbours, chance findings of one plane fade.
+    sigma = (6.0 / spacing[0], 1.5 / spacing[1], 2.0 / spacing[2])
+    any_disc = ndimage.gaussian_filter(np.maximum(maps[_ANY], named.max(axis=0)), sigma)
+    names = np.stack([ndimage.gaussian_filter(one, sigma) for one in named])
+    size = [2 * int(mm / step) + 1 for mm, step in zip((20.0, 8.0, 14.0), spacing, strict=True)]
+    peaks = ndimage.maximum_filter(any_disc, size=size) == any_disc
+    found = np.argwhere(peaks & (any_disc > _SEEN))
+    nodes = [_node(at, any_disc, names, geometry) for at in found]
+    return Chain(_best_chain(nodes, geometry))
+
+
+def _node(
+    at: npt.NDArray[np.int_], any_disc: FloatArray, names: FloatArray, geometry: Geometry
+) -> Node:
+    """Return the disc around a maximum: its middle and plane by the moments of the map."""
+    reach = np.ceil(np.array([_LATERAL_MM, _WINDOW_MM, _WINDOW_MM]) / geometry.spacing_mm)
+    low = np.maximum(at - reach.astype(int), 0)
+    high = np.minimum(at + reach.astype(int) + 1, any_disc.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    voxels = np.moveaxis(np.indices(any_disc[box].shape), 0, -1).reshape(-1, 3) + low
+    points = geometry.voxel_to_world(voxels)
+    weights = any_disc[box].ravel().astype(np.float64)
+    weights = np.where(weights > 0.3 * any_disc[tuple(at)], weights, 0.0)
+    down, back = (geometry.affine[:3, a] / geometry.spacing_mm[a] for a in (1, 2))
+    centre = geometry.voxel_to_world(at)
+    for _ in range(3):  # the window follows the middle, so that its first place does not matter
+        offset = points - centre
+        near = weights * (np.abs(offset @ down) <= _ALONG_MM + 0.5 * np.abs(offset @ back))
+        centre = (near[:, None] * points).sum(axis=0) / near.sum()
+    offset = points - centre
+    normal = _normal(offset, near, down, back)
+    score = float(np.clip(any_disc[tuple(at)], 0, 1))
+    inside = names[(slice(None), *box)].reshape(len(names), -1)
+    heights = inside[:, near > 0].max(axis=1).astype(np.float64)
+    return Node(centre, normal, score, heights)
+
+
+def _normal(offset: Points, weights: Points, down: Points, back: Points) -> Points:
+    """Return the normal in the sagittal plane: across the long axis of the map's moments."""
+    plane = np.stack([offset @ down, offset @ back])
+    _, axes = np.linalg.eigh((weights * plane) @ plane.T)
+    across = axes[:, 0]
+    normal: Points = across[0] * down + across[1] * back
+    normal /= np.linalg.norm(normal)
+    return -normal if normal @ down > 0 else normal
+
+
+def _best_chain(nodes: list[Node], geometry: Geometry) -> tuple[Node, ...]:
+    """Return the chain of highest total score whose steps are anatomical, head to foot."""
+    if not nodes:
+        return ()
+    down = geometry.affine[:3, 1] / geometry.spacing_mm[1]
+    nodes = sorted(nodes, key=lambda node: float(node.centre_mm @ down))
+    total = [node.score for node in nodes]
+    before: list[int | None] = [None] * len(nodes)
+    for i, node in enumerate(nodes):
+        for j in range(i):
+            gain = total[j] + node.score - _strain(nodes[j], node, down)
+            if gain > total[i]:
+                total[i], before[i] = gain, j
+    at: int | None = int(np.argmax(total))
+    chain = []
+    while at is not None:
+        chain.append(nodes[at])
+        at = before[at]
+    return tuple(reversed(chain))
+
+
+def _strain(upper: Node, lower: Node, down: Points) -> float:
+    """Return what a step costs: nothing near 36 mm straight down, everything beyond anatomy.
+
+    A step over one missing disc is possible, at a price.
+    """
+    step = lower.centre_mm - upper.centre_mm
+    length = float(np.linalg.norm(step))
+    tilt = float(np.degrees(np.arccos(np.clip(step @ down / max(length, 1e-6), -1, 1))))
+    if length < 16.0 or tilt > 60.0 or length > 2 * SPACING_LIMITS_MM[1]:
+        return np.inf
+    missing = 0.8 if length > SPACING_LIMITS_MM[1] + 4 else 0.0
+    return missing + 0.4 * (tilt / 45.0) ** 2 + (0.4 if length < SPACING_LIMITS_MM[0] else 0.0)
+
+
+def offset_probabilities(chain: Chain) -> dict[int, float]:
+    """Return how likely each naming of a chain is: its first disc is disc number `offset`.
+
+    Discs count from 0 (L1-L2) to 4 (L5-S1); negative ones are thoracic. The likelihood of a
+    naming is the product over the chain of what the map of each name says there.
+    """
+    count = len(chain.nodes)
+    logs: dict[int, float] = {}
+    for offset in range(-4, len(Disc) - count + 1):
+        total = 0.0
+        for index, node in enumerate(chain.nodes):
+            share = np.clip(node.names / max(1.0, node.names.sum()), 0.01, 0.99)
+            other = max(0.01, 1.0 - float(share.sum()))
+            number = offset + index
+            total += float(np.log(share[number] if number >= 0 else other))
+        logs[offset] = total
+    if not logs:
+        return {}
+    top = max(logs.values())
+    # Neighbouring discs do not err independently: half the evidence is counted.
+    weights = {offset: float(np.exp(0.5 * (value - top))) for offset, value in logs.items()}
+    whole = sum(weights.values())
+    return {offset: weight / whole for offset, weight in weights.items()}

@@ -1,0 +1,189 @@
+"""Find the lumbar discs in an image, and say how sure that is."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Volume
+from lpm_segmentator.levels.chain import (
+    SPACING_LIMITS_MM,
+    Chain,
+    Node,
+    find_chain,
+    offset_probabilities,
+)
+from lpm_segmentator.levels.model import LevelModel
+from lpm_segmentator.levels.planes import normalise, sagittal_planes
+from lpm_segmentator.levels.types import DiscLocation, Levels, slice_at
+
+__all__ = ["Anchor", "find_levels"]
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST_MM = 60.0
+_FEWEST_DISCS = 2
+#: below this a name is doubtful and a warning asks for an anchor
+SURE = 0.85
+#: a named disc that no map supports is at most this sure
+_GUESS = 0.5
+_DISCS = tuple(Disc)
+_SACRUM = len(_DISCS) - 1
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What a person says: this disc lies in this slice of this image."""
+
+    disc: Disc
+    slice_index: int
+    geometry: Geometry
+
+
+def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = None) -> Levels:
+    """Find the discs L1-L2 … L5-S1.
+
+    Parameters
+    ----------
+    volume : Volume
+        A sagittal series, or a contiguous axial stack.
+    model : LevelModel
+    anchor : Anchor, optional
+        Settles the count where the image does not.
+
+    Raises
+    ------
+    GeometryError
+        For a coronal image, too short a stack, or an anchor where no disc is.
+    InputError
+        If no chain of discs is to be seen.
+    """
+    _check_geometry(volume.geometry)
+    planes = sagittal_planes(volume)
+    normal = np.stack([normalise(plane) for plane in planes.array])
+    chain = find_chain(model.maps(normal), planes.geometry)
+    if len(chain.nodes) < _FEWEST_DISCS:
+        raise InputError(
+            "no lumbar spine is to be seen: fewer than two neighbouring discs were found",
+            hint="Give a sagittal series or a contiguous axial stack of the lower back",
+        )
+    return _named(chain, anchor)
+
+
+def _check_geometry(geometry: Geometry) -> None:
+    if min(geometry.shape) == 1:
+        raise GeometryError(
+            "the image has a single slice; discs are found in a sagittal series or a stack",
+            hint="Give a sagittal series, or name the slices with --from-slice and --to-slice",
+        )
+    axis = geometry.through_plane_axis
+    coronal = geometry.axis_codes[axis] in "AP" and not geometry.is_axial
+    if coronal:
+        raise GeometryError(
+            "the image is coronal; discs are found in sagittal and axial series",
+            hint="Give a sagittal series or a contiguous axial stack",
+        )
+    sizes = {
+        code: step * n
+        for code, step, n in zip(
+            geometry.axis_codes, geometry.spacing_mm, geometry.shape, strict=True
+        )
+    }
+    height = sizes.get("S", sizes.get("I", 0.0))
+    if height < _SHORTEST_MM:
+        raise GeometryError(
+            f"the image covers {height:.0f} mm from head to foot, too little to tell discs apart",
+            hint="Give a sagittal series, or name the slices with --from-slice and --to-slice",
+        )
+    if geometry.spacing_mm[axis] > 12.0:
+        raise GeometryError(
+            f"the slices are {geometry.spacing_mm[axis]:.0f} mm apart, as in a localiser",
+            hint="Give the diagnostic series",
+        )
+
+
+def _named(chain: Chain, anchor: Anchor | None) -> Levels:
+    warnings = _spacing_warnings(chain)
+    likely = offset_probabilities(chain)
+    if anchor is not None:
+        offset = _anchored(chain, anchor)
+        likely = {offset: 1.0}
+    elif likely:
+        offset = max(likely, key=lambda key: likely[key])
+    else:
+        offset = len(_DISCS) - len(chain.nodes)
+        likely = {offset: 0.0}
+        warnings.append("more discs were found below each other than the count allows")
+    sure = likely[offset]
+    numbered = [(offset + i, node) for i, node in enumerate(chain.nodes)]
+    if anchor is None:
+        sure, more = _judged(chain, offset, sure)
+        warnings += more
+    if warnings and anchor is None:
+        sure = min(sure, _GUESS)
+    discs = tuple(
+        _location(_DISCS[number], node, sure) for number, node in numbered if 0 <= number <= _SACRUM
+    )
+    missing = [str(d) for i, d in enumerate(_DISCS) if i not in {n for n, _ in numbered}]
+    if missing:
+        warnings.append(f"not found in the image: {', '.join(missing)}")
+    if not discs:
+        warnings.append("no lumbar disc is in the image")
+    return Levels(discs, tuple(warnings))
+
+
+def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
+    """Return how sure the names are, and what speaks against them."""
+    last = offset + len(chain.nodes) - 1
+    ask = "give --anchor L5-S1=SLICE (any disc will do) to settle it"
+    if last < _SACRUM:
+        return min(sure, _GUESS), [
+            f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
+        ]
+    supported = float(chain.nodes[-1].names[_SACRUM])
+    if sure < SURE or supported < 0.3:
+        return min(sure, _GUESS), [
+            f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "
+            f"lumbar vertebrae or a transitional one: {ask}"
+        ]
+    return sure, []
+
+
+def _spacing_warnings(chain: Chain) -> list[str]:
+    low, high = SPACING_LIMITS_MM
+    odd = [f"{mm:.0f}" for mm in chain.spacing_mm if not low <= mm <= high]
+    if not odd:
+        return []
+    return [
+        f"neighbouring discs are {', '.join(odd)} mm apart, beyond anatomy ({low:.0f} to "
+        f"{high:.0f} mm): a disc may have been missed; check the names"
+    ]
+
+
+def _anchored(chain: Chain, anchor: Anchor) -> int:
+    """Return the number of the chain's first disc when the anchor's disc is where it says."""
+    axis = anchor.geometry.slice_axis
+    at = [float(anchor.geometry.world_to_voxel(node.centre_mm)[axis]) for node in chain.nodes]
+    distance = np.abs(np.array(at) - anchor.slice_index) * anchor.geometry.slice_spacing_mm
+    nearest = int(distance.argmin())
+    if distance[nearest] > 15.0:
+        raise GeometryError(
+            f"no disc was found near slice {anchor.slice_index}; the discs found lie at slices "
+            f"{', '.join(f'{v:.0f}' for v in at)}",
+            hint="Count slices from 0, along the slice axis of the axial image",
+        )
+    return _DISCS.index(anchor.disc) - nearest
+
+
+def _location(disc: Disc, node: Node, sure: float) -> DiscLocation:
+    x, y, z = (float(v) for v in node.centre_mm)
+    a, b, c = (float(v) for v in node.normal)
+    confidence = sure * min(1.0, node.score / 0.6)
+    return DiscLocation(disc, (x, y, z), (a, b, c), confidence)
+
+
+def outside(levels: Levels, geometry: Geometry) -> list[Disc]:
+    """Return the discs that lie in no slice of an image."""
+    return [d.disc for d in levels.discs if slice_at(geometry, d.centre_mm) is None]

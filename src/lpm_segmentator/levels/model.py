@@ -1,0 +1,111 @@
+"""The level model: heat maps of the discs on sagittal planes, by onnxruntime."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lpm_segmentator.core import Disc, ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lpm_segmentator.levels.planes import FloatArray
+
+__all__ = ["CHANNELS", "LevelModel", "embedded_level_model", "load_level_model"]
+
+#: maps of the model: the five discs by name, any disc of the spine, bodies of the vertebrae
+CHANNELS = len(Disc) + 2
+#: rows and columns of what the network sees are multiples of this
+MULTIPLE = 16
+_EMBEDDED = "levels.onnx"
+_BATCH = 8
+
+
+class LevelModel:
+    """An ONNX network from planes ``(n, 1, h, w)`` to maps ``(n, 7, h, w)`` of 0 to 1.
+
+    Raises
+    ------
+    ModelError
+        If the bytes are no such model.
+    """
+
+    def __init__(self, model: bytes, *, name: str = _EMBEDDED, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                model, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise ModelError(
+                f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
+                where=name,
+                hint="The file is damaged or not an ONNX model",
+            ) from error
+        if self._session.get_outputs()[0].name != "heat":
+            raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
+        self.sha256 = hashlib.sha256(model).hexdigest()
+
+    def maps(self, planes: FloatArray) -> FloatArray:
+        """Return the maps of normalised planes.
+
+        Parameters
+        ----------
+        planes : ndarray of float32, shape (n, h, w)
+
+        Returns
+        -------
+        ndarray of float32, shape (7, n, h, w)
+        """
+        height, width = planes.shape[1:]
+        padded = np.pad(planes, [(0, 0), (0, -height % MULTIPLE), (0, -width % MULTIPLE)])
+        parts = [
+            self._session.run(None, {"image": padded[start : start + _BATCH, None]})[0]
+            for start in range(0, len(padded), _BATCH)
+        ]
+        found: FloatArray = np.moveaxis(np.concatenate(parts), 1, 0)[:, :, :height, :width]
+        return found
+
+
+def embedded_level_model(*, threads: int | None = None) -> LevelModel:
+    """Return the model that comes with the package.
+
+    Raises
+    ------
+    ModelError
+        If the installation lacks it.
+    """
+    source = resources.files("lpm_segmentator.levels") / "weights" / _EMBEDDED
+    try:
+        model = source.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            "the level model is missing from this installation",
+            where=source,
+            hint="Install lpm-segmentator again",
+        ) from error
+    return LevelModel(model, threads=threads)
+
+
+def load_level_model(path: Path, *, threads: int | None = None) -> LevelModel:
+    """Return the level model of an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read or is no such model.
+    """
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
+    return LevelModel(model, name=str(path), threads=threads)

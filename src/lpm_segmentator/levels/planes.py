@@ -1,0 +1,59 @@
+"""Sagittal planes on the model's grid, from a volume of any orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core import Geometry, Volume, reorient, resample
+
+__all__ = ["SPACING_MM", "SagittalPlanes", "normalise", "plane_geometry", "sagittal_planes"]
+
+FloatArray = npt.NDArray[np.float32]
+
+#: planes follow to the right, rows to the feet, columns to the back
+_FRAME = ("R", "I", "P")
+SPACING_MM = 2.0
+#: neighbouring voxels closer than this are merged into one plane, as thick as a sagittal slice
+_PLANE_MM = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class SagittalPlanes:
+    """Planes of float32, shape (x, rows, columns), not negative, and their grid in the world."""
+
+    array: FloatArray
+    geometry: Geometry
+
+
+def plane_geometry(geometry: Geometry) -> Geometry:
+    """Return the grid of sagittal planes over an image turned to the frame of the planes.
+
+    Planes keep their distance where it is 4 mm or more; rows and columns are 2 mm apart.
+    """
+    x_mm = max(geometry.spacing_mm[0], _PLANE_MM)
+    return geometry.with_spacing((x_mm, SPACING_MM, SPACING_MM))
+
+
+def sagittal_planes(volume: Volume) -> SagittalPlanes:
+    """Return a volume as sagittal planes; the axes stay those of the image, oblique or not."""
+    turned = reorient(volume, _FRAME)
+    target = plane_geometry(turned.geometry)
+    planes = resample(turned, target, order=1, antialias=True)
+    array = np.asarray(planes.array, dtype=np.float32)
+    return SagittalPlanes(array - min(0.0, float(array.min())), target)
+
+
+def normalise(plane: FloatArray) -> FloatArray:
+    """Scale a plane so that the 95th percentile of its body is 1.
+
+    The body is what lies above half the mean of the plane.
+    """
+    body = plane[plane > 0.5 * plane.mean()]
+    if body.size == 0:
+        return plane
+    top = max(float(np.percentile(body, 95)), 1e-6)
+    scaled: FloatArray = np.clip(plane / np.float32(top), 0.0, 3.0)
+    return scaled

@@ -1,0 +1,191 @@
+"""How well discs are found: errors, stacks and crops made from labelled volumes, the table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lpm_segmentator.core import (
+    Disc,
+    Geometry,
+    InputError,
+    Volume,
+    crop_slices,
+    reorient,
+    resample,
+)
+from lpm_segmentator.levels.locate import find_levels
+from lpm_segmentator.levels.model import LevelModel
+from lpm_segmentator.levels.types import Levels, slice_at
+from lpm_segmentator.levels.vertebrae import Plane
+from lpm_segmentator.train.levels_data import LevelSubject
+
+__all__ = ["LevelScore", "evaluate_levels", "levels_table"]
+
+_AXIAL_MM = 4.0
+
+
+@dataclass(frozen=True)
+class LevelScore:
+    """One disc of one case in one kind of input.
+
+    Attributes
+    ----------
+    subject, kind, disc : str
+    error_mm : float
+        Distance in the sagittal plane between reference and found middle; nan if not found.
+    slices_off : float
+        Slices between the two, of the stack the model saw; nan if not found.
+    in_view : bool
+        Whether the reference disc lies in the image.
+    warned : bool
+        Whether the case came with a warning or was refused.
+    seconds : float
+        Time of the case.
+    """
+
+    subject: str
+    kind: str
+    disc: str
+    error_mm: float
+    slices_off: float
+    in_view: bool
+    warned: bool
+    seconds: float
+
+
+def evaluate_levels(model: LevelModel, subject: LevelSubject) -> list[LevelScore]:
+    """Score a subject as it is, as an axial stack, and with cropped fields of view."""
+    sort = "spin echo" if "spinecho" in subject.name else "Dixon water"
+    scores: list[LevelScore] = []
+    for kind, volume in _inputs(subject):
+        started = time.monotonic()
+        try:
+            levels = find_levels(volume, model)
+            warned = bool(levels.warnings)
+        except InputError:
+            levels, warned = Levels(()), True
+        seconds = time.monotonic() - started
+        for disc in Disc:
+            plane = subject.discs[str(disc)]
+            scores.append(
+                LevelScore(
+                    subject.name,
+                    f"{sort}, {kind}",
+                    str(disc),
+                    *_errors(levels, disc, plane, volume.geometry),
+                    _inside(plane, volume.geometry),
+                    warned,
+                    seconds,
+                )
+            )
+    return scores
+
+
+def _errors(levels: Levels, disc: Disc, plane: Plane, geometry: Geometry) -> tuple[float, float]:
+    found = levels.find(disc)
+    if found is None:
+        return float("nan"), float("nan")
+    off = np.asarray(found.centre_mm) - plane.centre_mm
+    column = geometry.axis_codes.index("R") if "R" in geometry.axis_codes else None
+    column = geometry.axis_codes.index("L") if column is None else column
+    side = geometry.affine[:3, column] / geometry.spacing_mm[column]
+    in_plane = off - (off @ side) * side
+    a = slice_at(geometry, found.centre_mm)
+    b = slice_at(geometry, tuple(plane.centre_mm))
+    slices = abs(a - b) if a is not None and b is not None else float("nan")
+    return float(np.linalg.norm(in_plane)), float(slices)
+
+
+def _inside(plane: Plane, geometry: Geometry) -> bool:
+    voxel = geometry.world_to_voxel(plane.centre_mm)
+    axis = geometry.slice_axis
+    return bool(1 <= voxel[axis] <= geometry.shape[axis] - 2)
+
+
+def _inputs(subject: LevelSubject) -> Iterator[tuple[str, Volume]]:
+    volume = subject.volume
+    yield "sagittal", volume
+    yield "axial 4 mm", _axial(volume)
+    # What is kept ends in the middle of a vertebral body or below the disc that stays.
+    cuts: dict[str, tuple[str | None, str | None]] = {
+        "crop: no sacrum": (None, "L4-L5"),
+        "crop: L3 to S1": ("L2-L3", None),
+        "crop: thoracolumbar": (None, "L3-L4"),
+    }
+    for name, (above, below) in cuts.items():
+        yield name, _cut(volume, subject.discs, above, below)
+
+
+def _axial(volume: Volume) -> Volume:
+    turned = reorient(volume, "LAS")
+    x, y, _ = turned.spacing_mm
+    target = turned.geometry.with_spacing((x, y, _AXIAL_MM))
+    return resample(turned, target, order=1, antialias=True)
+
+
+def _cut(volume: Volume, discs: dict[str, Plane], above: str | None, below: str | None) -> Volume:
+    """Keep what lies below one disc and above another, with half a body (15 mm) beyond it."""
+    turned = reorient(volume, "LAS")
+    start, stop = 0, turned.shape[2]
+    step = turned.spacing_mm[2]
+    if below is not None:
+        at = turned.geometry.world_to_voxel(discs[below].centre_mm)[2]
+        start = max(0, round(at - 15.0 / step))
+    if above is not None:
+        at = turned.geometry.world_to_voxel(discs[above].centre_mm)[2]
+        stop = min(stop, round(at + 15.0 / step))
+    return crop_slices(turned, start, stop)[0]
+
+
+def levels_table(scores: Sequence[LevelScore]) -> str:
+    """Return a Markdown table, one row a kind of input.
+
+    "Right" is within 4 mm of the reference in the sagittal plane, or within one slice of an axial
+    stack. "Wrong, silent" are cases in which a named disc lies more than 10 mm from where it
+    belongs, or another's place, without a warning.
+    """
+    lines = [
+        "| input | cases | right discs | median error, mm | all in view right | warned | "
+        "wrong, silent | s a case |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for kind in dict.fromkeys(score.kind for score in scores):
+        rows = [score for score in scores if score.kind == kind]
+        cases = [list(_of(rows, name)) for name in dict.fromkeys(r.subject for r in rows)]
+        seen = [row for row in rows if row.in_view]
+        errors = np.array([row.error_mm for row in seen])
+        found = errors[np.isfinite(errors)]
+        median = f"{np.median(found):.1f}" if len(found) else "–"
+        lines.append(
+            f"| {kind} | {len(cases)} | {_percent(map(_right, seen))} | {median} | "
+            f"{_percent(all(map(_right, _visible(case))) for case in cases)} | "
+            f"{_percent(case[0].warned for case in cases)} | "
+            f"{_percent(map(_wrong_silent, cases))} | "
+            f"{np.median([case[0].seconds for case in cases]):.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def _of(rows: Iterable[LevelScore], subject: str) -> Iterator[LevelScore]:
+    return (row for row in rows if row.subject == subject)
+
+
+def _visible(case: Iterable[LevelScore]) -> list[LevelScore]:
+    return [row for row in case if row.in_view]
+
+
+def _right(row: LevelScore) -> bool:
+    return row.slices_off <= 1 if "axial" in row.kind else row.error_mm <= 4.0
+
+
+def _wrong_silent(case: Sequence[LevelScore]) -> bool:
+    return not case[0].warned and any(row.error_mm > 10.0 for row in case)
+
+
+def _percent(values: Iterable[bool]) -> str:
+    listed: list[bool] = list(values)
+    return f"{100 * sum(listed) / len(listed):.1f} %" if listed else "–"

@@ -1,0 +1,177 @@
+"""One command from labelled sagittal volumes to the level model and its cross-validated table."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator import __version__
+from lpm_segmentator.core import FileFormatError, InputError
+from lpm_segmentator.io import write_table, write_text
+from lpm_segmentator.levels.model import load_level_model
+from lpm_segmentator.train.levels_data import LevelSubject, read_level_subject
+from lpm_segmentator.train.levels_evaluate import LevelScore, evaluate_levels, levels_table
+from lpm_segmentator.train.levels_train import LevelsConfig, export_levels, train_levels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["LevelsRecipe", "assign_folds", "load_levels_recipe", "run_levels_recipe"]
+
+_SUFFIX = "_image.nii.gz"
+
+
+@dataclass(frozen=True)
+class LevelsRecipe:
+    """Everything that decides a level model, beside the data themselves.
+
+    Attributes
+    ----------
+    name, version, citation, licence, description : str
+        Written into the model.
+    same_person : dict of str to str
+        Scans that are another scan's person, and that other scan.
+    held_out : tuple of int
+        Folds that the shipped model is not trained on.
+    config : LevelsConfig
+    """
+
+    name: str
+    version: str
+    citation: str
+    licence: str
+    description: str
+    same_person: Mapping[str, str]
+    held_out: tuple[int, ...]
+    config: LevelsConfig
+
+
+def load_levels_recipe(path: Path) -> LevelsRecipe:
+    """Read a recipe in YAML.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or lacks entries.
+    """
+    import yaml
+
+    try:
+        values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return LevelsRecipe(
+            name=values["name"],
+            version=str(values["version"]),
+            citation=values["citation"],
+            licence=values["licence"],
+            description=values["description"],
+            same_person=dict(values.get("same_person", {})),
+            held_out=tuple(int(fold) for fold in values.get("held_out", ())),
+            config=LevelsConfig.from_dict(values.get("config", {})),
+        )
+    except OSError as error:
+        raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"this is no recipe ({error})",
+            where=path,
+            hint="See recipes/levels.yaml for the entries it needs",
+        ) from error
+
+
+def assign_folds(groups: Sequence[str], folds: int) -> dict[str, int]:
+    """Return the fold of each person, every kind of image spread evenly over the folds.
+
+    Examples
+    --------
+    >>> assign_folds(["a_water", "b_water", "c_spinecho"], 2)
+    {'c_spinecho': 0, 'a_water': 0, 'b_water': 1}
+    """
+    found: dict[str, int] = {}
+    for kind in sorted({group.rpartition("_")[2] for group in groups}):
+        members = sorted({group for group in groups if group.rpartition("_")[2] == kind})
+        found |= {group: index % folds for index, group in enumerate(members)}
+    return found
+
+
+def run_levels_recipe(
+    recipe: LevelsRecipe,
+    data: Path,
+    out: Path,
+    *,
+    evaluate: Sequence[int] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[Path, tuple[LevelScore, ...]]:
+    """Train the model of a recipe; score models that have not seen a fold on that fold.
+
+    Every training is checkpointed under `out`; the same call goes on where it was cut.
+
+    Parameters
+    ----------
+    recipe : LevelsRecipe
+    data : Path
+        Folder of ``NAME_image.nii.gz`` and ``NAME_levels.nii.gz``.
+    out : Path
+        ``model/levels.onnx`` is the model, ``fold-N/levels.onnx`` those without a fold;
+        ``evaluation.csv`` and ``evaluation.md`` the scores.
+    evaluate : sequence of int
+        Folds to leave out and score.
+    progress : callable, optional
+        Called with the name of the training, its step and the number of steps.
+
+    Returns
+    -------
+    model : Path
+    scores : tuple of LevelScore
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the data.
+    """
+    names = sorted(path.name[: -len(_SUFFIX)] for path in data.glob(f"*{_SUFFIX}"))
+    if not names:
+        raise InputError(f"holds no file *{_SUFFIX}", where=data)
+    subjects = [read_level_subject(n, recipe.same_person.get(n, n), data) for n in names]
+    folds = assign_folds([s.group for s in subjects], recipe.config.folds)
+
+    def train(kept: list[LevelSubject], name: str) -> Path:
+        network = train_levels(
+            kept,
+            recipe.config,
+            out / name,
+            progress=None
+            if progress is None
+            else lambda step, _: progress(name, step, recipe.config.steps),
+        )
+        path = out / name / "levels.onnx"
+        export_levels(network, path, _metadata(recipe, kept))
+        return path
+
+    scores: list[LevelScore] = []
+    for fold in evaluate:
+        path = train([s for s in subjects if folds[s.group] != fold], f"fold-{fold}")
+        model = load_level_model(path)
+        for subject in subjects:
+            if folds[subject.group] == fold:
+                scores += evaluate_levels(model, subject)
+    if scores:
+        write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
+        write_text(levels_table(scores) + "\n", out / "evaluation.md")
+    kept = [s for s in subjects if folds[s.group] not in recipe.held_out]
+    return train(kept, "model"), tuple(scores)
+
+
+def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
+    """Return what the ONNX file says of itself."""
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "citation": recipe.citation,
+        "licence": recipe.licence,
+        "description": recipe.description,
+        "subjects": [subject.name for subject in subjects],
+        "config": dataclasses.asdict(recipe.config),
+        "made_with": f"lpm-segmentator {__version__}",
+    }

@@ -1,0 +1,183 @@
+"""Train the level model: seeded, checkpointed, resumable."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from lpm_segmentator.io import atomic_path
+from lpm_segmentator.levels.model import CHANNELS, MULTIPLE
+from lpm_segmentator.train.levels_data import LevelSubject, draw_batch
+from lpm_segmentator.train.network import CompactUNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["LevelsConfig", "export_levels", "train_levels"]
+
+_CHECKPOINT_EVERY = 100
+
+
+@dataclass(frozen=True)
+class LevelsConfig:
+    """A training of the level model; every number that decides its outcome."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    steps: int = 1000
+    batch_size: int = 12
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.99
+    folds: int = 5
+    seed: int = 6
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LevelsConfig:
+        """Return the configuration of a mapping; TypeError for a name that is no setting."""
+        values = dict(values)
+        if "widths" in values:
+            values["widths"] = tuple(values["widths"])
+        return cls(**values)
+
+
+def train_levels(
+    subjects: list[LevelSubject],
+    config: LevelsConfig,
+    folder: Path,
+    *,
+    progress: Callable[[int, float], None] | None = None,
+) -> CompactUNet:
+    """Train on the CPU and return the moving average of the weights.
+
+    The run is kept in ``folder/checkpoint.pt`` and goes on from there.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run of another configuration or other subjects.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    network = CompactUNet(config.widths, context=0, classes=CHANNELS)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Most of a map is empty: the last layer starts there.
+    nn.init.constant_(network.head.bias, -4.0)
+    average: CompactUNet = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    parts = {"network": network, "average": average, "optimiser": optimiser}
+    identity = json.dumps([dataclasses.asdict(config), [s.name for s in subjects]])
+    step = _resume(folder / "checkpoint.pt", identity, parts)
+    while step < config.steps:
+        for group in optimiser.param_groups:
+            group["lr"] = _rate(step, config)
+        images, targets = draw_batch(subjects, config.batch_size, seed=config.seed, step=step)
+        loss = _loss(network.train(), images, targets)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        _follow(average, network, min(config.ema_decay, step / (step + 9)))
+        if progress is not None:
+            progress(step, float(loss.detach()))
+        if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
+            _save(folder / "checkpoint.pt", identity, parts, step)
+    return average.eval()
+
+
+def _rate(step: int, config: LevelsConfig) -> float:
+    warm = max(1, round(0.04 * config.steps))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    part = (step - warm) / max(1, config.steps - warm)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def _loss(network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the weighted cross-entropy of the maps; what is not labelled counts nothing."""
+    half = bool(torch.cpu._is_avx512_bf16_supported())
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+    truth, known = targets[:, :CHANNELS], targets[:, CHANNELS:]
+    weight = 1 + 12 * truth
+    weight = torch.cat([weight[:, : CHANNELS - 2], weight[:, CHANNELS - 2 :] * known], dim=1)
+    entropy = nn.functional.binary_cross_entropy_with_logits(
+        logits.float(), truth, weight=weight, reduction="none"
+    )
+    entropy[:, CHANNELS - 1] *= 0.1  # bodies fill more of the plane than all discs together
+    return entropy.mean() * 10
+
+
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(
+            average.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+def _resume(path: Path, identity: str, parts: dict[str, Any]) -> int:
+    if not path.exists():
+        return 0
+    saved = torch.load(path, weights_only=True)
+    if saved["identity"] != identity:
+        raise ValueError(f"{path.parent} holds another run; choose a new folder")
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    return int(saved["step"])
+
+
+def _save(path: Path, identity: str, parts: dict[str, Any], step: int) -> None:
+    state = {name: part.state_dict() for name, part in parts.items()}
+    with atomic_path(path) as temporary:
+        torch.save({"identity": identity, "step": step, **state}, temporary)
+
+
+class _WithSigmoid(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        heat: torch.Tensor = self.network(image).sigmoid()
+        return heat
+
+
+def export_levels(network: CompactUNet, path: Path, metadata: dict[str, Any]) -> None:
+    """Write the network as ONNX: input ``image`` (n, 1, h, w), output ``heat`` (n, 7, h, w)."""
+    import onnx
+
+    model = _WithSigmoid(network).cpu().eval()
+    rows, columns = (torch.export.Dim(name, min=2, max=64) for name in ("rows", "columns"))
+    program = torch.onnx.export(
+        model,
+        (torch.zeros(2, 1, 6 * MULTIPLE, 5 * MULTIPLE),),
+        input_names=["image"],
+        output_names=["heat"],
+        dynamic_shapes={
+            "image": {0: torch.export.Dim("n"), 2: MULTIPLE * rows, 3: MULTIPLE * columns}
+        },
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    graph = program.model_proto
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
+    onnx.checker.check_model(graph)
+    with atomic_path(path) as temporary:
+        onnx.save(graph, str(temporary))

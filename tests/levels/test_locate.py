@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Volume
+from lpm_segmentator.levels.locate import Anchor, find_levels
+from lpm_segmentator.levels.planes import plane_geometry, sagittal_planes
+
+BODIES = [np.array([2.0, 10.0 + 3.0 * np.sin(i), 100.0 - 36.0 * i]) for i in range(7)]
+
+
+class KnowingModel:
+    """Answers with the maps of a spine that is known, as far as it is in view."""
+
+    def __init__(self, volume: Volume, shift: int = 0, blind: bool = False) -> None:
+        geometry = sagittal_planes(volume).geometry
+        world = geometry.voxel_to_world(np.moveaxis(np.indices(geometry.shape), 0, -1))
+        self._maps = np.zeros((7, *geometry.shape), np.float32)
+        for index in range(6):
+            middle = (BODIES[index] + BODIES[index + 1]) / 2
+            off = (world - middle) / np.array([14.0, 8.0, 2.8])
+            heat = np.exp(-0.5 * (off**2).sum(-1))
+            self._maps[5] = np.maximum(self._maps[5], heat)
+            number = index - 1 + shift
+            if 0 <= number < 5:
+                self._maps[number] = heat * (0.2 if blind else 1.0)
+
+    def maps(self, planes: np.ndarray) -> np.ndarray:
+        assert planes.shape == self._maps.shape[1:]
+        return self._maps
+
+
+def expected(disc: Disc) -> np.ndarray:
+    index = list(Disc).index(disc) + 1
+    return (BODIES[index] + BODIES[index + 1]) / 2
+
+
+def test_finds_all_five_discs_above_the_sacrum(spine: Volume) -> None:
+    levels = find_levels(spine, KnowingModel(spine))  # type: ignore[arg-type]
+    assert [found.disc for found in levels.discs] == list(Disc)
+    assert levels.warnings == ()
+    for found in levels.discs:
+        assert np.linalg.norm(np.asarray(found.centre_mm) - expected(found.disc)) < 1.5
+        assert found.normal[2] > 0.97
+        assert found.confidence > 0.8
+
+
+def test_says_when_the_sacrum_is_not_in_view(spine: Volume) -> None:
+    cut = Volume(spine.array[:, :220], spine.affine)  # down to -80 mm, above L5-S1
+    levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
+    assert any("--anchor" in warning for warning in levels.warnings)
+    assert all(found.confidence <= 0.5 for found in levels.discs)
+
+
+def test_says_when_the_names_are_doubtful(spine: Volume) -> None:
+    levels = find_levels(spine, KnowingModel(spine, blind=True))  # type: ignore[arg-type]
+    assert any("--anchor" in warning for warning in levels.warnings)
+
+
+def test_an_anchor_settles_the_count(spine: Volume) -> None:
+    axial = Geometry((100, 100, 80), np.diag([1.0, 1.0, 4.0, 1.0]))
+    axial = axial.shifted((-50, -50, -40), (100, 100, 80))
+    index = round(float(axial.world_to_voxel(expected(Disc.L3_L4))[2]))
+    anchor = Anchor(Disc.L4_L5, index, axial)
+    levels = find_levels(spine, KnowingModel(spine), anchor=anchor)  # type: ignore[arg-type]
+    found = levels.find(Disc.L4_L5)
+    assert found is not None
+    assert np.linalg.norm(np.asarray(found.centre_mm) - expected(Disc.L3_L4)) < 1.5
+
+
+def test_an_anchor_between_discs_is_refused(spine: Volume) -> None:
+    far = Anchor(Disc.L4_L5, 79, Geometry((9, 9, 80), np.diag([1.0, 1.0, 10.0, 1.0])))
+    with pytest.raises(GeometryError, match="no disc was found near"):
+        find_levels(spine, KnowingModel(spine), anchor=far)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("shape", "diagonal", "message"),
+    [
+        ((200, 20, 200), (1.0, 5.0, 1.0), "coronal"),
+        ((200, 200, 1), (1.0, 1.0, 4.0), "single slice"),
+        ((200, 200, 10), (1.0, 1.0, 4.0), "from head to foot"),
+        ((200, 200, 10), (1.0, 1.0, 15.0), "localiser"),
+    ],
+)
+def test_images_that_show_no_discs_are_refused(
+    shape: tuple[int, int, int], diagonal: tuple[float, ...], message: str
+) -> None:
+    volume = Volume(np.zeros(shape, np.float32), np.diag([*diagonal, 1.0]))
+    with pytest.raises(GeometryError, match=message):
+        find_levels(volume, None)  # type: ignore[arg-type]
+
+
+def test_nothing_is_invented_where_there_is_no_spine(spine: Volume) -> None:
+    class Empty:
+        def maps(self, planes: np.ndarray) -> np.ndarray:
+            return np.zeros((7, *planes.shape), np.float32)
+
+    with pytest.raises(InputError, match="no lumbar spine"):
+        find_levels(spine, Empty())  # type: ignore[arg-type]
+
+
+def test_planes_cover_the_image_at_the_models_spacing(sagittal_geometry: Geometry) -> None:
+    planes = plane_geometry(sagittal_geometry)
+    assert planes.spacing_mm == pytest.approx((4.0, 2.0, 2.0))
+    assert np.allclose(planes.centre_mm, sagittal_geometry.centre_mm)
