@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lpm_segmentator.core.errors import LpmError, ModelError, OutputError
 from lpm_segmentator.segment.archive import extract_zip
@@ -27,6 +27,7 @@ from lpm_segmentator.segment.registry import PUBLISHED, PublishedModel
 from lpm_segmentator.segment.stored import (
     NAME,
     InstalledModel,
+    Mode,
     build_nnunet,
     build_onnx,
     describe,
@@ -131,11 +132,10 @@ class ModelStore:
         """Return the installed models by name; folders that are no models are left out."""
         if not self.folder.is_dir():
             return []
-        return [
-            describe(folder)
-            for folder in sorted(self.folder.iterdir())
-            if NAME.fullmatch(folder.name) and (folder / "model.json").is_file()
-        ]
+        return [describe(folder) for folder in sorted(self.folder.iterdir()) if folder.name in self]
+
+    def __contains__(self, name: str) -> bool:
+        return bool(NAME.fullmatch(name)) and (self.folder / name / "model.json").is_file()
 
     def get(self, name: str) -> InstalledModel:
         """Return one installed model.
@@ -147,7 +147,7 @@ class ModelStore:
             how to get it.
         """
         folder = self.folder / name
-        if NAME.fullmatch(name) and (folder / "model.json").is_file():
+        if name in self:
             return describe(folder)
         if name in PUBLISHED:
             raise ModelError(
@@ -167,9 +167,9 @@ class ModelStore:
         with _writing(self.folder), self._incoming() as work:
             folder.rename(work / "removed")
 
-    def open(self, name: str, *, mode: Literal["fast", "exact"] = "fast") -> Predictor:
-        """Return a predictor for an installed model, its files checked against their hashes."""
-        return open_folder(self.get(name).folder, mode)
+    def open(self, name: str, *, mode: Mode | None = None, **options: Any) -> Predictor:
+        """Return a predictor for an installed model; see `stored.open_folder`."""
+        return open_folder(self.get(name).folder, mode=mode, **options)
 
     @contextmanager
     def _incoming(self) -> Iterator[Path]:
@@ -207,31 +207,45 @@ class ModelStore:
 def open_model(
     name_or_path: str | Path,
     *,
-    mode: Literal["fast", "exact"] = "fast",
+    mode: Mode | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
     store: ModelStore | None = None,
 ) -> Predictor:
     """Return a predictor for an installed model's name, or a model's folder, zip or ONNX file.
+
+    Parameters
+    ----------
+    name_or_path
+        Which model.
+    mode
+        ``fast`` or ``exact``; by default exact for ONNX models and fast for nnU-Net models.
+    threads
+        How many to compute with; the runtime's own choice by default.
+    progress
+        Called with the number of steps done and of all while a volume is segmented.
+    store
+        Where installed models are; default the user's.
 
     Raises
     ------
     ModelError
         There is no such model, or it cannot be run.
     """
+    options: dict[str, Any] = {"threads": threads, "progress": progress}
     path = Path(name_or_path)
     looks_like_path = path.exists() and (path.is_absolute() or len(path.parts) > 1 or path.suffix)
-    if not looks_like_path and NAME.fullmatch(str(name_or_path)):
-        try:
-            return (store or ModelStore()).open(str(name_or_path), mode=mode)
-        except ModelError:
-            if not path.exists():
-                raise
+    store = store or ModelStore()
+    name = str(name_or_path)
+    if not looks_like_path and NAME.fullmatch(name) and (name in store or not path.exists()):
+        return store.open(name, mode=mode, **options)
     if not path.exists():
         raise ModelError("there is no such file or folder, nor a model of that name", where=path)
     if path.suffix.lower() == ".onnx":
-        return open_onnx(path)
+        return open_onnx(path, mode=mode, **options)
     with tempfile.TemporaryDirectory(prefix="lpm-") as work:
         model = read_model_folder(_unpacked(path, Path(work)))
-    return nnunet_predictor(named(model, path), mode)
+    return nnunet_predictor(named(model, path), mode=mode, **options)
 
 
 def convert(

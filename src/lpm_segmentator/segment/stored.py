@@ -199,8 +199,18 @@ def describe(folder: Path) -> InstalledModel:
     return InstalledModel(folder, info, dict(content.get("source") or {}), size)
 
 
-def open_folder(folder: Path, mode: Mode) -> Predictor:
+def open_folder(folder: Path, *, mode: Mode | None = None, **options: Any) -> Predictor:
     """Return a predictor for a model's folder, its files checked against their hashes.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    mode
+        ``fast`` or ``exact``; by default exact for ONNX models, which take seconds, and fast for
+        nnU-Net models, which take minutes.
+    **options
+        ``threads`` and ``progress``, which all predictors take.
 
     Raises
     ------
@@ -216,20 +226,21 @@ def open_folder(folder: Path, mode: Mode) -> Predictor:
                 where=folder,
                 hint="Install the model again with --replace",
             )
-        return open_onnx(path)
+        return open_onnx(path, mode=mode, **options)
     model = read_bundle(folder)
-    return nnunet_predictor(replace(model, card={**model.card, "name": folder.name}), mode)
+    known = {"name": folder.name, "sha256": content.get("sha256")}
+    return nnunet_predictor(replace(model, card={**model.card, **known}), mode=mode, **options)
 
 
-def open_onnx(path: Path) -> Predictor:
+def open_onnx(path: Path, *, mode: Mode | None = None, **options: Any) -> Predictor:
     """Return a predictor for one of this program's ONNX files."""
     from lpm_segmentator.segment.compact import load_compact
 
-    return load_compact(path)
+    return load_compact(path, mirror=mode != "fast", **options)
 
 
-def nnunet_predictor(model: NnUnetModel, mode: Mode) -> Predictor:
+def nnunet_predictor(model: NnUnetModel, *, mode: Mode | None = None, **options: Any) -> Predictor:
     """Return a predictor for an nnU-Net model."""
     from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor
 
-    return NnUnetPredictor(model, mode=mode)
+    return NnUnetPredictor(model, mode=mode or "fast", **options)

@@ -200,7 +200,11 @@ class UNet(nn.Module):
         skips.pop()
         for upsample, stage in zip(self.decoder.upsampling, self.decoder.stages, strict=True):
             # Popped, so that each skip's memory is free as soon as it has been used.
-            x = torch.cat((upsample(x), skips.pop()), dim=1)
-            x = stage(x)
+            skip = skips.pop()
+            x = upsample(x)
+            if x.shape != skip.shape:
+                # Halving rounds up: where the size was odd, the way back overshoots by one.
+                x = x[(slice(None), slice(None), *(slice(n) for n in skip.shape[2:]))]
+            x = stage(torch.cat((x, skip), dim=1))
         logits: Tensor = self.decoder.head(x)
         return logits

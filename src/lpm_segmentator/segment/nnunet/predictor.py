@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +16,10 @@ from lpm_segmentator.core.labels import LPM_SCHEME
 from lpm_segmentator.core.transform import reorient
 from lpm_segmentator.core.volume import LabelMap, Volume
 from lpm_segmentator.segment.nnunet.bundle import NnUnetModel
-from lpm_segmentator.segment.nnunet.engine import torch_engine
+from lpm_segmentator.segment.nnunet.engine import Backend, make_engine
 from lpm_segmentator.segment.nnunet.export import labels_on_image, postprocess
 from lpm_segmentator.segment.nnunet.preprocess import prepare
-from lpm_segmentator.segment.nnunet.sliding import Engine, sliding_scores
+from lpm_segmentator.segment.nnunet.sliding import Engine, count_tiles, sliding_scores
 from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
 from lpm_segmentator.segment.predictor import ModelInfo, Prediction
@@ -39,8 +39,14 @@ class NnUnetPredictor:
     model
         The model, see `source.read_model_folder` and `bundle.read_bundle`.
     mode
-        ``exact`` gives nnU-Net's own masks; ``fast`` computes the same network on fewer, larger
-        tiles and in lower precision.
+        ``exact`` computes as nnU-Net does and gives its masks; ``fast`` computes the same tiles in
+        bfloat16 where the CPU has it (and else the same as ``exact``).
+    backend
+        What runs the network; by default OpenVINO where it is installed, else torch.
+    threads
+        How many to compute with; the runtime's own choice by default.
+    progress
+        Called with the number of tiles done and of all.
 
     Raises
     ------
@@ -48,9 +54,20 @@ class NnUnetPredictor:
         The model's labels have no mapping to the package's.
     """
 
-    def __init__(self, model: NnUnetModel, *, mode: Mode = "fast") -> None:
+    def __init__(
+        self,
+        model: NnUnetModel,
+        *,
+        mode: Mode = "fast",
+        backend: Backend = "auto",
+        threads: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.model = model
         self.mode: Mode = mode
+        self._backend: Backend = backend
+        self._threads = threads
+        self._progress = progress
         labels = checked_labels(model.card.get("labels"), model.spec)
         card = model.card
         self._info = ModelInfo(
@@ -65,7 +82,7 @@ class NnUnetPredictor:
             description=str(card.get("description", "")),
         )
         self._orientation = _checked_orientation(card.get("orientation"))
-        self._engines: list[Engine] | None = None
+        self._engine: Engine | None = None
 
     @classmethod
     def from_folder(
@@ -87,8 +104,13 @@ class NnUnetPredictor:
         if self._orientation:
             volume = reorient(volume, self._orientation)
         prepared = prepare(volume.array.transpose(_ITK_ORDER), _itk_spacing(volume), spec)
+        tiles = count_tiles(prepared.data.shape[1:], spec.patch_size) * len(self.model.folds)
         scores = sliding_scores(
-            prepared.data, spec.patch_size, self.engines(), generation=spec.generation
+            prepared.data,
+            spec.patch_size,
+            self._engines(),
+            generation=spec.generation,
+            advance=self._counter(tiles),
         )
         raw = labels_on_image(scores, prepared, spec)
         if spec.postprocessing is not None:
@@ -101,14 +123,42 @@ class NnUnetPredictor:
             labels = LabelMap(labels.array, given.affine, LPM_SCHEME)
         seconds = time.perf_counter() - begin
         _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
-        return Prediction(labels=labels, details={"mode": self.mode, "seconds": seconds})
+        details = {"mode": self.mode, "seconds": round(seconds, 2), "tiles": tiles}
+        return Prediction(labels=labels, details=details)
 
-    def engines(self) -> list[Engine]:
-        """Return one engine per fold, built on first use."""
-        if self._engines is None:
-            network = self.model.spec.network
-            self._engines = [torch_engine(fold.weights, network) for fold in self.model.folds]
-        return self._engines
+    def _engines(self) -> Iterator[Engine]:
+        """Give one fold's engine after the other.
+
+        A network needs a gigabyte while it runs. A single one is kept for the next image; of
+        several, only the current one is in memory.
+        """
+        if self._engine is not None:
+            yield self._engine
+            return
+        spec = self.model.spec
+        for fold in self.model.folds:
+            engine = make_engine(
+                fold.weights,
+                spec.network,
+                spec.patch_size,
+                low_precision=self.mode == "fast",
+                backend=self._backend,
+                threads=self._threads,
+            )
+            if len(self.model.folds) == 1:
+                self._engine = engine
+            yield engine
+
+    def _counter(self, tiles: int) -> Callable[[], None]:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if self._progress is not None:
+                self._progress(done, tiles)
+
+        return advance
 
 
 def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["Engine", "gaussian", "sliding_scores", "tile_starts"]
+__all__ = ["Engine", "count_tiles", "gaussian", "sliding_scores", "tile_starts"]
 
 Float32 = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.floating[Any]]
@@ -54,7 +54,7 @@ def gaussian(patch: Sequence[int]) -> npt.NDArray[np.float64]:
 def sliding_scores(
     data: Float32,
     patch: Sequence[int],
-    engines: Sequence[Engine],
+    engines: Iterable[Engine],
     *,
     generation: int,
     advance: Callable[[], None] = lambda: None,
@@ -71,7 +71,8 @@ def sliding_scores(
     patch
         Tile size; two numbers for a 2-D network, which then runs slice by slice along ``a``.
     engines
-        One per fold.
+        One per fold. Each is used up before the next is asked for, so that a generator keeps only
+        one network in memory.
     generation
         1 or 2.
     advance
@@ -85,7 +86,9 @@ def sliding_scores(
     padded, inner = _pad(data, patch)
     adder = _Probabilities if generation == 1 else _Logits
     scores: Scores | None = None
+    folds = 0
     for engine in engines:
+        folds += 1
         total = adder(gaussian(patch), padded.shape[1:])
         for place in _places(padded.shape[1:], patch):
             total.add(place, engine(np.ascontiguousarray(padded[(slice(None), *place)])))
@@ -94,8 +97,8 @@ def sliding_scores(
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
         raise ValueError("no engine")
-    if len(engines) > 1:
-        scores /= scores.dtype.type(len(engines))
+    if folds > 1:
+        scores /= scores.dtype.type(folds)
     return scores[(slice(None), *inner)]
 
 
