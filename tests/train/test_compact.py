@@ -89,6 +89,7 @@ def test_onnx_answers_like_torch(tmp_path: Path) -> None:
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["lpm"]) == {"name": "tiny"}
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+    assert b"train/network.py" not in path.read_bytes()  # no word of the machine it was made on
 
 
 def test_the_loss_is_least_for_the_truth() -> None:

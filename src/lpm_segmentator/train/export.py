@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import onnx
+
     from .network import CompactUNet
 
 
@@ -69,11 +71,20 @@ def export_onnx(
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     graph = program.model_proto
+    _strip(graph)
     entry = graph.metadata_props.add()
     entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
     onnx.checker.check_model(graph)
     with atomic_path(path) as temporary:
         onnx.save(graph, str(temporary))
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Take out what the exporter says of the source files and folders a model was made with."""
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 @contextmanager
