@@ -124,6 +124,7 @@ def for_each(
             raise
         except LpmError as error:
             if len(cases) == 1:
+                error.where = error.where or case
                 raise
             failures.append(Failure(case, str(error)))
         if progress is not None:

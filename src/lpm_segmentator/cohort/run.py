@@ -191,10 +191,12 @@ def _alone(
     """Do the only case; if it fails its error is the run's, and no folder is left behind."""
     try:
         record = api.process_case(files, out, options, predictor=predictor)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # one that is not empty stays
             for folder in created:
                 folder.rmdir()
+        if isinstance(error, LpmError):
+            error.where = error.where or files.case
         raise
     return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
 
