@@ -20,9 +20,9 @@ def body_centre(index: int) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def sagittal_geometry() -> Geometry:
-    """Sagittal slices of 4 mm, axes to the right, feet and back."""
-    affine = np.array([[4.0, 0, 0, -30.0], [0, 0, -1.0, 70.0], [0, -1.0, 0, 140.0], [0, 0, 0, 1.0]])
-    return Geometry((17, 320, 130), affine)
+    """Sagittal slices of 4 mm, 2 mm in plane, axes to the right, feet and back."""
+    affine = np.array([[4.0, 0, 0, -22.0], [0, 0, -2.0, 50.0], [0, -2.0, 0, 140.0], [0, 0, 0, 1.0]])
+    return Geometry((13, 160, 40), affine)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def test_discs_lie_between_the_bodies(vertebrae: np.ndarray, sagittal_geometry: 
     assert levels.warnings == ()
     for found in levels.discs:
         off = np.asarray(found.centre_mm) - expected(found.disc)
-        assert abs(off[2]) < 1.0
+        assert abs(off[2]) < 1.5
         assert np.linalg.norm(off) < 4.0
         assert found.normal[2] > 0.98
 
@@ -31,7 +31,7 @@ def test_l5_s1_without_s1_lies_below_l5(vertebrae: np.ndarray, sagittal_geometry
     levels = levels_from_vertebrae(cut, sagittal_geometry)
     last = levels.find(Disc.L5_S1)
     assert last is not None
-    assert last.centre_mm[2] == pytest.approx(expected(Disc.L5_S1)[2], abs=1.5)
+    assert last.centre_mm[2] == pytest.approx(expected(Disc.L5_S1)[2], abs=2.5)
     assert "S1" in levels.warnings[0]
 
 
@@ -48,7 +48,7 @@ def test_other_tools_numbers_give_the_same_discs(
     )
     for a, b in zip(mine.discs, theirs.discs, strict=True):
         assert a.disc is b.disc
-        assert np.allclose(a.centre_mm, b.centre_mm, atol=2.5)
+        assert np.allclose(a.centre_mm, b.centre_mm, atol=3.0)
 
 
 def test_upside_down_numbers_are_refused(

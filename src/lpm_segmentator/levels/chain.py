@@ -19,6 +19,8 @@ _ANY = len(Disc)
 _SEEN = 0.25
 #: middles of neighbouring discs lie this far apart in an adult, with a margin
 SPACING_LIMITS_MM = (20.0, 52.0)
+#: height that the map of L5-S1 must beat to be believed
+_NOT_IN_VIEW = 0.3
 _WINDOW_MM = 12.0
 _ALONG_MM = 6.0
 _LATERAL_MM = 14.0
@@ -156,21 +158,26 @@ def _strain(upper: Node, lower: Node, down: Points) -> float:
 def offset_probabilities(chain: Chain) -> dict[int, float]:
     """Return how likely each naming of a chain is: its first disc is disc number `offset`.
 
-    Discs count from 0 (L1-L2) to 4 (L5-S1); negative ones are thoracic. The likelihood of a
-    naming is the product over the chain of what the map of each name says there.
+    Discs count from 0 (L1-L2) to 4 (L5-S1); negative ones are thoracic, higher ones remnants in
+    the sacrum. The likelihood of a naming is the product over the chain of what the map of each
+    name says there.
     """
     count = len(chain.nodes)
+    # The disc above the sacrum is unlike the others, so that its map tells the discs of a chain
+    # apart better than the other four, which differ by degrees; it may also not be in view.
+    sacral = np.array([node.names[-1] for node in chain.nodes])
+    sacral_share = np.append(sacral, _NOT_IN_VIEW) ** 2
+    sacral_share /= sacral_share.sum()
     logs: dict[int, float] = {}
-    for offset in range(-4, len(Disc) - count + 1):
-        total = 0.0
+    for offset in range(1 - count, len(Disc)):
+        last = len(Disc) - 1 - offset
+        total = 2 * float(np.log(max(0.001, sacral_share[last if 0 <= last < count else count])))
         for index, node in enumerate(chain.nodes):
             share = np.clip(node.names / max(1.0, node.names.sum()), 0.01, 0.99)
             other = max(0.01, 1.0 - float(share.sum()))
             number = offset + index
-            total += float(np.log(share[number] if number >= 0 else other))
+            total += float(np.log(share[number] if 0 <= number < len(Disc) else other))
         logs[offset] = total
-    if not logs:
-        return {}
     top = max(logs.values())
     # Neighbouring discs do not err independently: half the evidence is counted.
     weights = {offset: float(np.exp(0.5 * (value - top))) for offset, value in logs.items()}

@@ -110,12 +110,8 @@ def _named(chain: Chain, anchor: Anchor | None) -> Levels:
     if anchor is not None:
         offset = _anchored(chain, anchor)
         likely = {offset: 1.0}
-    elif likely:
-        offset = max(likely, key=lambda key: likely[key])
     else:
-        offset = len(_DISCS) - len(chain.nodes)
-        likely = {offset: 0.0}
-        warnings.append("more discs were found below each other than the count allows")
+        offset = max(likely, key=lambda key: likely[key])
     sure = likely[offset]
     numbered = [(offset + i, node) for i, node in enumerate(chain.nodes)]
     if anchor is None:
@@ -142,7 +138,7 @@ def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
         return min(sure, _GUESS), [
             f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
         ]
-    supported = float(chain.nodes[-1].names[_SACRUM])
+    supported = float(chain.nodes[_SACRUM - offset].names[_SACRUM])
     if sure < SURE or supported < 0.3:
         return min(sure, _GUESS), [
             f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "

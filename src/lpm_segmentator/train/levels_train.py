@@ -28,10 +28,14 @@ _CHECKPOINT_EVERY = 100
 
 @dataclass(frozen=True)
 class LevelsConfig:
-    """A training of the level model; every number that decides its outcome."""
+    """A training of the level model; every number that decides its outcome.
+
+    The learning rate starts again at each of the `cycles` (their steps): marking discs is learnt in
+    the first, naming them takes the second.
+    """
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
-    steps: int = 1000
+    cycles: tuple[int, ...] = (600, 300)
     batch_size: int = 12
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
@@ -39,13 +43,16 @@ class LevelsConfig:
     folds: int = 5
     seed: int = 6
 
+    @property
+    def steps(self) -> int:
+        """Steps of all cycles."""
+        return sum(self.cycles)
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> LevelsConfig:
         """Return the configuration of a mapping; TypeError for a name that is no setting."""
-        values = dict(values)
-        if "widths" in values:
-            values["widths"] = tuple(values["widths"])
-        return cls(**values)
+        lists = {"widths", "cycles"} & values.keys()
+        return cls(**{**values, **{name: tuple(values[name]) for name in lists}})
 
 
 def train_levels(
@@ -96,10 +103,15 @@ def train_levels(
 
 
 def _rate(step: int, config: LevelsConfig) -> float:
-    warm = max(1, round(0.04 * config.steps))
+    length = config.cycles[0]
+    for length in config.cycles:
+        if step < length:
+            break
+        step -= length
+    warm = max(1, round(0.04 * length))
     if step < warm:
         return config.learning_rate * (step + 1) / warm
-    part = (step - warm) / max(1, config.steps - warm)
+    part = (step - warm) / max(1, length - warm)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
 
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.api.levels import LevelOptions, find_levels_of, read_levels, write_levels
+from lpm_segmentator.cli.main import main
+from lpm_segmentator.core import Disc, FileFormatError, GeometryError, InputError
+
+
+def test_vertebrae_of_another_tool_become_a_file(files: Path) -> None:
+    options = LevelOptions(vertebrae=files / "vertebrae.nii.gz")
+    found = find_levels_of(files / "spine.nii.gz", options)
+    write_levels(found, files / "out.json")
+    written = json.loads((files / "out.json").read_text())
+    assert [disc["name"] for disc in written["discs"]] == [str(disc) for disc in Disc]
+    assert written["case"] == "spine"
+    assert set(written["discs"][0]) == {"name", "center_mm", "normal", "slice", "confidence"}
+    assert len(read_levels(files / "out.json").discs) == 5
+
+
+def test_csv_has_the_columns_of_the_slice_table(files: Path) -> None:
+    found = find_levels_of(files / "spine.nii.gz", LevelOptions(slices=(90, 20)))
+    write_levels(found, files / "out.csv")
+    assert (files / "out.csv").read_text() == "pid,slice_start,slice_stop\nspine,20,90\n"
+
+
+def test_csv_needs_both_ends(files: Path) -> None:
+    found = {"case": "a", "image": "a.nii.gz", "discs": [], "warnings": []}
+    with pytest.raises(InputError, match="both L1-L2 and L5-S1"):
+        write_levels(found, files / "out.csv")
+
+
+def test_a_series_that_lies_elsewhere_is_refused(files: Path) -> None:
+    import nibabel as nib
+
+    image = nib.load(files / "vertebrae.nii.gz")
+    affine = image.affine.copy()
+    affine[0, 3] += 500
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), files / "far.nii.gz")
+    with pytest.raises(GeometryError, match="another examination"):
+        find_levels_of(files / "spine.nii.gz", LevelOptions(vertebrae=files / "far.nii.gz"))
+
+
+def test_what_is_no_json_is_refused(files: Path) -> None:
+    (files / "broken.json").write_text("{")
+    with pytest.raises(FileFormatError, match="JSON"):
+        read_levels(files / "broken.json")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from-slice", "3"],
+        ["--anchor", "L9-L10=3"],
+        ["--anchor", "L5-S1"],
+        ["--vertebrae", "spine.nii.gz"],
+    ],
+)
+def test_bad_input_ends_with_a_message(
+    arguments: list[str],
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(files)
+    with pytest.raises(SystemExit) as stopped:
+        main(["levels", "spine.nii.gz", "-o", "out.json", *arguments])
+    assert stopped.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not (files / "out.json").exists()
