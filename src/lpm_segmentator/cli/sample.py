@@ -115,7 +115,7 @@ def _download() -> Sample:
     from platformdirs import user_cache_dir
 
     folder = Path(user_cache_dir("lpm-segmentator")) / "sample"
-    logging.getLogger("pooch").setLevel(logging.WARNING)
+    pooch.get_logger().setLevel(logging.WARNING)  # its own logger, not one of the tree
     paths = {}
     for role, remote in SAMPLE_FILES.items():
         try:
