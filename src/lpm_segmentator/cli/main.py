@@ -30,6 +30,7 @@ _COMMANDS = {
     "measure": ("lpm_segmentator.cli.steps:measure", "Volumes, areas, fat and asymmetry of masks."),
     "evaluate": ("lpm_segmentator.cli.steps:evaluate", "Compare masks with a reference."),
     "compare": ("lpm_segmentator.cli.compare:compare", "Agreement of paired columns of a table."),
+    "levels": ("lpm_segmentator.cli.levels:levels", "Find the discs L1-L2 to L5-S1."),
     "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
     "models": ("lpm_segmentator.cli.models:models", "Models: list, install, convert, info."),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),

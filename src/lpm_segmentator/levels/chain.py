@@ -38,12 +38,15 @@ class Node:
         Height of "any disc" there, 0 to 1.
     names : ndarray, shape (5,)
         Height of each named disc there.
+    below_mm : float
+        How far the image reaches below the middle.
     """
 
     centre_mm: Points
     normal: Points
     score: float
     names: Points
+    below_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,9 @@ def _node(
     score = float(np.clip(any_disc[tuple(at)], 0, 1))
     inside = names[(slice(None), *box)].reshape(len(names), -1)
     heights = inside[:, near > 0].max(axis=1).astype(np.float64)
-    return Node(centre, normal, score, heights)
+    row = float(geometry.world_to_voxel(centre)[1])
+    below_mm = (geometry.shape[1] - 0.5 - row) * geometry.spacing_mm[1]
+    return Node(centre, normal, score, heights, below_mm)
 
 
 def _normal(offset: Points, weights: Points, down: Points, back: Points) -> Points:

@@ -29,6 +29,8 @@ _FEWEST_DISCS = 2
 SURE = 0.85
 #: a named disc that no map supports is at most this sure
 _GUESS = 0.5
+#: unless a further disc would be in view below it, the lowest may be that of an L5 cut short
+_BELOW_MM = 33.0
 _DISCS = tuple(Disc)
 _SACRUM = len(_DISCS) - 1
 
@@ -138,7 +140,13 @@ def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
         return min(sure, _GUESS), [
             f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
         ]
-    supported = float(chain.nodes[_SACRUM - offset].names[_SACRUM])
+    lowest = chain.nodes[_SACRUM - offset]
+    if lowest.below_mm < _BELOW_MM:
+        return min(sure, _GUESS), [
+            f"the image ends {lowest.below_mm:.0f} mm below the lowest disc, too close to tell the "
+            f"sacrum from L5, so that the count is a guess: {ask}"
+        ]
+    supported = float(lowest.names[_SACRUM])
     if sure < SURE or supported < 0.3:
         return min(sure, _GUESS), [
             f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "

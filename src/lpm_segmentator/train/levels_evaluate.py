@@ -110,14 +110,16 @@ def _inputs(subject: LevelSubject) -> Iterator[tuple[str, Volume]]:
     volume = subject.volume
     yield "sagittal", volume
     yield "axial 4 mm", _axial(volume)
-    # What is kept ends in the middle of a vertebral body or below the disc that stays.
-    cuts: dict[str, tuple[str | None, str | None]] = {
-        "crop: no sacrum": (None, "L4-L5"),
-        "crop: L3 to S1": ("L2-L3", None),
-        "crop: thoracolumbar": (None, "L3-L4"),
+    # A cut goes through the middle of a vertebral body (15 mm), or nearly below it (27 mm).
+    cuts: dict[str, tuple[str | None, str | None, float]] = {
+        "crop: half of L5": (None, "L4-L5", 15.0),
+        "crop: L5, no sacrum": (None, "L4-L5", 27.0),
+        "crop: L3 to S1": ("L2-L3", None, 15.0),
+        "crop: thoracolumbar": (None, "L3-L4", 15.0),
+        "crop: thoracolumbar, L4": (None, "L3-L4", 27.0),
     }
-    for name, (above, below) in cuts.items():
-        yield name, _cut(volume, subject.discs, above, below)
+    for name, (above, below, beyond) in cuts.items():
+        yield name, _cut(volume, subject.discs, above, below, beyond_mm=beyond)
 
 
 def _axial(volume: Volume) -> Volume:
@@ -127,17 +129,24 @@ def _axial(volume: Volume) -> Volume:
     return resample(turned, target, order=1, antialias=True)
 
 
-def _cut(volume: Volume, discs: dict[str, Plane], above: str | None, below: str | None) -> Volume:
-    """Keep what lies below one disc and above another, with half a body (15 mm) beyond it."""
+def _cut(
+    volume: Volume,
+    discs: dict[str, Plane],
+    above: str | None,
+    below: str | None,
+    *,
+    beyond_mm: float,
+) -> Volume:
+    """Keep what lies below one disc and above another, and so much beyond it."""
     turned = reorient(volume, "LAS")
     start, stop = 0, turned.shape[2]
     step = turned.spacing_mm[2]
     if below is not None:
         at = turned.geometry.world_to_voxel(discs[below].centre_mm)[2]
-        start = max(0, round(at - 15.0 / step))
+        start = max(0, round(at - beyond_mm / step))
     if above is not None:
         at = turned.geometry.world_to_voxel(discs[above].centre_mm)[2]
-        stop = min(stop, round(at + 15.0 / step))
+        stop = min(stop, round(at + beyond_mm / step))
     return crop_slices(turned, start, stop)[0]
 
 
