@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lpm_segmentator.core import Muscle, OutputError
-from lpm_segmentator.io import atomic_path, write_json, write_text
+from lpm_segmentator.io import atomic_path, remove_leftovers, write_json, write_text
 
 
 def test_the_file_appears_whole_and_keeps_its_suffixes(tmp_path):
@@ -92,3 +92,21 @@ def test_json_knows_the_projects_types_and_has_no_nan(tmp_path):
         "set": ["x", "y"],
         "ES": [True, None],
     }
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    left = tmp_path / ".0a1b2c3d.mask.nii.gz"
+    kept = [tmp_path / name for name in (".hidden", ".0a1b.mask.nii.gz", "mask.nii.gz")]
+    for path in (left, *kept):
+        path.write_text("x")
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    remove_leftovers(tmp_path / "nowhere")
+
+
+def test_the_names_to_remove_are_those_that_are_given(tmp_path):
+    with atomic_path(tmp_path / "mask.nii.gz") as temporary:
+        temporary.write_text("half")
+        remove_leftovers(tmp_path)
+        assert not temporary.exists()
+        temporary.write_text("whole")

@@ -83,7 +83,7 @@ def test_the_reference_is_drawn_and_named():
     figure = overlay_montage(image, labels, reference=labels, count=1)
     assert figure.legends[0].get_texts()[-1].get_text() == "reference"
     (axis,) = tiles(figure)
-    assert len(axis.collections) == 3
+    assert len(axis.collections) == 4  # ES right and left, each drawn and as the reference
 
 
 def test_the_picture_is_cut_to_the_muscles():

@@ -110,13 +110,7 @@ def overlay_montage(
         )
         _outline(axis, masks[pick][box], labels)
         if truth is not None:
-            axis.contour(
-                truth[pick][box] > 0,
-                [0.5],
-                colors=_REFERENCE_COLOUR,
-                linewidths=0.9,
-                linestyles=":",
-            )
+            _outline(axis, truth[pick][box], labels, as_reference=True)
         name = (slice_names or {}).get(numbers[pick], "")
         axis.set_title(
             f"slice {numbers[pick]}{' · ' + name if name else ''}", color="white", fontsize=8, pad=2
@@ -155,12 +149,20 @@ def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
-def _outline(axis: Axes, mask: npt.NDArray[Any], labels: LabelMap) -> None:
+def _outline(
+    axis: Axes, mask: npt.NDArray[Any], labels: LabelMap, *, as_reference: bool = False
+) -> None:
     for structure in labels.scheme:
         part = mask == structure.value
         # A contour needs a 2 x 2 plane with both inside and outside in it.
         if part.any() and not part.all() and min(part.shape) > 1:
-            axis.contour(part, [0.5], colors=structure_colour(structure), linewidths=1.1)
+            axis.contour(
+                part,
+                [0.5],
+                colors=_REFERENCE_COLOUR if as_reference else structure_colour(structure),
+                linewidths=0.9 if as_reference else 1.1,
+                linestyles=":" if as_reference else "-",
+            )
 
 
 def _mark_sides(axis: Axes) -> None:
