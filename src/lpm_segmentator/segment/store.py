@@ -243,7 +243,10 @@ def open_model(
         raise ModelError("there is no such file or folder, nor a model of that name", where=path)
     if path.suffix.lower() == ".onnx":
         return open_onnx(path, mode=mode, **options)
-    with tempfile.TemporaryDirectory(prefix="lpm-") as work:
+    with (
+        _writing(Path(tempfile.gettempdir())),
+        tempfile.TemporaryDirectory(prefix="lpm-") as work,
+    ):
         model = read_model_folder(_unpacked(path, Path(work)))
     return nnunet_predictor(named(model, path), mode=mode, **options)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_a_truncated_checkpoint_is_named_as_such(tmp_path, keep):
     ("content", "message"),
     [
         ({"epoch": 1}, "no 'state_dict'"),
-        ({"state_dict": {"w": 3}}, "not a tensor"),
+        ({"state_dict": {"w": 3}}, "not a plain tensor"),
         ({"state_dict": {"w": torch.tensor([float("nan")])}}, "not finite"),
     ],
 )
@@ -76,3 +77,32 @@ def test_a_list_is_no_checkpoint(tmp_path):
     torch.save([1], path)
     with pytest.raises(ModelError, match="list"):
         load_checkpoint(path)
+
+
+def test_a_view_that_repeats_one_number_is_refused(tmp_path):
+    path = tmp_path / "a.model"
+    torch.save({"state_dict": {"w": torch.zeros(1).expand(10**12)}}, path)
+    with pytest.raises(ModelError, match="not a plain tensor"):
+        weights_of(load_checkpoint(path), "state_dict", where=path)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse invariant")
+def test_a_sparse_tensor_is_refused(tmp_path):
+    path = tmp_path / "a.model"
+    huge = torch.sparse_coo_tensor(torch.zeros((1, 1)), torch.ones(1), (10**12,))
+    torch.save({"state_dict": {"w": huge}}, path)
+    with pytest.raises(ModelError, match="not a plain tensor"):
+        weights_of(load_checkpoint(path), "state_dict", where=path)
+
+
+def test_a_checkpoint_that_expands_is_refused(tmp_path):
+    stored, packed = tmp_path / "a.model", tmp_path / "b.model"
+    torch.save({"state_dict": {"w": torch.zeros(10**6)}}, stored)
+    with (
+        zipfile.ZipFile(stored) as old,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    with pytest.raises(ModelError, match="expands"):
+        load_checkpoint(packed)

@@ -10,12 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core.errors import InputError, ModelError
+from lpm_segmentator.core.transform import reorient
+from lpm_segmentator.core.volume import Volume
 from lpm_segmentator.segment.nnunet.bundle import read_bundle, write_bundle
 from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor, checked_labels
+from lpm_segmentator.segment.nnunet.shapes import expected_shapes
 from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
-from nnunet_models import ANISOTROPIC, v1_plans, v2_dataset, v2_plans, write_v1, write_v2
+from nnunet_models import (
+    ANISOTROPIC,
+    CASES,
+    v1_plans,
+    v2_dataset,
+    v2_plans,
+    write_case,
+    write_v1,
+    write_v2,
+)
 
 pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 
@@ -235,13 +247,11 @@ def test_other_labels_need_a_mapping(tmp_path):
     six = ModelSpec.from_dict(
         {**spec.to_dict(), "network": {**network.__dict__, "classes": 6}, "label_names": {}}
     )
-    with pytest.raises(ModelError, match="--labels"):
+    with pytest.raises(ModelError, match=r"card\.json"):
         checked_labels(None, six)
 
 
 def test_the_card_beside_the_model_is_read_and_orients_the_image(v2):
-    from lpm_segmentator.core.transform import reorient
-    from lpm_segmentator.core.volume import Volume
 
     card = {"name": "mine", "labels": {"1": 4, "2": 3}, "orientation": "LPS", "citation": "Me"}
     (v2 / "card.json").write_text(json.dumps(card))
@@ -264,8 +274,59 @@ def test_an_orientation_that_is_none(v2):
 
 
 def test_an_empty_image_is_refused(v2):
-    from lpm_segmentator.core.errors import InputError
-    from lpm_segmentator.core.volume import Volume
 
     with pytest.raises(InputError, match="zero everywhere"):
         NnUnetPredictor(read_model_folder(v2)).predict(Volume(np.zeros((9, 9, 9)), np.eye(4)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("patch_size", [10**5, 10**5, 10**5]),
+        ("patch_size", [16, 16]),
+        ("spacing_mm", [4.0, 0.0, 1.0]),
+        ("transpose_forward", [0, 0, 1]),
+        ("data_resampling", {"order": 99}),
+        ("normalization", []),
+        ("network", {}),
+        ("network", 3),
+    ],
+)
+def test_a_bundle_with_an_unusable_description_is_refused(v2, tmp_path, entry, value):
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    write_bundle(read_model_folder(v2), folder)
+    content = json.loads((folder / "model.json").read_text())
+    content["spec"][entry] = value
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="damaged"):
+        read_bundle(folder)
+
+
+def test_a_bundle_whose_weights_are_of_another_network_is_refused(v2, tmp_path):
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    write_bundle(read_model_folder(v2), folder)
+    content = json.loads((folder / "model.json").read_text())
+    content["spec"]["network"]["classes"] = 9
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="another size"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_expected_weights_are_the_networks(name, tmp_path):
+    from lpm_segmentator.segment.nnunet.network import UNet
+
+    spec = read_model_folder(write_case(name, tmp_path / "m")).spec.network
+    state = UNet(spec).state_dict()
+    assert expected_shapes(spec) == {k: tuple(v.shape) for k, v in state.items()}
+
+
+def test_an_image_stored_otherwise_is_warned_about_where_the_card_names_no_orientation(v2):
+    predictor = NnUnetPredictor(read_model_folder(v2))
+    array = np.random.default_rng(0).normal(size=(20, 18, 9))
+    usual = predictor.predict(Volume(array, np.diag([-1.0, -1.0, 4.0, 1.0])))
+    assert usual.warnings == ()
+    (warning,) = predictor.predict(Volume(array, np.diag([1.0, 1.0, 4.0, 1.0]))).warnings
+    assert "RAS" in warning

@@ -17,6 +17,7 @@ import numpy as np
 
 from lpm_segmentator.core.errors import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
+from lpm_segmentator.segment.nnunet.shapes import check_weights
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
 
 __all__ = ["FORMAT", "Fold", "NnUnetModel", "file_sha256", "read_bundle", "write_bundle"]
@@ -136,6 +137,8 @@ def read_bundle(folder: Path) -> NnUnetModel:
         raise ModelError(f"model.json is damaged ({error!r})", where=folder) from error
     if not folds:
         raise ModelError("the model has no weights", where=folder)
+    for fold in folds:
+        check_weights(fold.weights, spec.network, where=folder)
     return NnUnetModel(spec=spec, folds=folds, card=card)
 
 
@@ -169,7 +172,11 @@ def _read_weights(path: Path, entry: Mapping[str, Any]) -> Weights:
             hint="Install the model again with --replace",
         )
     try:
+        # Stored as they are: an archive that expands was not written here.
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ModelError("refused: the weights expand when read", where=path)
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], dtype=np.float32) for name in stored.files}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, MemoryError, zipfile.BadZipFile) as error:
         raise ModelError(f"the weights cannot be read ({error})", where=path) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError("the checkpoint is missing", where=path)
     try:
+        _check_not_compressed(path)
         with torch.serialization.safe_globals(_numpy_globals()):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except ModelError:
+        raise
     except Exception as error:
         if _ASKS_FOR_MORE.search(str(error)):
             raise ModelError(
@@ -93,14 +97,44 @@ def weights_of(checkpoint: Mapping[str, Any], key: str, *, where: Path) -> Weigh
         )
     weights: Weights = {}
     for name, tensor in state.items():
-        if not hasattr(tensor, "detach"):
-            raise ModelError(f"the weight {name!r} is not a tensor", where=where)
+        if not _is_plain_tensor(tensor):
+            raise ModelError(f"the weight {name!r} is not a plain tensor", where=where)
         array = np.ascontiguousarray(tensor.detach().float().numpy())
         if not np.isfinite(array).all():
             raise ModelError(f"the weight {name!r} holds values that are not finite", where=where)
         # torch.compile and data parallelism prefix the names.
         weights[str(name).removeprefix("_orig_mod.").removeprefix("module.")] = array
     return weights
+
+
+def _is_plain_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor that takes no more memory than its file.
+
+    A view may repeat one number a billion times; sparse and meta tensors have no storage of their
+    size at all.
+    """
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return False
+    if value.layout is not torch.strided or value.device.type != "cpu" or value.is_quantized:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+
+
+def _check_not_compressed(path: Path) -> None:
+    """Refuse a checkpoint whose zip would expand: torch stores tensors as they are."""
+    if not zipfile.is_zipfile(path):
+        return  # the format before torch 1.6
+    with zipfile.ZipFile(path) as archive:
+        total = sum(entry.file_size for entry in archive.infolist())
+    if total > path.stat().st_size:
+        raise ModelError(
+            f"refused: the checkpoint expands from {path.stat().st_size / 2**20:.0f} to "
+            f"{total / 2**20:.0f} MB",
+            where=path,
+            hint="torch does not compress checkpoints; ask the author for the original",
+        )
 
 
 def _numpy_globals() -> list[Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lpm_segmentator.core.errors import MissingExtraError, ModelError
+from lpm_segmentator.core.errors import MissingExtraError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
 from lpm_segmentator.segment.nnunet.sliding import Engine, Float32
 from lpm_segmentator.segment.nnunet.spec import NetworkSpec, Sizes
@@ -14,64 +14,9 @@ from lpm_segmentator.segment.nnunet.spec import NetworkSpec, Sizes
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Backend", "check_weights", "make_engine", "torch_engine"]
+__all__ = ["Backend", "make_engine", "torch_engine"]
 
 Backend = Literal["auto", "openvino", "torch"]
-
-
-def check_weights(weights: Weights, spec: NetworkSpec, *, where: object) -> None:
-    """Compare the weights' names and sizes with the network that the plans describe.
-
-    Raises
-    ------
-    ModelError
-        They do not fit; the message says how.
-    """
-    expected = _expected_shapes(spec)
-    stem = "encoder.stem.convs.0" if spec.kind == "residual" else "encoder.stages.0.convs.0"
-    first = weights.get(f"{stem}.conv.weight")
-    if first is not None and first.ndim > 1 and first.shape[1] != spec.input_channels:
-        raise ModelError(
-            f"the weights take {first.shape[1]} input channels, the plans say "
-            f"{spec.input_channels}",
-            where=where,
-            hint="Models with one input image are supported; a cascade's second stage, which also "
-            "takes the first one's answer, is not",
-        )
-    missing = sorted(set(expected) - set(weights))
-    surplus = sorted(set(weights) - set(expected))
-    other = [n for n in expected if n in weights and weights[n].shape != expected[n]]
-    if not (missing or surplus or other):
-        return
-    details = []
-    if missing:
-        details.append(f"{len(missing)} weights are missing, e.g. {missing[0]}")
-    if surplus:
-        details.append(f"{len(surplus)} weights are not part of it, e.g. {surplus[0]}")
-    if other:
-        name = other[0]
-        details.append(
-            f"{len(other)} weights have another size, e.g. {name}: {weights[name].shape} instead "
-            f"of {expected[name]}"
-        )
-    raise ModelError(
-        f"the weights do not fit the network that the plans describe: {'; '.join(details)}",
-        where=where,
-        hint="Supported are the networks that nnU-Net plans itself (PlainConvUNet and "
-        "ResidualEncoderUNet with instance normalisation; v1's Generic_UNet)",
-    )
-
-
-def _expected_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
-    torch = _torch()
-    from lpm_segmentator.segment.nnunet.network import UNet
-
-    try:
-        with torch.device("meta"):  # sizes only: no memory, however large the plans say
-            network = UNet(spec)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ModelError(f"the plans describe no network that can be built ({error})") from error
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 
 
 def _torch() -> Any:

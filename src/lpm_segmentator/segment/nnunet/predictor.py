@@ -29,6 +29,7 @@ __all__ = ["Mode", "NnUnetPredictor", "checked_labels"]
 Mode = Literal["fast", "exact"]
 _log = logging.getLogger(__name__)
 _ITK_ORDER = (2, 1, 0)
+_USUAL = "LPS"
 
 
 class NnUnetPredictor:
@@ -123,8 +124,9 @@ class NnUnetPredictor:
             labels = LabelMap(labels.array, given.affine, LPM_SCHEME)
         seconds = time.perf_counter() - begin
         _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
+        warnings = () if self._orientation else _orientation_warning(given)
         details = {"mode": self.mode, "seconds": round(seconds, 2), "tiles": tiles}
-        return Prediction(labels=labels, details=details)
+        return Prediction(labels=labels, details=details, warnings=warnings)
 
     def _engines(self) -> Iterator[Engine]:
         """Give one fold's engine after the other.
@@ -183,7 +185,7 @@ def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
         raise ModelError(
             f"the model's labels ({named}) are not this program's "
             f"({', '.join(f'{v} {k}' for k, v in own.items())})",
-            hint="Say which is which when you install it: --labels 1=4,2=3,… (model=program); "
+            hint='Say which is which in a card.json beside it, {"labels": {"1": "ES_R", …}}; '
             "labels left out become background",
         )
     try:
@@ -208,6 +210,17 @@ def _checked_orientation(given: Any) -> tuple[str, ...] | None:
             hint="Give the directions the array axes grow to, e.g. LPS",
         )
     return codes
+
+
+def _orientation_warning(volume: Volume) -> tuple[str, ...]:
+    stored = "".join(volume.geometry.axis_codes)
+    if stored == _USUAL:
+        return ()
+    return (
+        f"The model's card names no orientation, so that the image was used as it is stored "
+        f"({stored}). If the model was trained on images stored otherwise (most are {_USUAL}), "
+        'left and right may be exchanged. Name it in the model\'s card.json: "orientation".',
+    )
 
 
 def _itk_spacing(volume: Volume) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from lpm_segmentator.core.errors import ModelError
 from lpm_segmentator.segment.nnunet import plans_v1, plans_v2
 from lpm_segmentator.segment.nnunet.bundle import FORMAT, Fold, NnUnetModel, read_bundle
 from lpm_segmentator.segment.nnunet.checkpoint import Weights, load_checkpoint, weights_of
-from lpm_segmentator.segment.nnunet.engine import check_weights
+from lpm_segmentator.segment.nnunet.shapes import check_weights
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
 from lpm_segmentator.segment.nnunet.unpickle import load_plain_pickle
 

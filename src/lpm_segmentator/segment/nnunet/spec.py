@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
+from math import inf, prod
 from typing import Any, Literal
 
 from lpm_segmentator.core.errors import ModelError
@@ -14,6 +16,10 @@ from lpm_segmentator.core.errors import ModelError
 __all__ = ["ModelSpec", "NetworkSpec", "Normalization", "Postprocessing", "Resampling"]
 
 Sizes = tuple[int, ...]
+_AXES = 3
+_LEAST_STAGES = 2
+_MAX_SPLINE = 5
+_MAX_PATCH_VOXELS = 2**27  # nnU-Net's own plans stay a hundred times below
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,30 @@ class NetworkSpec:
     norm_eps: float = 1e-5
     negative_slope: float = 0.01
     stem_features: int | None = None
+
+    def __post_init__(self) -> None:
+        stages = len(self.features)
+        lengths = {
+            stages,
+            len(self.strides),
+            len(self.kernel_sizes),
+            len(self.encoder_blocks),
+            len(self.decoder_kernel_sizes) + 1,
+            len(self.decoder_convs) + 1,
+        }
+        sizes = (*self.strides, *self.kernel_sizes, *self.decoder_kernel_sizes)
+        if self.dimensions not in (2, 3) or self.kind not in ("plain", "residual"):
+            raise ValueError("a network of an unknown kind")
+        if lengths != {stages} or stages < _LEAST_STAGES:
+            raise ValueError(f"stages of different number: {sorted(lengths)}")
+        if any(len(s) != self.dimensions or min(s) < 1 for s in sizes):
+            raise ValueError("a kernel or stride of the wrong dimension")
+        if any(
+            k % 2 == 0
+            for kernel in (*self.kernel_sizes, *self.decoder_kernel_sizes)
+            for k in kernel
+        ):
+            raise ValueError("a kernel of even size")
 
     @property
     def total_stride(self) -> Sizes:
@@ -149,6 +179,26 @@ class ModelSpec:
     network: NetworkSpec
     label_names: Mapping[int, str]
     postprocessing: Postprocessing | None = None
+
+    def __post_init__(self) -> None:
+        """Check what the rest relies on; a model's description may come from a stranger."""
+        spacing = [s for s in self.spacing_mm if s is not None]
+        checks = {
+            "patch_size": len(self.patch_size) == self.network.dimensions
+            and min(self.patch_size) > 0
+            and prod(self.patch_size) <= _MAX_PATCH_VOXELS,
+            "spacing": len(self.spacing_mm) == _AXES and all(0 < s < inf for s in spacing),
+            "transpose_forward": sorted(self.transpose_forward) == [0, 1, 2],
+            "normalization": len(self.normalization) == len(self.channels) == 1,
+            "interpolation order": all(
+                0 <= order <= _MAX_SPLINE
+                for rule in (self.data_resampling, self.output_resampling)
+                for order in (rule.order, rule.order_z)
+            ),
+        }
+        wrong = [name for name, right in checks.items() if not right]
+        if wrong:
+            raise ValueError(f"unusable {', '.join(wrong)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types that JSON can hold."""
