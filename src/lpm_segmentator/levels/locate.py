@@ -31,6 +31,9 @@ SURE = 0.85
 _GUESS = 0.5
 #: unless a further disc would be in view below it, the lowest may be that of an L5 cut short
 _BELOW_MM = 33.0
+#: then the map of L5-S1 must say so clearly, and this much must be in view whatever it says
+_CLEAR = 0.6
+_LEAST_BELOW_MM = 21.0
 _DISCS = tuple(Disc)
 _SACRUM = len(_DISCS) - 1
 
@@ -107,7 +110,6 @@ def _check_geometry(geometry: Geometry) -> None:
 
 
 def _named(chain: Chain, anchor: Anchor | None) -> Levels:
-    warnings = _spacing_warnings(chain)
     likely = offset_probabilities(chain)
     if anchor is not None:
         offset = _anchored(chain, anchor)
@@ -115,6 +117,7 @@ def _named(chain: Chain, anchor: Anchor | None) -> Levels:
     else:
         offset = max(likely, key=lambda key: likely[key])
     sure = likely[offset]
+    warnings = _spacing_warnings(chain, offset)
     numbered = [(offset + i, node) for i, node in enumerate(chain.nodes)]
     if anchor is None:
         sure, more = _judged(chain, offset, sure)
@@ -141,12 +144,13 @@ def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
             f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
         ]
     lowest = chain.nodes[_SACRUM - offset]
-    if lowest.below_mm < _BELOW_MM:
+    supported = float(lowest.names[_SACRUM])
+    clear = supported >= _CLEAR and lowest.below_mm >= _LEAST_BELOW_MM
+    if lowest.below_mm < _BELOW_MM and not clear:
         return min(sure, _GUESS), [
             f"the image ends {lowest.below_mm:.0f} mm below the lowest disc, too close to tell the "
             f"sacrum from L5, so that the count is a guess: {ask}"
         ]
-    supported = float(lowest.names[_SACRUM])
     if sure < SURE or supported < 0.3:
         return min(sure, _GUESS), [
             f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "
@@ -155,9 +159,11 @@ def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
     return sure, []
 
 
-def _spacing_warnings(chain: Chain) -> list[str]:
+def _spacing_warnings(chain: Chain, offset: int) -> list[str]:
+    # Remnants of discs within the sacrum lie as they like.
+    spacing_mm = chain.spacing_mm[: max(0, _SACRUM - offset)]
     low, high = SPACING_LIMITS_MM
-    odd = [f"{mm:.0f}" for mm in chain.spacing_mm if not low <= mm <= high]
+    odd = [f"{mm:.0f}" for mm in spacing_mm if not low <= mm <= high]
     if not odd:
         return []
     return [

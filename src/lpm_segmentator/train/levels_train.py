@@ -35,7 +35,7 @@ class LevelsConfig:
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
-    cycles: tuple[int, ...] = (600, 300)
+    cycles: tuple[int, ...] = (600, 700)
     batch_size: int = 12
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
