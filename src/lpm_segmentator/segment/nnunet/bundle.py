@@ -98,7 +98,7 @@ def write_bundle(
     for fold in model.folds:
         path = folder / f"fold_{fold.name}.npz"
         with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **fold.weights)
+            np.savez(file, **fold.weights)
         weights.append({"file": path.name, "fold": fold.name, "sha256": file_sha256(path)})
     content = {
         "format": FORMAT,

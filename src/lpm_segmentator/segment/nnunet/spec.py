@@ -75,11 +75,7 @@ class NetworkSpec:
             raise ValueError(f"stages of different number: {sorted(lengths)}")
         if any(len(s) != self.dimensions or min(s) < 1 for s in sizes):
             raise ValueError("a kernel or stride of the wrong dimension")
-        if any(
-            k % 2 == 0
-            for kernel in (*self.kernel_sizes, *self.decoder_kernel_sizes)
-            for k in kernel
-        ):
+        if any(k % 2 == 0 for k in chain(*self.kernel_sizes, *self.decoder_kernel_sizes)):
             raise ValueError("a kernel of even size")
 
     @property
