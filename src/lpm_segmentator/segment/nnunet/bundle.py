@@ -97,8 +97,9 @@ def write_bundle(
     weights = []
     for fold in model.folds:
         path = folder / f"fold_{fold.name}.npz"
+        arrays: dict[str, Any] = fold.weights
         with path.open("wb") as file:
-            np.savez(file, **fold.weights)
+            np.savez(file, **arrays)
         weights.append({"file": path.name, "fold": fold.name, "sha256": file_sha256(path)})
     content = {
         "format": FORMAT,
