@@ -18,7 +18,7 @@ from lpm_segmentator.train.compact import (
     train_compact,
 )
 from lpm_segmentator.train.config import CompactConfig, SynthesisConfig
-from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.export import Softmax, export_onnx
 from lpm_segmentator.train.network import CompactUNet
 from lpm_segmentator.train.phantom import make_phantom
 from lpm_segmentator.train.recipe import load_recipe
@@ -79,7 +79,10 @@ def test_onnx_answers_like_torch(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = CompactUNet((4, 8, 12)).eval()
     path = tmp_path / "model.onnx"
-    export_onnx(network, path, context=1, metadata={"name": "tiny"})
+    model = Softmax(network)
+    export_onnx(
+        model, path, channels=3, multiple=4, output="probability", metadata={"name": "tiny"}
+    )
     image = np.random.default_rng(0).normal(size=(3, 3, 40, 52)).astype(np.float32)
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"image": image})

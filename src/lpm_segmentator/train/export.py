@@ -19,49 +19,71 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from .network import CompactUNet
 
+class Softmax(nn.Module):
+    """A network whose answer is the probability of each class."""
 
-class _WithSoftmax(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return probabilities ``(n, classes, h, w)``."""
         probabilities: torch.Tensor = self.network(image).softmax(1)
         return probabilities
 
 
-def export_onnx(
-    network: CompactUNet, path: Path, *, context: int, metadata: dict[str, Any]
-) -> None:
-    """Write a network as ONNX: input ``image`` (n, c, h, w), output ``probability`` (n, 5, h, w).
+class Sigmoid(nn.Module):
+    """A network whose answers are maps of their own, each from 0 to 1."""
 
-    Batch, rows and columns are free; softmax is part of the model. The file is written to a
-    temporary name and renamed.
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return maps ``(n, channels, h, w)``."""
+        maps: torch.Tensor = self.network(image).sigmoid()
+        return maps
+
+
+def export_onnx(
+    model: Softmax | Sigmoid,
+    path: Path,
+    *,
+    channels: int,
+    multiple: int,
+    output: str,
+    metadata: dict[str, Any],
+) -> None:
+    """Write a model as ONNX: input ``image`` (n, channels, h, w), one output.
+
+    Batch, rows and columns are free. The file is written to a temporary name and renamed.
 
     Parameters
     ----------
-    network : CompactUNet
+    model : Softmax or Sigmoid
         On any device; exported in evaluation mode on the CPU.
     path : Path
         The file to write.
-    context : int
-        Neighbouring slices on either side.
+    channels : int
+        Of the input.
+    multiple : int
+        Rows and columns are multiples of this.
+    output : str
+        Name of the output.
     metadata : dict
         Stored as JSON under the key ``lpm``.
     """
     import onnx
 
-    model = _WithSoftmax(network).cpu().eval()
-    multiple = network.multiple
+    model = model.cpu().eval()
     rows, columns = (torch.export.Dim(name, min=2, max=512) for name in ("rows", "columns"))
     with _quiet():
         program = torch.onnx.export(
             model,
-            (torch.zeros(2, 2 * context + 1, 4 * multiple, 6 * multiple),),
+            (torch.zeros(2, channels, 4 * multiple, 6 * multiple),),
             input_names=["image"],
-            output_names=["probability"],
+            output_names=[output],
             dynamic_shapes={
                 "image": {0: torch.export.Dim("n"), 2: multiple * rows, 3: multiple * columns}
             },

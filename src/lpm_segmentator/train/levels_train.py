@@ -14,6 +14,7 @@ from torch import nn
 
 from lpm_segmentator.io import atomic_path
 from lpm_segmentator.levels.model import CHANNELS, MULTIPLE
+from lpm_segmentator.train.export import Sigmoid, export_onnx
 from lpm_segmentator.train.levels_data import LevelSubject, draw_batch
 from lpm_segmentator.train.network import CompactUNet
 
@@ -158,38 +159,8 @@ def _save(path: Path, identity: str, parts: dict[str, Any], step: int) -> None:
         torch.save({"identity": identity, "step": step, **state}, temporary)
 
 
-class _WithSigmoid(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        heat: torch.Tensor = self.network(image).sigmoid()
-        return heat
-
-
 def export_levels(network: CompactUNet, path: Path, metadata: dict[str, Any]) -> None:
     """Write the network as ONNX: input ``image`` (n, 1, h, w), output ``heat`` (n, 7, h, w)."""
-    import onnx
-
-    model = _WithSigmoid(network).cpu().eval()
-    rows, columns = (torch.export.Dim(name, min=2, max=64) for name in ("rows", "columns"))
-    program = torch.onnx.export(
-        model,
-        (torch.zeros(2, 1, 6 * MULTIPLE, 5 * MULTIPLE),),
-        input_names=["image"],
-        output_names=["heat"],
-        dynamic_shapes={
-            "image": {0: torch.export.Dim("n"), 2: MULTIPLE * rows, 3: MULTIPLE * columns}
-        },
-        dynamo=True,
-        verbose=False,
+    export_onnx(
+        Sigmoid(network), path, channels=1, multiple=MULTIPLE, output="heat", metadata=metadata
     )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    graph = program.model_proto
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
-    onnx.checker.check_model(graph)
-    with atomic_path(path) as temporary:
-        onnx.save(graph, str(temporary))

@@ -13,7 +13,7 @@ from lpm_segmentator.io import write_table, write_text
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.compact import train_compact
 from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
-from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.export import Softmax, export_onnx
 from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_subject
 from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
 
@@ -99,9 +99,11 @@ def run_recipe(
             else lambda step, _: progress(name, step, part.config.total_steps),
         )
         export_onnx(
-            network,
+            Softmax(network),
             folder / "compact.onnx",
-            context=part.config.synthesis.context,
+            channels=2 * part.config.synthesis.context + 1,
+            multiple=network.multiple,
+            output="probability",
             metadata=_metadata(part, network),
         )
         return folder / "compact.onnx"
