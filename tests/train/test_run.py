@@ -1,0 +1,69 @@
+"""One command from files to model and table, on phantoms and a few steps."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lpm_segmentator.core import InputError, LabelMap, Volume
+from lpm_segmentator.io import write_image, write_label_map
+from lpm_segmentator.segment import load_compact
+from lpm_segmentator.train.phantom import make_phantom
+from lpm_segmentator.train.recipe import load_recipe
+from lpm_segmentator.train.run import run_recipe
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    subjects = []
+    for seed, name in enumerate(("A", "B")):
+        phantom = make_phantom(seed=seed, shape=(110, 80, 4), spacing_mm=(3.0, 3.0, 20.0))
+        write_image(Volume(phantom.water, phantom.affine), folder / f"{name}_water.nii.gz")
+        write_image(Volume(phantom.fat, phantom.affine), folder / f"{name}_fat.nii.gz")
+        write_label_map(LabelMap(phantom.labels, phantom.affine), folder / f"{name}_dseg.nii.gz")
+        files = {role: f"{name}_{role}.nii.gz" for role in ("water", "fat")}
+        subjects.append({"name": name, **files, "labels": f"{name}_dseg.nii.gz"})
+    config = {
+        "widths": [4, 8],
+        "steps": 2,
+        "refine_steps": 1,
+        "batch_size": 2,
+        "phantoms": 0,
+        "synthesis": {"spacing_mm": 4.0, "patch": [48, 64]},
+    }
+    text = dict.fromkeys(("citation", "licence", "description"), "none")
+    recipe = {"name": "tiny", "version": 3, **text, "subjects": subjects, "config": config}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+def test_a_recipe_becomes_models_and_a_table(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    outcome = run_recipe(recipe, study, tmp_path, leave_one_out=True, device="cpu")
+    info = load_compact(outcome.model).info
+    assert (info.name, info.version) == ("tiny", "3")
+    assert {p.parent.name for p in tmp_path.glob("*/compact.onnx")} == {
+        "all",
+        "without-A",
+        "without-B",
+    }
+    with (tmp_path / "evaluation.csv").open(newline="") as stream:
+        rows = [(row["case"], row["sequence"]) for row in csv.DictReader(stream)]
+    assert rows == [("A", "water"), ("A", "fat"), ("B", "water"), ("B", "fat")]
+    assert "| A, water | 1 |" in outcome.table
+    again = run_recipe(recipe, study, tmp_path, device="cpu")
+    assert load_compact(again.model).info.sha256 == info.sha256
+
+
+def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    for path in study.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    short = make_phantom(seed=0, shape=(110, 80, 3), spacing_mm=(3.0, 3.0, 20.0))
+    write_image(Volume(short.fat, short.affine), tmp_path / "A_fat.nii.gz")
+    with pytest.raises(InputError, match="differ in shape"):
+        run_recipe(recipe, tmp_path, tmp_path / "out", device="cpu")
