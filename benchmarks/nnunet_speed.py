@@ -7,8 +7,8 @@ Usage::
 Both run the same weights on the same image without mirroring, one after the other, on the same
 cores. Without ``--model`` the weights are random, of the size that nnU-Net plans for the published
 task (``3d_fullres``, tile 28 x 192 x 352, 30 million parameters). Seconds are wall-clock seconds
-from the start of a process to its end; memory is the largest sum over a process and its children
-(read from /proc, so Linux only).
+from the start of a process to its end; memory is the largest sum over a process and its children,
+pages they share counted once (read from /proc, so Linux only).
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nnunet_models import v2_plans, write_v2
 
 FULL_POOLS = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2), (1, 2, 2))
-PAGE = os.sysconf("SC_PAGE_SIZE")
+# What `lpm segment` does, without the cleaning that nnU-Net's command has no counterpart of.
+SEGMENT = """
+import sys
+from lpm_segmentator.io import read_image, write_label_map
+from lpm_segmentator.segment.store import open_model
+image = read_image(sys.argv[1])
+labels = open_model("measured", mode=sys.argv[3]).predict(image.volume).labels
+write_label_map(labels, sys.argv[2], like=image.header)
+"""
 
 
 def main() -> None:
@@ -64,13 +72,13 @@ def lpm(folder: Path, model: Path, mode: str) -> tuple[list[str], dict[str, str]
     """Install the model; return the command, its environment and where its answer will be."""
     home, out = folder / "home", folder / mode / "case.nii.gz"
     environment = {"LPM_HOME": str(home)}
-    program = [sys.executable, "-m", "lpm_segmentator"]
+    out.parent.mkdir()
     if not home.exists():
-        command = [*program, "models", "install", str(model), "--name", "measured", "--quiet"]
+        program = [sys.executable, "-m", "lpm_segmentator", "models", "install", str(model)]
+        command = [*program, "--name", "measured", "--quiet"]
         subprocess.run(command, check=True, env={**os.environ, **environment})
     case = folder / "in" / "case_0000.nii.gz"
-    command = [*program, "segment", str(case), "-o", str(out), "--model", "measured"]
-    return [*command, "--mode", mode, "--quiet"], environment, out
+    return [sys.executable, "-c", SEGMENT, str(case), str(out), mode], environment, out
 
 
 def nnunet(folder: Path, model: Path, program: Path) -> tuple[list[str], dict[str, str], Path]:
@@ -126,12 +134,12 @@ def family(root: int) -> set[int]:
 
 
 def resident(pid: int) -> int:
-    """Return a process's memory in bytes, what it shares with others left out."""
+    """Return a process's memory in bytes, its share of what several processes share."""
     try:
-        _, total, shared, *_ = (Path("/proc") / str(pid) / "statm").read_text().split()
+        lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return (int(total) - int(shared)) * PAGE
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def report(
