@@ -186,17 +186,21 @@ class UNet(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
+        self.precise_stages = spec.precise_stages
         self.encoder = _Encoder(spec)
         self.decoder = _Decoder(spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (batch, classes, *size), of images (batch, channels, *size)."""
-        if hasattr(self.encoder, "stem"):
-            x = self.encoder.stem(x)
         skips: list[Tensor] = []
-        for stage in self.encoder.stages:
-            x = stage(x)
-            skips.append(x)
+        mixed = torch.is_autocast_enabled("cpu")
+        for i, stage in enumerate(self.encoder.stages):
+            precise = i < self.precise_stages
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed and not precise):
+                if i == 0 and hasattr(self.encoder, "stem"):
+                    x = self.encoder.stem(x)
+                x = stage(x)
+            skips.append(x.bfloat16() if mixed else x)
         skips.pop()
         for upsample, stage in zip(self.decoder.upsampling, self.decoder.stages, strict=True):
             # Popped, so that each skip's memory is free as soon as it has been used.

@@ -42,30 +42,44 @@ def openvino_engine(
     size
         Size of the tiles.
     low_precision
-        Compute in bfloat16 where the CPU can.
+        Compute in bfloat16 where the CPU can, all but the first stages of the encoder.
     threads
         Default: one per core.
     """
     import openvino as ov  # type: ignore[import-untyped,unused-ignore]
 
     core = ov.Core()
-    low_precision = low_precision and "BF16" in _capabilities(core)
-    options: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "bf16" if low_precision else "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-    }
+    precise = _Graph(weights, spec, low_precision=False)
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = threads
-    model = _Graph(weights, spec, low_precision=low_precision).build(size)
-    request = core.compile_model(model, "CPU", options).create_infer_request()
+
+    def request(model: Any, **more: str) -> Any:
+        return core.compile_model(model, "CPU", {**options, **more}).create_infer_request()
+
+    if not (low_precision and "BF16" in _capabilities(core)):
+        whole = request(precise.whole(size))
+        return lambda tile: _answer(whole, tile)
+    stages = min(spec.precise_stages, len(spec.features) - 1)
+    front_model = precise.front(size, stages)
+    shapes = [list(output.get_shape()) for output in front_model.outputs]
+    rest_model = _Graph(weights, spec, low_precision=True).rest(shapes)
+    front, rest = request(front_model), request(rest_model, INFERENCE_PRECISION_HINT="bf16")
+    for i in range(stages):  # handed over in memory, without a copy
+        rest.set_input_tensor(i, front.get_output_tensor(i))
 
     def run(tile: Float32) -> Float32:
-        request.infer({0: tile[None]})
-        # A copy: the tensor belongs to the request and is overwritten by the next tile.
-        answer: Float32 = np.array(request.get_output_tensor(0).data[0], dtype=np.float32)
-        return answer
+        front.infer({0: tile[None]})
+        return _answer(rest)
 
     return run
+
+
+def _answer(request: Any, tile: Float32 | None = None) -> Float32:
+    request.infer(None if tile is None else {0: tile[None]})
+    # A copy: the tensor belongs to the request and is overwritten by the next tile.
+    answer: Float32 = np.array(request.get_output_tensor(0).data[0], dtype=np.float32)
+    return answer
 
 
 def _capabilities(core: Any) -> Sequence[str]:
@@ -86,29 +100,55 @@ class _Graph:
         self.ones = [1] * spec.dimensions
         self.axes = list(range(2, 2 + spec.dimensions))
 
-    def build(self, size: Sizes) -> Any:
+    def whole(self, size: Sizes) -> Any:
+        """Return the network for images of a size."""
+        image = self.image(size)
+        return self.model([self.decode(self.encode(image, 0, len(self.spec.features)))], [image])
+
+    def front(self, size: Sizes, stages: int) -> Any:
+        """Return the first stages of the encoder; their answers are rounded to bfloat16."""
+        image = self.image(size)
+        skips = self.encode(image, 0, stages)
+        return self.model([self.op.convert(skip, "bf16") for skip in skips], [image])
+
+    def rest(self, shapes: Sequence[list[int]]) -> Any:
+        """Return what comes after `front`, whose answers have the given shapes."""
         import openvino as ov
 
-        spec = self.spec
-        image = self.op.parameter([1, spec.input_channels, *size], dtype=np.float32)
-        x: Any = image
-        if spec.kind == "residual":
+        given = [self.op.parameter(shape, dtype=ov.Type.bf16) for shape in shapes]
+        skips = [self.op.convert(each, "f32") for each in given]
+        skips += self.encode(skips[-1], len(skips), len(self.spec.features))
+        return self.model([self.decode(skips)], given)
+
+    def model(self, results: list[Any], parameters: list[Any]) -> Any:
+        import openvino as ov
+
+        return ov.Model(results, parameters)
+
+    def image(self, size: Sizes) -> Any:
+        return self.op.parameter([1, self.spec.input_channels, *size], dtype=np.float32)
+
+    def encode(self, x: Any, first: int, last: int) -> list[Any]:
+        """Return the answers of some of the encoder's stages."""
+        spec, answers = self.spec, []
+        if spec.kind == "residual" and first == 0:
             x = self.stack(x, "encoder.stem", self.ones, 1)
-        skips = []
         stage = self.stack if spec.kind == "plain" else self.residual_stage
-        for i, (stride, blocks) in enumerate(zip(spec.strides, spec.encoder_blocks, strict=True)):
-            x = stage(x, f"encoder.stages.{i}", list(stride), blocks)
-            skips.append(x)
-        skips.pop()
-        for i, (stride, convs) in enumerate(
-            zip(reversed(spec.strides[1:]), spec.decoder_convs, strict=True)
-        ):
+        for i in range(first, last):
+            x = stage(x, f"encoder.stages.{i}", list(spec.strides[i]), spec.encoder_blocks[i])
+            answers.append(x)
+        return answers
+
+    def decode(self, skips: list[Any]) -> Any:
+        """Return the logits, from the answers of all of the encoder's stages."""
+        *skips, x = skips
+        strides = reversed(self.spec.strides[1:])
+        for i, (stride, convs) in enumerate(zip(strides, self.spec.decoder_convs, strict=True)):
             skip = skips.pop()
             x = self.upsample(x, f"decoder.upsampling.{i}", list(stride))
             x = self.op.concat([self.cropped(x, skip), skip], axis=1)
             x = self.stack(x, f"decoder.stages.{i}", self.ones, convs)
-        logits = self.conv(x, "decoder.head", self.ones)
-        return ov.Model([logits], [image])
+        return self.conv(x, "decoder.head", self.ones)
 
     def constant(self, name: str, shape: Sequence[int] | None = None) -> Any:
         array = self.weights[name]

@@ -79,12 +79,13 @@ class NetworkSpec:
             raise ValueError("a kernel of even size")
 
     @property
-    def total_stride(self) -> Sizes:
-        """By what the input's size must be divisible, per axis."""
-        total = [1] * self.dimensions
-        for stride in self.strides:
-            total = [a * b for a, b in zip(total, stride, strict=True)]
-        return tuple(total)
+    def precise_stages(self) -> int:
+        """How many of the encoder's stages keep float32 when the rest is in bfloat16.
+
+        Rounding in the first stages spreads through everything after them. Three stages are a
+        quarter of the work, and without rounding in them the answer is off by a third as much.
+        """
+        return 3
 
 
 @dataclass(frozen=True)
