@@ -114,7 +114,7 @@ def watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
     """Keep the largest memory of a process and its descendants."""
     while process.poll() is None:
         peak[0] = max(peak[0], sum(map(resident, family(process.pid))))
-        time.sleep(0.1)
+        time.sleep(0.5)  # looking costs the watched process time
 
 
 def family(root: int) -> set[int]:

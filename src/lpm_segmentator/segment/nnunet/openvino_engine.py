@@ -49,7 +49,6 @@ def openvino_engine(
     import openvino as ov  # type: ignore[import-untyped,unused-ignore]
 
     core = ov.Core()
-    precise = _Graph(weights, spec, low_precision=False)
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = threads
@@ -58,13 +57,14 @@ def openvino_engine(
         return core.compile_model(model, "CPU", {**options, **more}).create_infer_request()
 
     if not (low_precision and "BF16" in _capabilities(core)):
-        whole = request(precise.whole(size))
+        whole = request(_Graph(weights, spec, low_precision=False).whole(size))
         return lambda tile: _answer(whole, tile)
     stages = min(spec.precise_stages, len(spec.features) - 1)
-    front_model = precise.front(size, stages)
+    graph = _Graph(weights, spec, low_precision=True)
+    front_model = graph.front(size, stages)
     shapes = [list(output.get_shape()) for output in front_model.outputs]
-    rest_model = _Graph(weights, spec, low_precision=True).rest(shapes)
-    front, rest = request(front_model), request(rest_model, INFERENCE_PRECISION_HINT="bf16")
+    front = request(front_model)
+    rest = request(graph.rest(shapes), INFERENCE_PRECISION_HINT="bf16")
     for i in range(stages):  # handed over in memory, without a copy
         rest.set_input_tensor(i, front.get_output_tensor(i))
 
