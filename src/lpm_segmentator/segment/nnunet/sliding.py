@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import product
 from typing import Any, Protocol
 
@@ -84,15 +85,24 @@ def sliding_scores(
         Probabilities (float32) or logits (float16).
     """
     padded, inner = _pad(data, patch)
-    adder = _Probabilities if generation == 1 else _Logits
+    sums = _Probabilities if generation == 1 else _Logits
     scores: Scores | None = None
     folds = 0
     for engine in engines:
         folds += 1
-        total = adder(gaussian(patch), padded.shape[1:])
-        for place in _places(padded.shape[1:], patch):
-            total.add(place, engine(np.ascontiguousarray(padded[(slice(None), *place)])))
-            advance()
+        total = sums(gaussian(patch), padded.shape[1:])
+        # One thread adds a tile up while the network computes the next; one only, so that they are
+        # added in order.
+        with ThreadPoolExecutor(max_workers=1) as adder:
+            added: Future[None] | None = None
+            for place in _places(padded.shape[1:], patch):
+                logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
+                if added is not None:
+                    added.result()
+                added = adder.submit(total.add, place, logits)
+                advance()
+            if added is not None:
+                added.result()
         mean = total.mean()
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
