@@ -111,6 +111,7 @@ class NnUnetPredictor:
             spec.patch_size,
             self._engines(),
             generation=spec.generation,
+            rounded=self.mode == "exact",
             advance=self._counter(tiles),
         )
         raw = labels_on_image(scores, prepared, spec)

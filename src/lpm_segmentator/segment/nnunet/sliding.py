@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import product
 from typing import Any, Protocol
 
@@ -58,12 +57,13 @@ def sliding_scores(
     engines: Iterable[Engine],
     *,
     generation: int,
+    rounded: bool = True,
     advance: Callable[[], None] = lambda: None,
 ) -> Scores:
     """Run the network over an image, tile by tile, and average.
 
-    Version 1 averages probabilities in float32, version 2 logits in float16; both weight a tile's
-    voxels by a Gaussian and average the folds.
+    Version 1 averages probabilities, version 2 logits; both weight a tile's voxels by a Gaussian
+    and average the folds.
 
     Parameters
     ----------
@@ -76,33 +76,28 @@ def sliding_scores(
         one network in memory.
     generation
         1 or 2.
+    rounded
+        Whether version 2's sums are rounded to float16, as nnU-Net does; else they are float32.
     advance
         Called after each tile.
 
     Returns
     -------
     ndarray, shape (classes, a, b, c)
-        Probabilities (float32) or logits (float16).
+        Probabilities or logits, in float32 or (version 2, rounded) float16.
     """
     padded, inner = _pad(data, patch)
-    sums = _Probabilities if generation == 1 else _Logits
+    adder: type[_Logits | _RoundedLogits] = _Probabilities
+    if generation != 1:
+        adder = _RoundedLogits if rounded else _Logits
     scores: Scores | None = None
     folds = 0
     for engine in engines:
         folds += 1
-        total = sums(gaussian(patch), padded.shape[1:])
-        # One thread adds a tile up while the network computes the next; one only, so that they are
-        # added in order.
-        with ThreadPoolExecutor(max_workers=1) as adder:
-            added: Future[None] | None = None
-            for place in _places(padded.shape[1:], patch):
-                logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
-                if added is not None:
-                    added.result()
-                added = adder.submit(total.add, place, logits)
-                advance()
-            if added is not None:
-                added.result()
+        total = adder(gaussian(patch), padded.shape[1:])
+        for place in _places(padded.shape[1:], patch):
+            total.add(place, engine(np.ascontiguousarray(padded[(slice(None), *place)])))
+            advance()
         mean = total.mean()
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
@@ -140,8 +135,8 @@ def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[tuple[int | 
             yield (*fixed, *(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
 
 
-class _Probabilities:
-    """Sum of weighted softmax outputs, in float32."""
+class _Logits:
+    """Sum of weighted network outputs, in float32."""
 
     def __init__(self, weight: npt.NDArray[np.float64], shape: Sequence[int]) -> None:
         self.weight = weight.astype(np.float32)
@@ -153,9 +148,7 @@ class _Probabilities:
     def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
         if self.total is None:
             self.total = np.zeros((len(logits), *self.shape), dtype=np.float32)
-        logits -= logits.max(axis=0)
-        np.exp(logits, out=logits)
-        logits *= self.weight / logits.sum(axis=0)
+        logits *= self.weight
         self.total[(slice(None), *place)] += logits
         self.weights[place] += self.weight
 
@@ -166,7 +159,17 @@ class _Probabilities:
         return self.total
 
 
-class _Logits:
+class _Probabilities(_Logits):
+    """Sum of weighted softmax outputs, in float32."""
+
+    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
+        logits -= logits.max(axis=0)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=0)
+        super().add(place, logits)
+
+
+class _RoundedLogits:
     """Sum of weighted logits, rounded to float16 wherever nnU-Net v2 rounds."""
 
     def __init__(self, weight: npt.NDArray[np.float64], shape: Sequence[int]) -> None:
