@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from lpm_segmentator.io import (
     read_image,
     read_label_map,
     read_slice_table,
+    subject_key,
 )
 from lpm_segmentator.pipeline import Case
 
@@ -49,12 +49,6 @@ __all__ = [
     "load_case",
     "match_labels",
 ]
-
-#: parts of a file name that say what kind of file it is, not whose it is
-_KIND_WORDS = frozenset(
-    {"image", "img", "manual", "dseg", "label", "labels", "mask", "reference", "seg",
-     "segmentation", "water", "fat"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -256,8 +250,8 @@ def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
         If several label maps fit and differ. A Dixon pair may have one for each contrast; then
         the one named like the image whose grid counts is used if both hold the same labels.
     """
-    wanted = {_subject_key(name) for name in files.ids}
-    fitting = [path for path in candidates if _subject_key(case_id(path)) in wanted]
+    wanted = {subject_key(name) for name in files.ids}
+    fitting = [path for path in candidates if subject_key(case_id(path)) in wanted]
     if len(fitting) <= 1:
         return fitting[0] if fitting else None
     maps = [read_label_map(path).array for path in fitting]
@@ -276,11 +270,6 @@ def _preferred(fitting: list[Path]) -> Path:
         if np.abs(read_label_map(path).geometry.origin_mm).max() > 0:
             return path
     return fitting[0]
-
-
-def _subject_key(name: str) -> tuple[str, ...]:
-    parts = [part for part in re.split(r"[_ ]+", name) if part]
-    return tuple(part for part in parts if part.lower() not in _KIND_WORDS)
 
 
 def load_case(

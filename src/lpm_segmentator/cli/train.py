@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -122,6 +123,110 @@ def levels(
         if scores:
             click.echo(levels_table(scores))
         click.echo(f"model: {model}")
+
+
+@train.command()
+@click.option("--images", type=PATH, required=True, help="Folder of the images.")
+@click.option("--labels", type=PATH, required=True, help="Folder of their label maps.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="Where the run is kept.")
+@click.option("--name", required=True, help="What to call the model; then --model NAME.")
+@click.option(
+    "--configuration",
+    type=click.Choice(["3d_fullres", "2d"]),
+    default="3d_fullres",
+    show_default=True,
+    help="nnU-Net's configuration.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 20),
+    default=5,
+    show_default=True,
+    help="Into how many parts the subjects are divided.",
+)
+@click.option(
+    "--fold",
+    "only",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Train this fold; may be repeated.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Default: nnU-Net's 1000.")
+@click.option("--iterations", type=click.IntRange(1), help="In an epoch. Default: nnU-Net's 250.")
+@click.option(
+    "--quick", is_flag=True, help="A small network, 5 epochs of 20: to try the way, not for use."
+)
+@click.option(
+    "--trainer",
+    default="nnUNetTrainerNoMirroring",
+    show_default=True,
+    help="nnU-Net's trainer. One that mirrors left and right mixes up the sides.",
+)
+@click.option(
+    "--subject-pattern",
+    metavar="REGEX",
+    help="Which part of an image's name is the subject, such as '^[^_]+'. Default: sub-…, else "
+    "the name without the sequence.",
+)
+@click.option(
+    "--accept-origin-mismatch",
+    is_flag=True,
+    help="Lay label maps on images that differ from them by a lost origin.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes a GPU where there is one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that draw and augment images; 8 keep a GPU busy.",
+)
+@click.option("--replace", is_flag=True, help="Replace another model of that name.")
+@output_options
+def nnunet(images: Path, labels: Path, out: Path, **options: Any) -> None:
+    """Train an nnU-Net on the images and labels of two folders, and install it.
+
+    Checks the pairs, divides the subjects into folds, plans, preprocesses, trains each fold and
+    scores it on the subjects it has not seen. A run that was cut goes on where it was when the
+    same command is given again.
+    """
+    from lpm_segmentator.core import MissingExtraError
+
+    try:
+        from lpm_segmentator.train.nnunet.cases import find_training_cases
+        from lpm_segmentator.train.nnunet.job import TrainingOptions
+        from lpm_segmentator.train.nnunet.run import train_nnunet
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("training", extra="train") from error
+
+    cases = find_training_cases(images, labels, subject_pattern=options["subject_pattern"])
+    chosen = {key: options[key] for key in _TRAINING}
+    with progress_bar("training", quiet=options["quiet"]) as show:
+        trained = train_nnunet(
+            cases,
+            out,
+            TrainingOptions(**chosen),
+            only=options["only"],
+            accept_origin_mismatch=options["accept_origin_mismatch"],
+            replace_existing=options["replace"],
+            device=options["device"],
+            workers=options["workers"],
+            progress=lambda _, done, total: show(done, total),
+        )
+    if options["as_json"]:
+        print_json({"model": trained.model, "folder": trained.folder, "folds": trained.subjects})
+    elif not options["quiet"]:
+        click.echo(trained.table)
+        click.echo(f"installed {trained.model}; use it with --model {trained.model}")
+
+
+_TRAINING = ("name", "configuration", "folds", "epochs", "iterations", "quick", "trainer")
 
 
 def _folds(text: str, count: int) -> list[int]:

@@ -11,6 +11,7 @@ from lpm_segmentator.io.cases import (
     find_images,
     is_label_name,
     pair_dixon,
+    subject_key,
 )
 from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
 from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, write_json, write_text
@@ -57,6 +58,7 @@ __all__ = [
     "read_table",
     "remove_leftovers",
     "repair_origin",
+    "subject_key",
     "to_json",
     "write_image",
     "write_json",

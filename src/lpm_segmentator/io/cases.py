@@ -21,11 +21,17 @@ __all__ = [
     "find_images",
     "is_label_name",
     "pair_dixon",
+    "subject_key",
 ]
 
 Contrast = Literal["water", "fat"]
 
 _LABEL_TOKENS = frozenset({"dseg", "label", "labels", "levels", "mask", "seg", "segmentation"})
+#: parts of a file name that say what kind of file it is, not whose it is
+_KIND_WORDS = frozenset(
+    {"image", "img", "manual", "dseg", "label", "labels", "mask", "reference", "seg",
+     "segmentation", "water", "fat"}
+)  # fmt: skip
 # A word may stand between any separators (`acq-water`), a letter between underscores only:
 # in `A-F_water` the F belongs to the name.
 _WORDS = re.compile(r"(?<![^_\-. ])(water|fat)(?![^_\-. ])", re.IGNORECASE)
@@ -83,6 +89,18 @@ def is_label_name(path: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     return not _LABEL_TOKENS.isdisjoint(re.split(r"[_\-. ]", case_id(path).lower()))
+
+
+def subject_key(name: str) -> tuple[str, ...]:
+    """Return the parts of a case id that say whose file it is.
+
+    Examples
+    --------
+    >>> subject_key("TUM01_water_manual_label_segmentation_L2-L5")
+    ('TUM01', 'L2-L5')
+    """
+    parts = [part for part in re.split(r"[_ ]+", name) if part]
+    return tuple(part for part in parts if part.lower() not in _KIND_WORDS)
 
 
 def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
