@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-STEPS = ("--quick", "--epochs", "2", "--iterations", "2", "--folds", "2", "--device", "cpu")
+STEPS = ("--quick", "--epochs", "1", "--iterations", "2", "--folds", "2", "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
