@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lpm_segmentator.train.nnunet.cases import find_training_cases, load_training_case
+
 STEPS = ("--quick", "--epochs", "1", "--iterations", "2", "--folds", "2", "--device", "cpu")
 
 
@@ -54,3 +56,37 @@ def test_two_subjects_become_a_model(lpm, study, tmp_path):
     mask = nib.load(tmp_path / "run/cases/back/back_dseg.nii.gz")
     np.testing.assert_array_equal(mask.affine, nib.load(image).affine)
     assert set(np.unique(np.asarray(mask.dataobj))) > {0}
+
+
+def test_the_recipe_from_the_slice_table(lpm, shared_data, tmp_path):
+    """docs/train-your-own.md up to the training: crops by the published table are its crops."""
+    data = shared_data / "myosegmentum"
+    (table,) = data.glob("*.csv")
+    rows = pd.read_csv(table, dtype={"pid": str}).set_index("pid")
+    published = {}
+    for kind, name in (("images", "img_img"), ("labels", "manual_label_segmentation")):
+        (tmp_path / "download" / kind).mkdir(parents=True)
+        for pid in ("01_water_img", "01_fat_img", "02_water_img", "02_fat_img"):
+            number, contrast, _ = pid.split("_")
+            crop = nib.load(data / f"TUM{number}_{contrast}_{name}_L2-L5.nii.gz").slicer[::4, ::4]
+            whole = np.zeros((*crop.shape[:2], rows.img_shape_z[pid]), crop.get_data_dtype())
+            published[kind, pid] = np.asarray(crop.dataobj)
+            whole[..., rows.slice_start[pid] : rows.slice_stop[pid] + 1] = published[kind, pid]
+            path = tmp_path / "download" / kind / f"{pid}.nii.gz"
+            nib.Nifti1Image(whole, crop.affine).to_filename(path)
+        done = lpm(
+            "crop", tmp_path / "download" / kind, "--slices", table, "-o", tmp_path / "cut" / kind
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    cases = find_training_cases(tmp_path / "cut/images", tmp_path / "cut/labels")
+    assert [(c.case, c.subject, c.sequence) for c in cases] == [
+        ("01_fat_img", "01", "fat"),
+        ("01_water_img", "01", "water"),
+        ("02_fat_img", "02", "fat"),
+        ("02_water_img", "02", "water"),
+    ]
+    for case in cases:
+        for kind, path in (("images", case.image), ("labels", case.labels)):
+            found = np.asarray(nib.load(path).dataobj)
+            np.testing.assert_array_equal(found, published[kind, case.case])
+        load_training_case(case)
