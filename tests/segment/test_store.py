@@ -17,7 +17,7 @@ from lpm_segmentator.core.errors import ModelError, OutputError
 from lpm_segmentator.core.volume import Volume
 from lpm_segmentator.segment.predictor import Predictor
 from lpm_segmentator.segment.store import ModelStore, convert, default_home, open_model
-from nnunet_models import ANISOTROPIC, v1_plans, v2_plans, write_v1, write_v2
+from nnunet_models import ANISOTROPIC, v1_plans, v2_dataset, v2_plans, write_v1, write_v2
 
 pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 
@@ -163,17 +163,32 @@ def _bad_sources(tmp_path: Path) -> dict[str, Path]:
     text.write_text("hello")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"\x08\x01nonsense")
+    without_plans = shutil.copytree(good, tmp_path / "without_plans")
+    (without_plans / "plans.pkl").unlink()
+    weights_alone = tmp_path / "weights.zip"
+    with zipfile.ZipFile(weights_alone, "w") as archive:
+        archive.write(good / "fold_0" / "model_final_checkpoint.model", "fold_0/a.model")
+    half = tmp_path / "half.zip"
+    data = _zipped(good, tmp_path / "whole.zip", "x").read_bytes()
+    half.write_bytes(data[: len(data) // 2])
+    four = v1_plans((8, 16, 16), (4, 1, 1), ANISOTROPIC, base=2, modalities=4)
+    regions = v2_dataset(labels={"background": 0, "all": [1, 2], "core": 2})
     return {
-        "truncated checkpoint": truncated,
-        "pickle that runs code": evil,
-        "zip that escapes": escaping,
-        "zip of something else": other,
-        "text": text,
-        "checkpoint alone": good / "fold_0" / "model_final_checkpoint.model",
-        "broken onnx": broken,
-        "four channels": write_v1(
-            tmp_path / "four", v1_plans((8, 16, 16), (4, 1, 1), ANISOTROPIC, base=2, modalities=4)
+        r"truncated.*truncated or damaged": truncated,
+        r"refused": evil,
+        r"escaping\.zip: refused": escaping,
+        r"other\.zip: the zip holds no model, but holiday\.jpg": other,
+        r"weights\.zip: plans\.pkl is missing": weights_alone,
+        r"half\.zip: is damaged": half,
+        r"a \.txt file": text,
+        r"a checkpoint alone": good / "fold_0" / "model_final_checkpoint.model",
+        r"broken\.onnx": broken,
+        r"plans\.pkl is missing": without_plans,
+        r"4 input images.*Supported are": write_v1(tmp_path / "four", four),
+        r"cascade.*Supported are": write_v1(
+            tmp_path / "cascade", V1, trainer="nnUNetTrainerV2CascadeFullRes"
         ),
+        r"region-based.*Supported are": write_v2(tmp_path / "regions", V2, dataset=regions),
     }
 
 
@@ -181,11 +196,12 @@ def test_a_refused_source_leaves_the_store_as_it_was(store, v1, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     store.install(v1, name="mine")
     before = _files(store)
-    for kind, source in _bad_sources(tmp_path).items():
-        with pytest.raises(ModelError):
+    for message, source in _bad_sources(tmp_path).items():
+        with pytest.raises(ModelError, match=message) as caught:
             store.install(source, name="mine", replace_existing=True)
-        assert _files(store) == before, kind
-        assert [p.name for p in store.folder.iterdir()] == ["mine"], kind
+        assert ".incoming" not in str(caught.value)
+        assert _files(store) == before, message
+        assert [p.name for p in store.folder.iterdir()] == ["mine"], message
     assert not (tmp_path / "was_here").exists()
     assert not list(tmp_path.rglob("evil.pkl"))
 
@@ -275,10 +291,14 @@ def test_a_model_is_installed_from_an_address(store, v1, tmp_path):
     [({"cut": 500}, "interrupted"), ({"kind": "text/html"}, "web page")],
 )
 def test_a_download_that_fails_leaves_the_store_as_it_was(store, v1, tmp_path, options, message):
-    data = _zipped(v1, tmp_path / "a.zip", "x").read_bytes()
+    store.install(v1, name="model")
+    before = _files(store)
+    other = write_v1(tmp_path / "other", V1, seed=5)
+    data = _zipped(other, tmp_path / "a.zip", "x").read_bytes()
     with _Server(data, **options) as url, pytest.raises(ModelError, match=message):
-        store.install(url)
-    assert list(store.folder.iterdir()) == []
+        store.install(url, replace_existing=True)
+    assert _files(store) == before
+    assert [p.name for p in store.folder.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize(

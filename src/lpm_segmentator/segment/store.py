@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from lpm_segmentator.core.errors import LpmError, ModelError, OutputError
 from lpm_segmentator.segment.archive import extract_zip
 from lpm_segmentator.segment.download import download
-from lpm_segmentator.segment.nnunet.bundle import file_sha256, write_bundle
+from lpm_segmentator.segment.nnunet.bundle import NnUnetModel, file_sha256, write_bundle
 from lpm_segmentator.segment.nnunet.source import is_model_file, read_model_folder
 from lpm_segmentator.segment.predictor import Predictor
 from lpm_segmentator.segment.registry import PUBLISHED, PublishedModel
@@ -121,8 +122,7 @@ class ModelStore:
             if path.suffix.lower() == ".onnx":
                 final = build_onnx(path, target, wanted, chosen_name, origin)
             else:
-                folder = _unpacked(path, work)
-                model = read_model_folder(folder, folds=chosen_folds, configuration=configuration)
+                model = _read(path, work, folds=chosen_folds, configuration=configuration)
                 final = build_nnunet(
                     model, target, wanted, chosen_name or name_of(model, path), origin
                 )
@@ -247,7 +247,7 @@ def open_model(
         _writing(Path(tempfile.gettempdir())),
         tempfile.TemporaryDirectory(prefix="lpm-") as work,
     ):
-        model = read_model_folder(_unpacked(path, Path(work)))
+        model = _read(path, Path(work))
     return nnunet_predictor(named(model, path), mode=mode, **options)
 
 
@@ -281,10 +281,8 @@ def convert(
     with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".lpm-", dir=target.parent) as work:
-            folder = _unpacked(source, Path(work))
-            model = named(
-                read_model_folder(folder, folds=folds, configuration=configuration), source
-            )
+            read = _read(source, Path(work), folds=folds, configuration=configuration)
+            model = named(read, source)
             built = Path(work) / "model"
             built.mkdir()
             write_bundle(model, built, extra={"source": _origin(source)})
@@ -346,6 +344,17 @@ def _origin(path: Path) -> dict[str, Any]:
     return {"file": path.name, **({"sha256": file_sha256(path)} if path.is_file() else {})}
 
 
+def _read(path: Path, work: Path, **choice: Any) -> NnUnetModel:
+    """Read the model in a folder or zip; errors name the file that the user gave."""
+    folder = _unpacked(path, work)
+    try:
+        return read_model_folder(folder, **choice)
+    except ModelError as error:
+        if folder != path and error.where is not None:
+            error.where = error.where.replace(str(folder), str(path))
+        raise
+
+
 def _unpacked(path: Path, work: Path) -> Path:
     """Return a folder: the path itself, or what a zip holds."""
     if path.is_dir():
@@ -358,7 +367,10 @@ def _unpacked(path: Path, work: Path) -> Path:
         )
     target = work / "unpacked"
     target.mkdir()
-    extract_zip(path, target, wanted=is_model_file)
+    if not extract_zip(path, target, wanted=is_model_file):
+        with zipfile.ZipFile(path) as opened:
+            names = ", ".join(opened.namelist()[:8]) or "nothing"
+        raise ModelError(f"the zip holds no model, but {names}", where=path, hint=_KINDS)
     return target
 
 
