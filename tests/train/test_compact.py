@@ -29,7 +29,7 @@ TINY = CompactConfig(
     steps=6,
     batch_size=2,
     phantoms=0,
-    synthesis=SynthesisConfig(spacing_mm=4.0, patch=(48, 64)),
+    synthesis=SynthesisConfig(spacing_mm=4.0, patch=(48, 64), near_patch=(32, 48)),
 )
 
 

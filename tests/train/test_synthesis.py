@@ -8,19 +8,13 @@ import torch
 
 from lpm_segmentator.segment.compact import normalise as normalise_numpy
 from lpm_segmentator.train.config import SynthesisConfig
+from lpm_segmentator.train.draw import Draw
+from lpm_segmentator.train.foreign import foreign_tissue
 from lpm_segmentator.train.phantom import make_phantom
 from lpm_segmentator.train.subjects import TrainingSubject, training_subject
-from lpm_segmentator.train.synthesis import (
-    MIRRORED,
-    Draw,
-    Synthesiser,
-    _Tissue,
-    blur,
-    infiltrate,
-    normalise,
-)
+from lpm_segmentator.train.synthesis import MIRRORED, Synthesiser, normalise
 
-SMALL = SynthesisConfig(spacing_mm=3.0, patch=(64, 80))
+SMALL = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +56,7 @@ def test_the_right_side_stays_on_the_right(subject: TrainingSubject) -> None:
 
 
 def test_labels_lie_within_the_field_of_view(subject: TrainingSubject) -> None:
-    narrow = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), narrow_field=1.0)
+    narrow = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64), narrow_field=1.0)
     drawing = Synthesiser([subject], narrow)
     for index in range(20):
         image, labels = drawing.sample(Draw(index))
@@ -72,7 +66,9 @@ def test_labels_lie_within_the_field_of_view(subject: TrainingSubject) -> None:
 
 
 def test_low_slices_are_drawn_more_often(subject: TrainingSubject) -> None:
-    low = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), low_slices=1.0, single_slice=1.0)
+    low = SynthesisConfig(
+        spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64), low_slices=1.0, single_slice=1.0
+    )
     drawing = Synthesiser([subject], low)
     assert {drawing._choose_slices(subject, Draw(seed))[1] for seed in range(30)} == {0}
 
@@ -82,22 +78,17 @@ def test_mirroring_swaps_sides_twice_to_itself() -> None:
     assert swapped == [0, 1, 2, 3, 4]
 
 
-def test_infiltration_adds_fat_to_muscle_alone(subject: TrainingSubject) -> None:
-    water, fat = subject.water[2:3], subject.fat[2:3]
-    marks = subject.labels[2:3]
-    classes = torch.stack([(marks == value).float() for value in range(5)])
-    before = _Tissue(water, fat, classes)
-    after = infiltrate(before, Draw(4))
-    far = blur(classes[0], 3.0) > 0.999
-    torch.testing.assert_close(after.fat[far], fat[far], atol=2e-2, rtol=0)
-    muscle = marks > 0
-    assert after.fat[muscle].sum() > fat[muscle].sum()
-    assert after.water[muscle].sum() < water[muscle].sum()
+def test_foreign_bodies_have_nothing_labelled(subject: TrainingSubject) -> None:
+    foreign = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64), foreign=1.0)
+    batch = Synthesiser([subject], foreign).batch(10, seed=1, step=0)
+    assert not batch.labels.any()
+    assert (batch.images.std((1, 2, 3)) > 0.05).all()
 
 
-def test_blur_keeps_the_mean_and_constants() -> None:
-    flat = torch.full((1, 20, 30), 2.5)
-    torch.testing.assert_close(blur(flat, 1.7), flat)
+def test_a_step_draws_one_patch_for_all_its_images(subject: TrainingSubject) -> None:
+    drawing = Synthesiser([subject], SMALL)
+    shapes = {tuple(drawing.batch(2, seed=3, step=s).labels.shape[1:]) for s in range(20)}
+    assert shapes == {(64, 80), (48, 64)}
 
 
 def test_training_and_the_predictor_normalise_alike() -> None:
@@ -111,3 +102,11 @@ def test_a_subject_without_labels_is_refused() -> None:
     image = np.random.default_rng(0).uniform(1, 2, (3, 30, 30))
     with pytest.raises(ValueError, match="no slice"):
         training_subject("x", image, image, np.zeros((3, 30, 30), np.uint8), 1.0)
+
+
+def test_half_of_the_foreign_bodies_are_symmetric() -> None:
+    symmetric = 0
+    for seed in range(40):
+        water = foreign_tissue((40, 60), 1, Draw(seed)).water
+        symmetric += bool(torch.equal(water, water.flip(-1)))
+    assert 8 <= symmetric <= 32

@@ -17,12 +17,26 @@ class SynthesisConfig:
         In-plane spacing of the model's grid.
     patch : tuple of int
         Rows (anterior to posterior) and columns (right to left) of a training image.
+    near_patch, near_share : tuple of int, float
+        A smaller image around the muscles, and the part of the steps that draw it: cheaper, and
+        most of what is to be learnt lies there.
     context : int
         Neighbouring slices on either side.
     single_slice : float
         Probability that the neighbours are copies of the middle slice.
     infiltration : float
         Probability that fat is mixed into the muscles.
+    retreat : float
+        Probability that an infiltrated sample's flesh has drawn back within its compartments.
+    streaks : float
+        Probability that an infiltrated sample has thin lines of fat between its fascicles.
+    fascia : float
+        Probability of a dark outline around the muscles.
+    pelvis : float
+        Probability that a sample from the lowest third of a stack gets iliac wings, gluteal
+        muscles and an erector spinae narrowed between bone and multifidus.
+    foreign : float
+        Probability of a body without the muscles.
     narrow_field : float
         Probability of a cropped field of view.
     low_slices : float
@@ -32,9 +46,16 @@ class SynthesisConfig:
 
     spacing_mm: float = 1.25
     patch: tuple[int, int] = (160, 192)
+    near_patch: tuple[int, int] = (112, 160)
+    near_share: float = 0.7
     context: int = 1
     single_slice: float = 0.5
     infiltration: float = 0.7
+    retreat: float = 0.35
+    streaks: float = 0.5
+    fascia: float = 0.4
+    pelvis: float = 0.6
+    foreign: float = 0.07
     narrow_field: float = 0.5
     low_slices: float = 0.0
 
@@ -126,8 +147,8 @@ class CompactConfig:
             For a name that is no setting.
         """
         inner = dict(values.get("synthesis", {}))
-        if "patch" in inner:
-            inner["patch"] = tuple(inner["patch"])
+        for name in {"patch", "near_patch"} & inner.keys():
+            inner[name] = tuple(inner[name])
         outer = {key: value for key, value in values.items() if key != "synthesis"}
         if "widths" in outer:
             outer["widths"] = tuple(outer["widths"])

@@ -15,7 +15,7 @@ from lpm_segmentator.io import read_image
 from lpm_segmentator.levels.model import CHANNELS
 from lpm_segmentator.levels.planes import normalise, sagittal_planes
 from lpm_segmentator.levels.vertebrae import NUMBERINGS, Plane, disc_planes
-from lpm_segmentator.train.synthesis import Draw, blur
+from lpm_segmentator.train.draw import Draw, blur
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from .draw import Draw, blur
+from .foreign import foreign_tissue
+from .infiltration import Tissue, infiltrate, wrap_in_fascia
+from .pelvis import Narrowing, add_pelvis, draw_narrowing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 #: label value → label value after a left–right flip (LPM order: ES right, MF right, MF left, ES
 #: left)
 MIRRORED = (0, 4, 3, 2, 1)
+#: part of a stack, from its lowest slice, beside which the pelvis may lie
+_LOW_PART = 0.35
 
 
 @dataclass(frozen=True)
@@ -32,63 +39,6 @@ class Batch:
 
     images: torch.Tensor
     labels: torch.Tensor
-
-
-@dataclass(frozen=True)
-class _Tissue:
-    """Water, fat ``(s, h, w)``, soft labels ``(5, s, h, w)`` of one warped sample."""
-
-    water: torch.Tensor
-    fat: torch.Tensor
-    classes: torch.Tensor
-
-    @property
-    def muscle(self) -> torch.Tensor:
-        return 1.0 - self.classes[0]
-
-
-class Draw:
-    """Random numbers of one sample, from one generator, so that a step can be repeated."""
-
-    def __init__(self, seed: int) -> None:
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """Return one number from U(low, high)."""
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
-
-    def normal(self, sigma: float = 1.0) -> float:
-        """Return one number from N(0, sigma)."""
-        return sigma * float(torch.randn((), generator=self.generator))
-
-    def chance(self, probability: float) -> bool:
-        """Return True with this probability."""
-        return self.uniform() < probability
-
-    def integer(self, stop: int) -> int:
-        """Return one of 0 … stop − 1."""
-        return int(torch.randint(stop, (), generator=self.generator))
-
-    def noise(self, shape: Sequence[int]) -> torch.Tensor:
-        """Return white normal noise."""
-        return torch.randn(tuple(shape), generator=self.generator)
-
-    def smooth(self, size: tuple[int, int], cells: tuple[int, int], n: int = 1) -> torch.Tensor:
-        """Return ``n`` smooth fields ``(n, h, w)`` of about unit variance with that many cells."""
-        coarse = self.noise((1, n, cells[0] + 3, cells[1] + 3))
-        field = functional.interpolate(coarse, size=size, mode="bicubic", align_corners=True)[0]
-        return field / field.std().clamp_min(1e-3)
-
-
-def blur(image: torch.Tensor, sigma_px: float) -> torch.Tensor:
-    """Return ``(s, h, w)`` smoothed in plane by a Gaussian of that standard deviation."""
-    radius = max(1, math.ceil(2.5 * sigma_px))
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(image[:, None], (radius, radius, radius, radius), mode="replicate")
-    rows = functional.conv2d(padded, kernel.view(1, 1, -1, 1))
-    return functional.conv2d(rows, kernel.view(1, 1, 1, -1))[:, 0]
 
 
 class Synthesiser:
@@ -109,19 +59,25 @@ class Synthesiser:
     def batch(self, size: int, *, seed: int, step: int) -> Batch:
         """Return the batch of a training step; the same seed and step give the same batch."""
         images, labels = [], []
+        start = (seed * 1_000_003 + step) * 1_009
+        near = Draw(start + size).chance(self.config.near_share)
+        patch = self.config.near_patch if near else self.config.patch
         for index in range(size):
-            image, label = self.sample(Draw((seed * 1_000_003 + step) * 1_009 + index))
+            image, label = self.sample(Draw(start + index), patch)
             images.append(image)
             labels.append(label)
         return Batch(torch.stack(images), torch.stack(labels))
 
-    def sample(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(
+        self, draw: Draw, patch: tuple[int, int] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one image ``(2 * context + 1, h, w)`` and its labels ``(h, w)``."""
-        subject = self._choose_subject(draw)
-        tissue = self._warp(subject, draw)
+        patch = patch or self.config.patch
+        if draw.chance(self.config.foreign):
+            tissue = foreign_tissue(patch, 2 * self.config.context + 1, draw)
+        else:
+            tissue = self._back(patch, draw)
         labels = tissue.classes[:, self.config.context].argmax(0)
-        if draw.chance(self.config.infiltration):
-            tissue = infiltrate(tissue, draw)
         image = compose(tissue, draw)
         seen = self._field_of_view(labels, draw)
         image = self._acquire(image, seen, draw)
@@ -130,6 +86,22 @@ class Synthesiser:
             image = image.flip(-1)
             labels = torch.tensor(MIRRORED)[labels.flip(-1)]
         return image, labels
+
+    def _back(self, patch: tuple[int, int], draw: Draw) -> Tissue:
+        """Return a warped sample of a subject with what patients have and the subjects lack."""
+        config = self.config
+        subject = self._choose_subject(draw)
+        slices = self._choose_slices(subject, draw)
+        low = slices[config.context] < _LOW_PART * len(subject.labels)
+        pelvis = low and draw.chance(config.pelvis)
+        tissue = self._warp(subject, slices, draw, patch=patch, narrowed=pelvis)
+        if pelvis:
+            tissue = add_pelvis(tissue, config.spacing_mm, draw)
+        if draw.chance(config.infiltration):
+            tissue = infiltrate(tissue, draw, retreating=config.retreat, streaking=config.streaks)
+        if draw.chance(config.fascia):
+            tissue = wrap_in_fascia(tissue, draw)
+        return tissue
 
     def _choose_subject(self, draw: Draw) -> TrainingSubject:
         total = sum(subject.weight for subject in self.subjects)
@@ -140,10 +112,20 @@ class Synthesiser:
                 return subject
         return self.subjects[-1]
 
-    def _warp(self, subject: TrainingSubject, draw: Draw) -> _Tissue:
-        config = self.config
-        slices = self._choose_slices(subject, draw)
-        grid = self._grid(subject, slices[config.context], draw)
+    def _warp(
+        self,
+        subject: TrainingSubject,
+        slices: list[int],
+        draw: Draw,
+        *,
+        patch: tuple[int, int],
+        narrowed: bool,
+    ) -> Tissue:
+        middle = slices[self.config.context]
+        narrowing = None
+        if narrowed:
+            narrowing = draw_narrowing(subject.labels[middle], subject.spacing_mm, draw)
+        grid = self._grid(subject, middle, draw, patch=patch, narrowing=narrowing)
         debiased = draw.chance(0.6)
         water = subject.water_flat if debiased else subject.water
         fat = subject.fat_flat if debiased else subject.fat
@@ -157,7 +139,7 @@ class Synthesiser:
         ).transpose(0, 1)
         classes = warped[2:]
         classes[0] = 1.0 - classes[1:].sum(0)
-        return _Tissue(warped[0], warped[1], classes)
+        return Tissue(warped[0], warped[1], classes)
 
     def _choose_slices(self, subject: TrainingSubject, draw: Draw) -> list[int]:
         count = subject.water.shape[0]
@@ -173,10 +155,18 @@ class Synthesiser:
         offsets = range(-self.config.context, self.config.context + 1)
         return [min(max(middle + step * offset, 0), count - 1) for offset in offsets]
 
-    def _grid(self, subject: TrainingSubject, middle: int, draw: Draw) -> torch.Tensor:
+    def _grid(
+        self,
+        subject: TrainingSubject,
+        middle: int,
+        draw: Draw,
+        *,
+        patch: tuple[int, int],
+        narrowing: Narrowing | None,
+    ) -> torch.Tensor:
         """Return the sampling grid ``(1, h, w, 2)`` in normalised source coordinates."""
         config = self.config
-        height, width = config.patch
+        height, width = patch
         centre_y, centre_x = subject.centre_px[middle]
         spacing = config.spacing_mm / subject.spacing_mm
         scale = math.exp(draw.normal(0.14))
@@ -188,15 +178,17 @@ class Synthesiser:
         cells = [(3, 3), (6, 7), (12, 14)]
         amplitudes = [draw.uniform(0, 6), draw.uniform(0, 2.5), draw.uniform(0, 0.8)]
         shift = sum(
-            amplitude / config.spacing_mm * draw.smooth(config.patch, cell, 2)
+            amplitude / config.spacing_mm * draw.smooth(patch, cell, 2)
             for cell, amplitude in zip(cells, amplitudes, strict=True)
         )
         rows, columns = rows + shift[0], columns + shift[1]  # type: ignore[index]
         y = (math.cos(angle) * rows + math.sin(angle) * columns) * scale * stretch
         x = (-math.sin(angle) * rows + math.cos(angle) * columns) * scale / stretch + shear * y
         # The muscles lie in the posterior third of a body; look further forward more often.
-        y = y + draw.uniform(-75.0, 35.0) / config.spacing_mm
-        x = x + draw.normal(25.0) / config.spacing_mm
+        y = y + draw.uniform(-0.375, 0.175) * height
+        x = x + draw.normal(0.104) * width
+        if narrowing is not None:
+            x = narrowing.source_mm(x * config.spacing_mm) / config.spacing_mm
         source_h, source_w = subject.water.shape[1:]
         y = (centre_y + y * spacing + 0.5) / source_h * 2 - 1
         x = (centre_x + x * spacing + 0.5) / source_w * 2 - 1
@@ -246,73 +238,29 @@ def _one_hot(labels: torch.Tensor) -> torch.Tensor:
     return torch.stack([(labels == value) for value in range(5)]).float()
 
 
-def infiltrate(tissue: _Tissue, draw: Draw) -> _Tissue:
-    """Mix fat into the labelled muscles: streaks, patches, septa and atrophy; labels stay.
-
-    The multifidus takes more than the erector spinae, the deep medial part most, as in patients.
-    """
-    height, width = tissue.water.shape[1:]
-    grade = draw.uniform(0.0, 1.0) ** 1.3
-    stretch = draw.uniform(0.6, 1.8)
-    fields = sum(
-        weight * draw.smooth((height, width), (int(cells * stretch), int(1.2 * cells / stretch)))
-        for cells, weight in ((6, 0.5), (18, draw.uniform(0.3, 1.0)), (40, draw.uniform(0, 0.8)))
-    )
-    sharpness = draw.uniform(1.0, 5.0)
-    multifidus = blur(tissue.classes[2] + tissue.classes[3], 3.0)
-    preference = draw.uniform(0.2, 1.6) * multifidus + 0.3 * draw.smooth((height, width), (2, 2))
-    level = 2.2 * grade - 1.8
-    share = torch.sigmoid(sharpness * (fields + preference + level - 0.6))
-    share = share * tissue.muscle * draw.uniform(0.5, 1.0)
-    if draw.chance(0.5):
-        share = torch.maximum(share, _septa(tissue, draw))
-    fat_level = draw.uniform(0.7, 1.3) * _fat_level(tissue)
-    water = tissue.water * (1 - share)
-    fat = tissue.fat * (1 - share) + share * fat_level
-    return _Tissue(water, fat, tissue.classes)
-
-
-def _septa(tissue: _Tissue, draw: Draw) -> torch.Tensor:
-    """Return the fat share of the planes between multifidus and erector spinae, and around them."""
-    sigma = draw.uniform(0.8, 2.0)
-    soft = torch.stack([blur(c, sigma) for c in tissue.classes])
-    between = 4 * (soft[1] * soft[2] + soft[3] * soft[4])
-    around = 4 * soft[0] * (1 - soft[0])
-    share = draw.uniform(0, 0.9) * between + draw.uniform(0, 0.7) * around
-    return share.clamp(0, 1)
-
-
-def _fat_level(tissue: _Tissue) -> torch.Tensor:
-    """Return the brightness of pure fat in this sample."""
-    fatty = tissue.fat[tissue.fat > tissue.water]
-    if fatty.numel() < 50:
-        return (tissue.water + tissue.fat).mean().clamp_min(0.1)
-    return fatty.median()
-
-
-def compose(tissue: _Tissue, draw: Draw) -> torch.Tensor:
+def compose(tissue: Tissue, draw: Draw) -> torch.Tensor:
     """Return an image ``(s, h, w)`` of a random contrast of this tissue."""
     water, fat = tissue.water.clamp_min(0), tissue.fat.clamp_min(0)
     if draw.chance(0.35):
         # Tissues other than muscle differ between sequences; muscle stays one brightness.
         water = water * _foreign_factor(tissue, draw)
     kind = draw.uniform()
-    if kind < 0.14:
+    if kind < 0.12:
         image = water ** draw.uniform(0.6, 1.6)
     elif kind < 0.24:
         image = fat ** draw.uniform(0.6, 1.6) + draw.uniform(0.0, 0.15) * water
     elif kind < 0.34:
         image = water + fat * draw.uniform(0.7, 1.5)
-    elif kind < 0.40:
+    elif kind < 0.39:
         image = (water - fat).abs()
-    elif kind < 0.75:
+    elif kind < 0.85:
         image = _spin_echo(tissue, water, fat, draw)
     else:
         image = _random_curves(water, fat, draw)
     return image.clamp_min(0)
 
 
-def _foreign_factor(tissue: _Tissue, draw: Draw) -> torch.Tensor:
+def _foreign_factor(tissue: Tissue, draw: Draw) -> torch.Tensor:
     """Return a factor field: 1 in the labelled muscles, patches of other brightness elsewhere."""
     height, width = tissue.water.shape[1:]
     cells = 4 + draw.integer(12)
@@ -322,7 +270,7 @@ def _foreign_factor(tissue: _Tissue, draw: Draw) -> torch.Tensor:
     return 1 + (factor - 1) * (1 - blur(tissue.muscle, 1.0))
 
 
-def _spin_echo(tissue: _Tissue, water: torch.Tensor, fat: torch.Tensor, draw: Draw) -> torch.Tensor:
+def _spin_echo(tissue: Tissue, water: torch.Tensor, fat: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Return a T1w- or T2w-like image: bright fat, darker muscle, fluid anywhere between."""
     muscle = blur(tissue.muscle, 0.7)
     muscle_level = draw.uniform(0.1, 0.55)
@@ -368,7 +316,7 @@ def _degrade(image: torch.Tensor, draw: Draw) -> torch.Tensor:
     level = image.mean().clamp_min(1e-6)
     if draw.chance(0.4):
         image = blur(image, draw.uniform(0.4, 1.4))
-    elif draw.chance(0.3):
+    elif draw.chance(0.5):
         soft = blur(image, 1.0)
         image = (image + draw.uniform(0.3, 1.5) * (image - soft)).clamp_min(0)
     if draw.chance(0.05):
