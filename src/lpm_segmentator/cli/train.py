@@ -40,17 +40,10 @@ def train() -> None:
     show_default=True,
     help="auto takes a GPU where there is one.",
 )
+@click.option("--start", type=PATH, help="A compact ONNX model to go on from: fine-tuning.")
 @output_options
 def compact(
-    recipe: Path,
-    data: Path,
-    out: Path,
-    checks: tuple[Path, ...],
-    device: str,
-    *,
-    leave_one_out: bool,
-    quiet: bool,
-    as_json: bool,
+    recipe: Path, data: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
 ) -> None:
     """Train the compact model of RECIPE and export it to ONNX.
 
@@ -69,10 +62,8 @@ def compact(
             load_recipe(recipe),
             data,
             out,
-            leave_one_out=leave_one_out,
-            checks=checks,
-            device=device,
             progress=lambda _, step, steps: show(step, steps),
+            **options,
         )
     if as_json:
         print_json({"model": str(outcome.model), "scores": outcome.scores})

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .network import CompactUNet
 from .synthesis import Batch, Synthesiser
+from .warm_start import load_exported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ def train_compact(
     folder: Path,
     *,
     device: str = "auto",
+    start: Path | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> CompactUNet:
     """Train a network and return the moving average of its weights, ready for export.
@@ -63,6 +65,8 @@ def train_compact(
         Where the run keeps its state.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
+    start : Path, optional
+        An exported compact model to go on from, instead of random weights.
     progress : callable, optional
         Called with the step and the loss after each step.
 
@@ -73,8 +77,12 @@ def train_compact(
     """
     target = torch.device(_choose_device(device))
     folder.mkdir(parents=True, exist_ok=True)
-    state = _resume(config, folder, target)
     drawings = [Synthesiser(subjects, stage.synthesis) for stage in config.stages]
+    network = _network(config)
+    if start is not None:
+        images = drawings[0].batch(config.batch_size, seed=config.seed, step=0).images
+        load_exported(network, start, images)
+    state = _resume(network, config, folder, target)
     while state.step < config.total_steps:
         started = time.monotonic()
         stage, first = stage_of(state.step, config)
@@ -99,9 +107,14 @@ def _choose_device(device: str) -> str:
     return device
 
 
-def _resume(config: CompactConfig, folder: Path, device: torch.device) -> _State:
+def _network(config: CompactConfig) -> CompactUNet:
     torch.manual_seed(config.seed)
-    network = CompactUNet(config.widths, config.synthesis.context)
+    return CompactUNet(config.widths, config.synthesis.context)
+
+
+def _resume(
+    network: CompactUNet, config: CompactConfig, folder: Path, device: torch.device
+) -> _State:
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
+from lpm_segmentator.core import InputError
 from lpm_segmentator.io import write_table, write_text
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.compact import train_compact
@@ -54,6 +56,7 @@ def run_recipe(
     leave_one_out: bool = False,
     checks: Sequence[Path] = (),
     device: str = "auto",
+    start: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> TrainingOutcome:
     """Train the model of a recipe, and say how good it is.
@@ -74,14 +77,24 @@ def run_recipe(
         Folders of labelled images that no model is trained on.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    start : Path, optional
+        An exported compact model to go on from. Not with `leave_one_out`: it has seen subjects.
     progress : callable, optional
         Called with the name of the training, its step and the number of steps.
 
     Raises
     ------
+    InputError
+        If both `start` and `leave_one_out` are given.
     LpmError
-        Whatever is wrong with the data.
+        Whatever is wrong with the data or the model to start from.
     """
+    if start is not None and leave_one_out:
+        raise InputError(
+            "a model to start from may have been trained on the subject left out",
+            where=start,
+            hint="Leave out either --start or --leave-one-out",
+        )
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     phantoms = phantom_subjects(recipe.config.phantoms, seed=recipe.config.seed)
     scores: list[Score] = []
@@ -94,6 +107,7 @@ def run_recipe(
             part.config,
             folder,
             device=device,
+            start=start,
             progress=None
             if progress is None
             else lambda step, _: progress(name, step, part.config.total_steps),
@@ -104,7 +118,7 @@ def run_recipe(
             channels=2 * part.config.synthesis.context + 1,
             multiple=network.multiple,
             output="probability",
-            metadata=_metadata(part, network),
+            metadata=_metadata(part, network, start),
         )
         return folder / "compact.onnx"
 
@@ -133,7 +147,7 @@ def _mixed(
     return subjects + [phantom.weighted(weight) for phantom in phantoms]
 
 
-def _metadata(recipe: Recipe, network: CompactUNet) -> dict[str, Any]:
+def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[str, Any]:
     """Return what the ONNX file says of itself."""
     synthesis = recipe.config.synthesis
     return {
@@ -147,6 +161,7 @@ def _metadata(recipe: Recipe, network: CompactUNet) -> dict[str, Any]:
         "multiple": network.multiple,
         "subjects": [subject.name for subject in recipe.subjects],
         "config": recipe.config.to_dict(),
+        "started_from": "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
         "made_with": f"lpm-segmentator {__version__}",
         "commit": _commit(),
     }
