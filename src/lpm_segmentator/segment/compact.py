@@ -46,6 +46,12 @@ _EMBEDDED = "compact.onnx"
 #: in a closely spaced stack the context is taken this far away, as in training
 _CONTEXT_MM = 4.0
 _BATCH_PIXELS = 400_000
+#: what is kept of the air around the body
+_AIR_MARGIN_PX = 8
+#: where background is less probable than this, the mirrored image is asked as well
+_LIKELY = 0.9
+#: what the network sees around the muscles in the mirrored image
+_SURROUNDINGS_PX = 32
 _METADATA_KEY = "lpm"
 
 
@@ -123,7 +129,8 @@ class CompactPredictor:
     name : str
         Where it came from, for messages.
     mirror : bool
-        Average with the prediction of the mirrored image, sides swapped: slower, more exact.
+        Average with the prediction of the mirrored image, sides swapped, around the muscles found:
+        slower, more exact.
     threads : int, optional
         Threads of onnxruntime; its own choice if not given.
     progress : callable, optional
@@ -237,9 +244,11 @@ class CompactPredictor:
         """
         padded, crop = _pad(stacks, self.spec.multiple)
         found = self._run(padded)
-        if self._mirror:
-            mirrored = self._run(np.ascontiguousarray(padded[..., ::-1]))[..., ::-1]
-            found = (found + mirrored[:, _mirrored_classes()]) * np.float32(0.5)
+        box = _muscle_box(found, self.spec.multiple) if self._mirror else None
+        if box is not None:
+            inner = np.ascontiguousarray(padded[..., box[0], box[1]][..., ::-1])
+            mirrored = self._run(inner)[..., ::-1][:, _mirrored_classes()]
+            found[..., box[0], box[1]] = (found[..., box[0], box[1]] + mirrored) * np.float32(0.5)
         result: FloatArray = found[..., crop[0], crop[1]]
         return result
 
@@ -330,16 +339,8 @@ def _check_axial(volume: Volume) -> None:
 
 def _body_box(planes: FloatArray) -> tuple[slice, slice]:
     """Return the rows and columns that are not air all through the stack, with a margin."""
-    bright = planes.max(axis=0) > 0.25 * planes.mean()
-    box = []
-    for axis in (0, 1):
-        held = np.flatnonzero(bright.any(axis=1 - axis))
-        size = bright.shape[axis]
-        if held.size == 0:
-            box.append(slice(0, size))
-        else:
-            box.append(slice(max(0, int(held[0]) - 8), min(size, int(held[-1]) + 9)))
-    return box[0], box[1]
+    whole = slice(0, planes.shape[1]), slice(0, planes.shape[2])
+    return _around(planes.max(axis=0) > 0.25 * planes.mean(), _AIR_MARGIN_PX) or whole
 
 
 def _pad(stacks: FloatArray, multiple: int) -> tuple[FloatArray, tuple[slice, slice]]:
@@ -352,6 +353,30 @@ def _pad(stacks: FloatArray, multiple: int) -> tuple[FloatArray, tuple[slice, sl
         crops.append(slice(before, before + size))
     padded: FloatArray = np.pad(stacks, [(0, 0), (0, 0), *pads])
     return padded, (crops[0], crops[1])
+
+
+def _muscle_box(probabilities: FloatArray, multiple: int) -> tuple[slice, slice] | None:
+    """Return rows and columns around all that may be muscle, as long as the network wants them."""
+    held = _around(probabilities[:, 0].min(axis=0) < _LIKELY, _SURROUNDINGS_PX)
+    if held is None:
+        return None
+    box = []
+    for part, size in zip(held, probabilities.shape[2:], strict=True):
+        length = min(size, part.stop - part.start + -(part.stop - part.start) % multiple)
+        start = min(part.start, size - length)
+        box.append(slice(start, start + length))
+    return box[0], box[1]
+
+
+def _around(mask: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+    """Return the rows and columns that hold a mask, with a margin; None if it is empty."""
+    if not mask.any():
+        return None
+    box = []
+    for axis, size in enumerate(mask.shape):
+        held = np.flatnonzero(mask.any(axis=1 - axis))
+        box.append(slice(max(0, int(held[0]) - margin), min(size, int(held[-1]) + 1 + margin)))
+    return box[0], box[1]
 
 
 def _mirrored_classes() -> Sequence[int]:
