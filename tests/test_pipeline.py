@@ -35,14 +35,14 @@ def test_a_perfect_predictor_gives_the_phantoms_truth():
 
 
 def test_the_result_tells_what_it_was_made_of():
-    result = run_case(case(notes=("the origin was repaired",)), truthful(0.5))
+    result = run_case(case(notes=("the origin was repaired",)), truthful(0.6))
     assert result.model.name == "truth"
     assert result.accuracy is None
     assert result.reference_measures is None
     assert result.case.notes == ("the origin was repaired",)
     assert "the predictor knows the answer" in result.warnings
     assert any("unsure in 6 of 6 slices (0–5)" in warning for warning in result.warnings)
-    assert result.quality.score == pytest.approx(0.5)
+    assert result.quality.score == pytest.approx(2 * 0.6 / 1.6)
     assert set(result.seconds) == {"segment", "measure"}
 
 
@@ -118,3 +118,19 @@ def test_nothing_found_is_nan_with_a_reason():
     assert all(np.isnan(result.measures.fat_ratios[value]) for value in LABELS)
     rows = [row for row in result.measures.rows if row.side != "both"]
     assert all(np.isnan(row.csa_mean_mm2) and row.note for row in rows)
+
+
+def test_a_mask_that_the_model_hardly_believes_in_is_emptied_with_a_warning():
+    result = run_case(case(), truthful(0.5))
+    assert not result.labels.array.any()
+    assert np.isnan(result.measures.fat_ratios[1])
+    (warning,) = [w for w in result.warnings if "lumbar back" in w]
+    assert "Dice of 0.67" in warning
+    assert "--keep-doubtful" in warning
+
+
+def test_a_doubtful_mask_is_kept_on_request():
+    labels, quality, warnings = segment_case(case(), truthful(0.5), keep_doubtful=True)
+    assert np.array_equal(labels.array, phantom().labels)
+    assert not quality.plausible
+    assert any("kept as asked" in warning for warning in warnings)

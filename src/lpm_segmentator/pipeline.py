@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lpm_segmentator.core import (
     DixonPair,
     GeometryError,
@@ -115,8 +117,17 @@ class CaseResult:
     seconds: Mapping[str, float]
 
 
-def segment_case(case: Case, predictor: Predictor) -> tuple[LabelMap, Quality, tuple[str, ...]]:
+def segment_case(
+    case: Case, predictor: Predictor, *, keep_doubtful: bool = False
+) -> tuple[LabelMap, Quality, tuple[str, ...]]:
     """Return the cleaned mask of a case on its whole grid, its quality, and warnings.
+
+    Parameters
+    ----------
+    case : Case
+    predictor : Predictor
+    keep_doubtful : bool
+        Keep a mask that hardly is one of a lumbar back; it is emptied otherwise.
 
     Raises
     ------
@@ -132,11 +143,35 @@ def segment_case(case: Case, predictor: Predictor) -> tuple[LabelMap, Quality, t
     quality = assess(
         cleaned.labels, prediction, removed_share=cleaned.removed_share, first_slice=start
     )
-    return uncrop(cleaned.labels, box), quality, prediction.warnings
+    labels, warnings = cleaned.labels, prediction.warnings
+    if not quality.plausible:
+        warnings = (*warnings, _doubt(quality, kept=keep_doubtful))
+        if not keep_doubtful:
+            labels = labels.with_array(np.zeros_like(labels.array))
+    return uncrop(labels, box), quality, warnings
 
 
-def run_case(case: Case, predictor: Predictor) -> CaseResult:
+def _doubt(quality: Quality, *, kept: bool) -> str:
+    what = (
+        "this does not look like an axial image of the lumbar back: the model expects a Dice of "
+        f"{quality.expected_dice:.2f} of its own mask"
+    )
+    if kept:
+        return f"{what}; the mask was kept as asked"
+    return (
+        f"{what}, which was emptied. If the image is right, look at the mask with --keep-doubtful"
+    )
+
+
+def run_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -> CaseResult:
     """Run the whole way for one case.
+
+    Parameters
+    ----------
+    case : Case
+    predictor : Predictor
+    keep_doubtful : bool
+        As in :func:`segment_case`.
 
     Raises
     ------
@@ -146,7 +181,7 @@ def run_case(case: Case, predictor: Predictor) -> CaseResult:
         If the model cannot be run on the image.
     """
     clock = _Clock()
-    labels, quality, warnings = segment_case(case, predictor)
+    labels, quality, warnings = segment_case(case, predictor, keep_doubtful=keep_doubtful)
     clock.lap("segment")
     measures = measure_case(labels, case=case.name, pair=case.pair, levels=case.levels)
     reference = _same_slices(case)

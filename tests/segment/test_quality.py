@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lpm_segmentator.core import LabelMap, reorient
 from lpm_segmentator.segment import Prediction, assess
@@ -27,17 +29,57 @@ def judged(labels: LabelMap, confidence: np.ndarray | None = None, removed: floa
 
 
 def test_a_healthy_mask_has_no_flags():
-    quality = judged(back(), np.full((60, 20, 6), 0.95, np.float32))
+    quality = judged(back(), np.full((60, 20, 6), 0.97, np.float32))
     assert quality.flags == ()
-    assert quality.score == pytest.approx(0.95)
+    assert quality.plausible
     assert quality.unsure_slices == ()
     assert set(quality.slice_scores) == set(range(6))
 
 
-def test_the_score_is_that_of_the_muscle_voxels_alone():
+def test_the_score_is_the_dice_that_the_probabilities_let_expect():
     labels = back()
-    confidence = np.where(labels.array > 0, 0.9, 0.1).astype(np.float32)
-    assert judged(labels, confidence).score == pytest.approx(0.9)
+    confidence = np.where(labels.array > 0, 0.9, 0.98).astype(np.float32)
+    # a slice has 360 voxels of muscle, each true with 0.9, and 840 others, each missed with 0.02
+    expected = 2 * 0.9 * 360 / (360 + 0.9 * 360 + 0.02 * 840)
+    assert judged(labels, confidence).score == pytest.approx(expected)
+
+
+@given(seed=st.integers(0, 2**16), sure=st.floats(0.6, 1.0))
+def test_the_expected_dice_is_that_of_truths_drawn_from_the_probabilities(seed, sure):
+    rng = np.random.default_rng(seed)
+    labels = back((40, 1, 1, 1))
+    confidence = rng.uniform(sure, 1.0, labels.shape).astype(np.float32)
+    mask = labels.array > 0
+    probability = np.where(mask, confidence, 1 - confidence)
+    truths = rng.uniform(size=(20, *labels.shape)) < probability
+    dice = 2 * (truths & mask).sum((1, 2, 3)) / (truths.sum((1, 2, 3)) + mask.sum())
+    assert judged(labels, confidence).expected_dice == pytest.approx(dice.mean(), abs=0.02)
+
+
+def test_what_was_removed_lowers_the_score():
+    found = back().array.copy()
+    found[50:58, 2:4] = 1
+    kept = found.copy()
+    kept[50:58, 2:4] = 0
+    confidence = np.full(found.shape, 0.99, np.float32)
+    prediction = Prediction(LabelMap(found, AFFINE), confidence)
+    quality = assess(LabelMap(kept, AFFINE), prediction)
+    assert quality.score < assess(prediction.labels, prediction).score
+
+
+def test_a_much_smaller_side_lowers_the_score_of_its_slices():
+    labels = back().array.copy()
+    labels[20:, :, 3][labels[20:, :, 3] > 2] = 0
+    quality = judged(LabelMap(labels, AFFINE), np.ones(labels.shape, np.float32))
+    assert quality.slice_scores[3] == 0.0
+    assert quality.slice_scores[2] == 1.0
+    assert quality.expected_dice == 1.0
+
+
+def test_a_mask_that_its_model_does_not_believe_in_is_implausible():
+    labels = back()
+    assert not judged(labels, np.full(labels.shape, 0.75, np.float32)).plausible
+    assert judged(labels).plausible  # without probabilities nothing speaks against it
 
 
 def test_slices_without_muscle_have_no_score():
@@ -48,7 +90,7 @@ def test_slices_without_muscle_have_no_score():
 
 
 def test_unsure_slices_are_named_in_runs():
-    confidence = np.full((60, 20, 6), 0.95, np.float32)
+    confidence = np.full((60, 20, 6), 0.99, np.float32)
     confidence[..., [0, 1, 4]] = 0.5
     quality = judged(back(), confidence)
     assert quality.unsure_slices == (0, 1, 4)

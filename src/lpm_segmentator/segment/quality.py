@@ -1,8 +1,9 @@
 """How far to trust a mask: the model's own certainty and what anatomy allows.
 
-The score of a slice is the mean probability of the labels given to its muscle voxels. The checks
-of shape know only what holds for every back: two muscles a side, the multifidus medial of the
-erector spinae, the sides of about the same size.
+The score of a slice is the Dice coefficient of muscle against the rest that the model itself
+expects, from its probabilities, lowered where one side is far larger than the other. The checks of
+shape know only what holds for every back: two muscles a side, the multifidus medial of the erector
+spinae, the sides of about the same size.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from lpm_segmentator.core import LabelMap, Muscle, Side, reorient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Quality", "assess"]
 
-#: below this mean probability a slice is worth a look
-_UNSURE = 0.80
+#: a slice with a lower score is worth a look
+_UNSURE = 0.85
+#: a case that expects a lower Dice, on average over its slices, shows no lumbar back
+_IMPLAUSIBLE = 0.70
+#: the smaller side may have this share of the larger one without lowering a slice's score
+_BALANCED = 0.7
 #: one side more than this many times the other is no healthy and hardly a sick back
 _SIDE_RATIO = 2.0
 #: more than this share taken away by the largest-component step means scattered pieces
@@ -42,16 +47,24 @@ class Quality:
         probabilities.
     slice_scores : mapping of int to float
         By index along the slice axis, slices with muscle only.
+    expected_dice : float
+        Mean over these slices of what the model expects of its foreground Dice, 0–1; nan as above.
     unsure_slices : tuple of int
-        Slices whose score is below 0.80.
+        Slices whose score is below 0.85.
     flags : tuple of str
         Sentences about what looks wrong; empty for an inconspicuous mask.
     """
 
     score: float
     slice_scores: Mapping[int, float]
+    expected_dice: float
     unsure_slices: tuple[int, ...]
     flags: tuple[str, ...]
+
+    @property
+    def plausible(self) -> bool:
+        """Whether the mask may be that of a lumbar back; True where nothing tells."""
+        return not self.expected_dice < _IMPLAUSIBLE
 
 
 def assess(
@@ -75,8 +88,11 @@ def assess(
         Number of the mask's first slice in the image that it was cut from; slices are named by
         their number there.
     """
+    expected = _expected_dice(labels, prediction)
+    balance = _side_balance(labels)
     scores = {
-        index + first_slice: score for index, score in _slice_scores(labels, prediction).items()
+        index + first_slice: dice * min(1.0, balance[index] / _BALANCED)
+        for index, dice in expected.items()
     }
     unsure = tuple(index for index, score in scores.items() if score < _UNSURE)
     flags = list(_shape_flags(labels))
@@ -90,20 +106,46 @@ def assess(
             f"the model is unsure in {len(unsure)} of {len(scores)} slices "
             f"({_ranges(unsure)}); look at them"
         )
-    mean = float(np.mean(list(scores.values()))) if scores else float("nan")
-    return Quality(mean, scores, unsure, tuple(flags))
+    return Quality(_mean(scores.values()), scores, _mean(expected.values()), unsure, tuple(flags))
 
 
-def _slice_scores(labels: LabelMap, prediction: Prediction) -> dict[int, float]:
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else float("nan")
+
+
+def _expected_dice(labels: LabelMap, prediction: Prediction) -> dict[int, float]:
+    """Return, for each slice with muscle, the Dice that the probabilities let expect.
+
+    With the mask ``m`` and the probability ``p`` of any muscle it is ``2 Σ p m / (Σ m + Σ p)``: the
+    truth is replaced by its expectation. Where a muscle was named, ``p`` is the probability of that
+    muscle, a little too low at the border of two.
+    """
     if prediction.confidence is None:
         return {}
-    muscle = _slices_first(labels.array > 0, labels.slice_axis)
+    mask = _slices_first(labels.array > 0, labels.slice_axis)
+    named = _slices_first(prediction.labels.array > 0, labels.slice_axis)
     sure = _slices_first(prediction.confidence, labels.slice_axis)
-    return {
-        index: float(sure[index][muscle[index]].mean())
-        for index in range(len(muscle))
-        if muscle[index].any()
-    }
+    expected = {}
+    for index in range(len(mask)):
+        if mask[index].any():
+            muscle = np.where(named[index], sure[index], 1.0 - sure[index])
+            both = float(muscle[mask[index]].sum(dtype=np.float64))
+            total = float(mask[index].sum()) + float(muscle.sum(dtype=np.float64))
+            expected[index] = 2 * both / total
+    return expected
+
+
+def _side_balance(labels: LabelMap) -> npt.NDArray[np.float64]:
+    """Return the smaller side's area over the larger one's for each slice; 0 where one is empty."""
+    array = _slices_first(labels.array, labels.slice_axis)
+    areas = []
+    for side in Side:
+        values = [s.value for s in labels.scheme if s.side is side]
+        areas.append(np.isin(array, values).sum(axis=(1, 2)))
+    low, high = np.minimum(*areas), np.maximum(*areas)
+    balance: npt.NDArray[np.float64] = low / np.maximum(high, 1)
+    return balance
 
 
 def _slices_first(array: npt.NDArray[np.generic], axis: int) -> npt.NDArray[np.generic]:
