@@ -99,6 +99,20 @@ def test_the_mask_and_the_tables_agree(finished):
         assert tidy[key] == pytest.approx(counts[value] * voxel_ml)
 
 
+def test_every_slice_of_the_profiles_has_its_score(finished):
+    _, out = finished
+    profile = rows(out / "profiles.csv")
+    scores = {int(r["slice"]): float(r["quality_score"]) for r in profile}
+    assert sorted(scores) == [0, 1, 2, 3, 4]
+    assert all(0.5 < score <= 1 for score in scores.values())
+    assert float(rows(out / "measures.csv")[0]["quality_score"]) == pytest.approx(
+        np.mean(list(scores.values()))
+    )
+    assert {int(r["slice"]) for r in profile if r["flag"]} == {
+        index for index, score in scores.items() if score < 0.85
+    }
+
+
 def test_the_report_of_a_run_tells_the_repair(finished):
     _, out = finished
     assert "had lost its origin" in (out / "report.html").read_text(encoding="utf-8")

@@ -70,6 +70,8 @@ class RunOptions:
         Whether images of one scan that differ by a lost origin count as one grid.
     ignore : tuple of int
         Values of the reference that mark voxels to leave out of the comparison.
+    keep_doubtful : bool
+        Whether a mask that hardly is one of a lumbar back is kept; it is emptied otherwise.
     """
 
     model: str = "embedded"
@@ -77,6 +79,7 @@ class RunOptions:
     slices: SliceTable | None = None
     accept_origin_mismatch: bool = False
     ignore: tuple[int, ...] = ()
+    keep_doubtful: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as they are recorded."""
@@ -87,6 +90,7 @@ class RunOptions:
             "slice_end": None if self.slices is None else self.slices.end,
             "accept_origin_mismatch": self.accept_origin_mismatch,
             "ignore": list(self.ignore),
+            "keep_doubtful": self.keep_doubtful,
         }
 
 
@@ -151,7 +155,7 @@ def process_case(
     read_seconds = time.perf_counter() - started
     if predictor is None:
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
-    result = run_case(loaded.case, predictor)
+    result = run_case(loaded.case, predictor, keep_doubtful=options.keep_doubtful)
     folder = out / "cases" / files.case
     remove_leftovers(folder)
     write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
@@ -292,7 +296,7 @@ def write_tables(out: Path, records: Sequence[Record]) -> None:
     """
     tables: Mapping[str, list[Mapping[str, Any]]] = {
         "measures.csv": [row for record in records for row in _judged(record)],
-        "profiles.csv": [row for record in records for row in record["profile"]],
+        "profiles.csv": [row for record in records for row in _scored(record)],
         "volumes.csv": [record["volumes"] for record in records],
         "fat_ratios.csv": [r["fat_ratios"] for r in records if r["fat_ratios"]],
         "accuracy.csv": [r["accuracy"] for r in records if r["accuracy"]],
@@ -309,6 +313,20 @@ def _judged(record: Record) -> list[Record]:
     quality = record["quality"]
     extra = {"quality_score": quality["score"], "flags": "; ".join(quality["flags"])}
     return [{**row, **extra} for row in record["measures"]]
+
+
+def _scored(record: Record) -> list[Record]:
+    """Return the slice profile of a case, each row with the score of its slice."""
+    quality = record["quality"]
+    scores, unsure = quality["slice_scores"], quality["unsure_slices"]
+    return [
+        {
+            **row,
+            "quality_score": scores.get(str(row["slice"])),
+            "flag": "unsure" if row["slice"] in unsure else "",
+        }
+        for row in record["profile"]
+    ]
 
 
 def write_report(out: Path) -> Path:

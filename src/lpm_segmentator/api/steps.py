@@ -160,8 +160,11 @@ def segment_files(
     target: Path,
     *,
     predictor: Predictor | None = None,
+    keep_doubtful: bool = False,
 ) -> tuple[str, ...]:
     """Write the cleaned mask of an image and return the warnings.
+
+    A mask that hardly is one of a lumbar back is emptied unless `keep_doubtful` is set.
 
     Raises
     ------
@@ -169,7 +172,9 @@ def segment_files(
         Whatever is wrong with the image.
     """
     loaded = load_case(CaseFiles(item.case, image=item.path))
-    labels, quality, warnings = segment_case(loaded.case, predictor or load_predictor())
+    labels, quality, warnings = segment_case(
+        loaded.case, predictor or load_predictor(), keep_doubtful=keep_doubtful
+    )
     write_label_map(labels, target, like=loaded.header)
     return tuple(dict.fromkeys((*warnings, *quality.flags)))
 

@@ -14,6 +14,7 @@ __all__ = [
     "OUT",
     "PATH",
     "announce",
+    "doubtful_option",
     "ignore_option",
     "output_options",
     "print_json",
@@ -59,6 +60,15 @@ def ignore_option(command: Command) -> Command:
         type=click.IntRange(1, 255),
         multiple=True,
         help="Value of a manual mask that marks voxels to leave out, such as 255; may be repeated.",
+    )(command)
+
+
+def doubtful_option(command: Command) -> Command:
+    """Add ``--keep-doubtful``: a mask the model hardly believes in is kept."""
+    return click.option(
+        "--keep-doubtful",
+        is_flag=True,
+        help="Keep a mask that hardly is one of a lumbar back; it is emptied otherwise.",
     )(command)
 
 

@@ -14,6 +14,7 @@ from lpm_segmentator.cli.common import (
     OUT,
     PATH,
     announce,
+    doubtful_option,
     ignore_option,
     output_options,
     print_json,
@@ -57,6 +58,7 @@ __all__ = ["execute", "report", "run"]
     help="Take images of one scan as one grid though one has lost its origin.",
 )
 @ignore_option
+@doubtful_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--engine",
@@ -89,6 +91,7 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         slices=slices,
         accept_origin_mismatch=options["accept_origin_mismatch"],
         ignore=options["ignore_label"],
+        keep_doubtful=options["keep_doubtful"],
     )
     execute(
         cases,

@@ -12,6 +12,7 @@ from lpm_segmentator.cli.common import (
     OUT,
     PATH,
     announce,
+    doubtful_option,
     ignore_option,
     output_options,
     print_json,
@@ -151,6 +152,7 @@ def crop(
     type=click.Choice(["fast", "exact"]),
     help="Default: exact for the embedded model, fast for nnU-Net models.",
 )
+@doubtful_option
 @output_options
 def segment(
     inputs: tuple[Path, ...],
@@ -158,6 +160,7 @@ def segment(
     model: str,
     mode: Mode | None,
     *,
+    keep_doubtful: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -173,7 +176,9 @@ def segment(
     predictor = api.load_predictor(model, mode=mode)
 
     def work(item: ImageCase, target: Path) -> None:
-        for warning in api.segment_files(item, target, predictor=predictor):
+        for warning in api.segment_files(
+            item, target, predictor=predictor, keep_doubtful=keep_doubtful
+        ):
             announce(f"{item.case}: {warning}", quiet=quiet)
 
     _each(items, targets, work, title="segmenting", quiet=quiet, as_json=as_json)
