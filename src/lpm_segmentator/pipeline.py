@@ -19,6 +19,7 @@ from lpm_segmentator.core import (
     DixonPair,
     GeometryError,
     LabelMap,
+    MissingExtraError,
     Volume,
     crop_slices,
     uncrop,
@@ -26,8 +27,10 @@ from lpm_segmentator.core import (
 from lpm_segmentator.measure import (
     Accuracy,
     CaseMeasures,
+    IntensityFat,
     SliceLevels,
     compare_label_maps,
+    intensity_fat,
     measure_case,
 )
 from lpm_segmentator.segment import ModelInfo, Predictor, Quality, assess, keep_largest
@@ -35,7 +38,7 @@ from lpm_segmentator.segment import ModelInfo, Predictor, Quality, assess, keep_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Case", "CaseResult", "run_case", "segment_case"]
+__all__ = ["Case", "CaseResult", "brightness_of", "run_case", "segment_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +100,15 @@ class CaseResult:
     measures : CaseMeasures
     reference_measures : CaseMeasures or None
         The same measures on the reference, over the same slices.
+    brightness : IntensityFat or None
+        Fat by brightness, of an image that is no Dixon pair.
     accuracy : Accuracy or None
         Where there is a reference.
     quality : Quality
     model : ModelInfo
     warnings : tuple of str
+    notes : tuple of str
+        What could not be done, for the record.
     seconds : mapping of str to float
         Time of each step.
     """
@@ -110,10 +117,12 @@ class CaseResult:
     labels: LabelMap
     measures: CaseMeasures
     reference_measures: CaseMeasures | None
+    brightness: IntensityFat | None
     accuracy: Accuracy | None
     quality: Quality
     model: ModelInfo
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
 
@@ -163,7 +172,22 @@ def _doubt(quality: Quality, *, kept: bool) -> str:
     )
 
 
-def run_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -> CaseResult:
+def brightness_of(case: Case, labels: LabelMap) -> tuple[IntensityFat | None, tuple[str, ...]]:
+    """Return the fat by brightness of a case without a Dixon pair, and what there is to say.
+
+    Without the packages that it needs there is none, and the note says what to install.
+    """
+    if case.pair is not None:
+        return None, ()
+    try:
+        return intensity_fat(case.image, labels), ()
+    except MissingExtraError as error:
+        return None, (f"fat by brightness was not measured: {error}",)
+
+
+def run_case(
+    case: Case, predictor: Predictor, *, keep_doubtful: bool = False, by_brightness: bool = True
+) -> CaseResult:
     """Run the whole way for one case.
 
     Parameters
@@ -172,6 +196,8 @@ def run_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -
     predictor : Predictor
     keep_doubtful : bool
         As in :func:`segment_case`.
+    by_brightness : bool
+        Whether to measure fat by brightness where there is no Dixon pair.
 
     Raises
     ------
@@ -183,12 +209,21 @@ def run_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -
     clock = _Clock()
     labels, quality, warnings = segment_case(case, predictor, keep_doubtful=keep_doubtful)
     clock.lap("segment")
-    measures = measure_case(labels, case=case.name, pair=case.pair, levels=case.levels)
+    brightness, notes = brightness_of(case, labels) if by_brightness else (None, ())
+    clock.lap("brightness")
+
+    def measured(mask: LabelMap) -> CaseMeasures:
+        # Both masks are measured on one map of fat: the difference is the outlines' alone.
+        return measure_case(
+            mask, case=case.name, pair=case.pair, brightness=brightness, levels=case.levels
+        )
+
+    measures = measured(labels)
     reference = _same_slices(case)
     known = None
     accuracy = None
     if reference is not None:
-        known = measure_case(reference, case=case.name, pair=case.pair, levels=case.levels)
+        known = measured(reference)
         accuracy = compare_label_maps(
             reference, labels, case=case.name, levels=case.levels, pair=case.pair
         )
@@ -198,10 +233,12 @@ def run_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -
         labels=labels,
         measures=measures,
         reference_measures=known,
+        brightness=brightness,
         accuracy=accuracy,
         quality=quality,
         model=predictor.info,
         warnings=tuple(dict.fromkeys((*warnings, *quality.flags, *measures.warnings))),
+        notes=notes,
         seconds=clock.laps,
     )
 

@@ -110,9 +110,33 @@ def test_levels_and_slices_show_where_it_fails(
     assert by["foreground", "L4-L5"].dice == 1.0
     slices = {(r.structure, r.level): r for r in accuracy.slices}
     assert {s for (name, s), r in slices.items() if name == "MF_R" and r.dice == 0.0} == {"2", "4"}
-    assert math.isnan(slices["MF_R", "0"].dice)
-    assert slices["MF_R", "0"].note
+    assert {s for _, s in slices} == {str(n) for n in range(1, 7)}  # those that show a muscle
+    assert slices["MF_R", "2"].note.startswith("prediction is empty")
+    assert math.isnan(slices["MF_R", "2"].hd95_mm)
+    assert (slices["MF_R", "2"].nsd_2mm, slices["MF_R", "3"].dice) == (0.0, 1.0)
     assert all(r.level_kind == "slice" for r in accuracy.slices)
+
+
+def test_surfaces_of_a_level_are_those_of_its_slices(
+    blocks: tuple[LabelMap, DixonPair], levels: SliceLevels
+) -> None:
+    labels, _ = blocks
+    moved = labels.array.copy()
+    moved[:, :, 4:] = np.roll(labels.array[:, :, 4:], 3, axis=1)  # 3 mm from L4 up
+    accuracy = compare_label_maps(labels, labels.with_array(moved), levels=levels)
+    by = {(r.structure, r.level): r for r in accuracy.rows}
+    assert by["ES_R", "L5-S1"].hd95_mm == 0.0
+    assert by["ES_R", "L5-S1"].nsd_1mm == 1.0
+    assert by["ES_R", "L4-L5"].hd95_mm == pytest.approx(3.0)
+    assert by["ES_R", "L4-L5"].nsd_2mm < 1.0
+    assert by["ES_R", "L5"].assd_mm < by["ES_R", "all"].assd_mm < by["ES_R", "L4"].assd_mm
+    assert by["ES_R", "L5-S1"].assd_mm == 0.0
+    # The end slice of the stack is no special case: its outline moved as the others' did.
+    assert by["ES_R", "L3-L4"].assd_mm == pytest.approx(by["ES_R", "L4-L5"].assd_mm)
+    slices = {(r.structure, r.level): r for r in accuracy.slices}
+    assert slices["ES_R", "4"].hd95_mm == by["ES_R", "L4-L5"].hd95_mm
+    plain = compare_label_maps(labels, labels.with_array(moved), levels=levels, surfaces=False)
+    assert all(math.isnan(r.hd95_mm) for r in (*plain.rows, *plain.slices))
 
 
 def test_undefined_values_carry_a_note() -> None:

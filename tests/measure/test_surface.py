@@ -43,6 +43,21 @@ def test_distances_follow_the_definition(one: np.ndarray, other: np.ndarray) -> 
     assert nsd(d, 2.0) == pytest.approx(np.mean(everything <= 2.0 + 1e-9))
 
 
+@given(masks, masks, st.integers(0, 2))
+def test_the_slices_make_up_the_whole(one: np.ndarray, other: np.ndarray, axis: int) -> None:
+    d = surface_distances(one, other, SPACING, slice_axis=axis)
+    parts = [d.within([n]) for n in range(one.shape[axis])]
+    for name in ("reference_mm", "prediction_mm"):
+        together = np.concatenate([getattr(p, name) for p in parts])
+        np.testing.assert_array_equal(np.sort(together), np.sort(getattr(d, name)))
+    if d.reason:
+        return
+    for index, part in enumerate(parts):
+        shown = np.take(one, index, axis).any(), np.take(other, index, axis).any()
+        assert (len(part.reference_mm) > 0, len(part.prediction_mm) > 0) == shown
+        assert bool(part.reason) == (not all(shown))
+
+
 @given(masks, masks, st.floats(0.1, 9.0))
 def test_order_does_not_matter_and_scale_goes_through(
     one: np.ndarray, other: np.ndarray, scale: float

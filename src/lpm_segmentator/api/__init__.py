@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
+from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files, pair_label_maps
+from lpm_segmentator.api.measuring import (
+    Measured,
+    MeasureOptions,
+    find_measurable,
+    measure_files,
+    measure_rows,
+)
 from lpm_segmentator.api.models import (
     EMBEDDED,
     Mode,
@@ -27,15 +35,10 @@ from lpm_segmentator.api.steps import (
     Failure,
     clean_file,
     crop_file,
-    evaluate_files,
     find_label_maps,
-    find_measurable,
     find_volumes,
     for_each,
-    measure_files,
-    measure_rows,
     output_paths,
-    pair_label_maps,
     segment_files,
 )
 from lpm_segmentator.io import ImageCase, find_images, write_table
@@ -44,8 +47,11 @@ __all__ = [
     "EMBEDDED",
     "CaseFiles",
     "ComparisonFiles",
+    "EvaluateOptions",
     "Failure",
     "ImageCase",
+    "MeasureOptions",
+    "Measured",
     "Mode",
     "ModelStore",
     "RunOptions",

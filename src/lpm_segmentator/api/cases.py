@@ -48,6 +48,7 @@ __all__ = [
     "find_cases",
     "load_case",
     "match_labels",
+    "same_subject",
 ]
 
 
@@ -92,6 +93,12 @@ class CaseFiles:
         """Names under which a table may list the case: its id and those of its images."""
         images = [p for role, p in self.paths.items() if role != "reference"]
         return tuple(dict.fromkeys([self.case, *map(case_id, images)]))
+
+    @property
+    def ids_of_all(self) -> tuple[str, ...]:
+        """The same, and the name of its label map."""
+        own = () if self.reference is None else (case_id(self.reference),)
+        return tuple(dict.fromkeys([*self.ids, *own]))
 
 
 @dataclass(frozen=True)
@@ -270,6 +277,11 @@ def _preferred(fitting: list[Path]) -> Path:
         if np.abs(read_label_map(path).geometry.origin_mm).max() > 0:
             return path
     return fitting[0]
+
+
+def same_subject(files: CaseFiles, name: str) -> bool:
+    """Return whether a case goes by a name, words that say the kind of a file left out."""
+    return subject_key(name) in {subject_key(own) for own in files.ids}
 
 
 def load_case(

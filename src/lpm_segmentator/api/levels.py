@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lpm_segmentator.core import (
     LabelError,
     LpmError,
 )
-from lpm_segmentator.io import case_id, read_image, write_json, write_table
+from lpm_segmentator.io import case_id, read_image, subject_key, write_json, write_table
 from lpm_segmentator.levels import (
     Anchor,
     Levels,
@@ -29,8 +30,9 @@ from lpm_segmentator.levels import (
     load_level_model,
     to_slices,
 )
+from lpm_segmentator.measure import SliceLevels
 
-__all__ = ["LevelOptions", "find_levels_of", "read_levels", "write_levels"]
+__all__ = ["LevelOptions", "find_levels_of", "read_levels", "read_slice_levels", "write_levels"]
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,54 @@ def read_levels(path: Path) -> Levels:
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
     return Levels.from_dict(values)
+
+
+def read_slice_levels(
+    path: Path, names: Sequence[str], geometry: Geometry
+) -> tuple[SliceLevels, tuple[str, ...]]:
+    """Return which slices of an image show the discs of a file of levels, and what lies outside.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a folder that holds ``<case>_levels.json`` or ``<case>.json``.
+    names : sequence of str
+        What the case is called; files are matched by whole names.
+    geometry : Geometry
+        Of the image to be measured.
+
+    Raises
+    ------
+    InputError
+        If the folder has no file of the case, or no disc lies in the image.
+    GeometryError
+        If discs share a slice or do not follow each other.
+    """
+    if path.is_dir():
+        wanted = {subject_key(name) for name in names}
+        fitting = [p for p in sorted(path.glob("*.json")) if subject_key(p.stem) in wanted]
+        if len(fitting) != 1:
+            raise InputError(
+                f"{len(fitting) or 'no'} files of levels belong to the case {names[0]!r}",
+                where=path,
+                hint="Names are matched whole; name them CASE_levels.json",
+            )
+        (path,) = fitting
+    levels = read_levels(path)
+    slices = to_slices(levels, geometry)
+    if not slices:
+        raise InputError(
+            "none of its discs lies in the image",
+            where=path,
+            hint="Give levels of the same scan; they are matched by place in the world",
+        )
+    outside = [str(found.disc) for found in levels.discs if found.disc not in slices]
+    notes = (f"outside the image: {', '.join(outside)}",) if outside else ()
+    try:
+        return SliceLevels(slices, geometry.shape[geometry.slice_axis]), notes
+    except GeometryError as error:
+        error.where = error.where or str(path)
+        raise
 
 
 def write_levels(found: dict[str, Any], path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
 from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
+from lpm_segmentator.api.maps import write_fat_maps
 from lpm_segmentator.api.models import Mode, load_predictor
 from lpm_segmentator.core import InputError, OutputError
 from lpm_segmentator.io import (
@@ -34,6 +35,7 @@ from lpm_segmentator.pipeline import CaseResult, run_case
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lpm_segmentator.measure import Accuracy
     from lpm_segmentator.segment import ModelInfo, Predictor
 
 __all__ = [
@@ -72,6 +74,8 @@ class RunOptions:
         Values of the reference that mark voxels to leave out of the comparison.
     keep_doubtful : bool
         Whether a mask that hardly is one of a lumbar back is kept; it is emptied otherwise.
+    brightness : bool
+        Whether to measure fat by brightness on images that are no Dixon pair.
     """
 
     model: str = "embedded"
@@ -80,6 +84,7 @@ class RunOptions:
     accept_origin_mismatch: bool = False
     ignore: tuple[int, ...] = ()
     keep_doubtful: bool = False
+    brightness: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as they are recorded."""
@@ -91,6 +96,7 @@ class RunOptions:
             "accept_origin_mismatch": self.accept_origin_mismatch,
             "ignore": list(self.ignore),
             "keep_doubtful": self.keep_doubtful,
+            "brightness": self.brightness,
         }
 
 
@@ -155,10 +161,22 @@ def process_case(
     read_seconds = time.perf_counter() - started
     if predictor is None:
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
-    result = run_case(loaded.case, predictor, keep_doubtful=options.keep_doubtful)
+    result = run_case(
+        loaded.case,
+        predictor,
+        keep_doubtful=options.keep_doubtful,
+        by_brightness=options.brightness,
+    )
     folder = out / "cases" / files.case
     remove_leftovers(folder)
     write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
+    write_fat_maps(
+        folder / files.case,
+        result.labels,
+        pair=loaded.case.pair,
+        brightness=result.brightness,
+        like=loaded.header,
+    )
     _write_picture(result, folder / f"{files.case}_qc.png")
     record = _record(files, options, result)
     record["seconds"] = {
@@ -225,11 +243,21 @@ def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record
         else fat_ratio_row(
             files.case, measures.fat_ratios, None if known is None else known.fat_ratios
         ),
+        "reference_measures": None
+        if known is None
+        else [dataclasses.asdict(row) for row in known.rows],
+        "brightness": [split.to_dict() for split in measures.splits],
         "accuracy": None if result.accuracy is None else result.accuracy.wide(),
+        "accuracy_levels": _rows_of(result.accuracy, "rows"),
+        "accuracy_slices": _rows_of(result.accuracy, "slices"),
         "quality": dataclasses.asdict(result.quality),
-        "notes": list(case.notes),
+        "notes": [*case.notes, *result.notes],
         "warnings": list(result.warnings),
     }
+
+
+def _rows_of(accuracy: Accuracy | None, name: str) -> list[Record]:
+    return [] if accuracy is None else [dataclasses.asdict(row) for row in getattr(accuracy, name)]
 
 
 def _write_picture(result: CaseResult, path: Path) -> None:
@@ -285,7 +313,7 @@ def read_records(out: Path) -> list[Record]:
 
 
 def write_tables(out: Path, records: Sequence[Record]) -> None:
-    """Write ``measures.csv``, ``volumes.csv``, ``fat_ratios.csv`` and ``accuracy.csv``.
+    """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
 
     A table that no case has rows for is removed if an earlier run left it.
 
@@ -300,6 +328,9 @@ def write_tables(out: Path, records: Sequence[Record]) -> None:
         "volumes.csv": [record["volumes"] for record in records],
         "fat_ratios.csv": [r["fat_ratios"] for r in records if r["fat_ratios"]],
         "accuracy.csv": [r["accuracy"] for r in records if r["accuracy"]],
+        "accuracy_levels.csv": [row for r in records for row in r.get("accuracy_levels", ())],
+        "accuracy_slices.csv": [row for r in records for row in r.get("accuracy_slices", ())],
+        "paired_measures.csv": [row for r in records for row in _paired(r)],
     }
     for name, rows in tables.items():
         if rows:
@@ -327,6 +358,14 @@ def _scored(record: Record) -> list[Record]:
         }
         for row in record["profile"]
     ]
+
+
+def _paired(record: Record) -> list[Record]:
+    """Return the measures of reference and prediction below each other, told apart by `source`."""
+    if record.get("reference_measures") is None:
+        return []
+    both = {"reference": record["reference_measures"], "prediction": record["measures"]}
+    return [{**row, "source": source} for source, rows in both.items() for row in rows]
 
 
 def write_report(out: Path) -> Path:

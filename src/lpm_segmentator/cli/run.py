@@ -59,6 +59,11 @@ __all__ = ["execute", "report", "run"]
 )
 @ignore_option
 @doubtful_option
+@click.option(
+    "--no-brightness-fat",
+    is_flag=True,
+    help="Leave out fat by brightness on T1w and T2w images (saves some seconds a case).",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--engine",
@@ -92,6 +97,7 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         accept_origin_mismatch=options["accept_origin_mismatch"],
         ignore=options["ignore_label"],
         keep_doubtful=options["keep_doubtful"],
+        brightness=not options["no_brightness_fat"],
     )
     execute(
         cases,

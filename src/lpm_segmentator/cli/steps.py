@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from lpm_segmentator.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from lpm_segmentator.api import Mode
     from lpm_segmentator.io import ImageCase
@@ -73,36 +74,55 @@ def _raise_failed(failed: Mapping[str, str], count: int) -> None:
         raise CasesFailedError(f"{len(failed)} of {count} failed", failures=failed)
 
 
-def _into_table(
+Tables = Mapping[Path, Sequence[Mapping[str, Any]]]
+
+
+def _into_tables(
     cases: Sequence[str],
-    rows_of: Callable[[str], Sequence[Mapping[str, Any]]],
+    rows_of: Callable[[str], Tables],
     out: Path,
     *,
     title: str,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Write the rows of each case to one table; name the cases that failed at the end."""
+    """Write the rows of each case to one table or more; name the cases that failed at the end."""
     from lpm_segmentator import api
 
-    rows: list[Mapping[str, Any]] = []
+    tables: dict[Path, list[Mapping[str, Any]]] = {}
     with progress_bar(title, quiet=quiet) as show:
         done = 0
 
         def work(case: str) -> None:
             nonlocal done
-            rows.extend(rows_of(case))
+            for path, rows in rows_of(case).items():
+                tables.setdefault(path, []).extend(rows)
             done += 1
             show(done, len(cases))
 
         failures = api.for_each(cases, work)
-    if rows:
-        api.write_table(rows, out)
+    for path, rows in tables.items():
+        api.write_table(rows, path)
     if as_json:
-        print_json(rows)
-    elif rows and not quiet:
-        click.echo(out)
+        print_json(tables.get(out, []))
+    elif not quiet:
+        for path in tables:
+            click.echo(path)
     _raise_failed({failure.case: failure.message for failure in failures}, len(cases))
+
+
+def _distinct(**targets: Path | None) -> None:
+    """Refuse two tables that would go into one file."""
+    from lpm_segmentator.core import OutputError
+
+    seen: dict[Path, str] = {}
+    for flag, path in targets.items():
+        if path is not None and (other := seen.setdefault(path.resolve(), flag)) != flag:
+            raise OutputError(
+                f"--{other} and --{flag.replace('_', '-')} name one file",
+                where=path,
+                hint="Give each table a name of its own",
+            )
 
 
 @click.command()
@@ -226,67 +246,120 @@ def clean(
     )
 
 
+_LEVELS = click.option(
+    "--levels",
+    type=PATH,
+    help="JSON of 'lpm levels', or a folder with CASE_levels.json: adds discs and vertebrae.",
+)
+_MISMATCH = click.option(
+    "--accept-origin-mismatch", is_flag=True, help="One image has lost its origin."
+)
+
+
 @click.command()
 @click.option("--labels", type=PATH, required=True, help="A label map, or a folder of them.")
-@click.option("--image", type=PATH, help="The image that was labelled; its grid is checked.")
+@click.option("--image", type=PATH, help="T1w or T2w image: gives fat by brightness.")
 @click.option("--water", type=PATH, help="Water image (or folder of water and fat images).")
 @click.option("--fat", type=PATH, help="Fat image.")
-@click.option("--accept-origin-mismatch", is_flag=True, help="One image has lost its origin.")
+@_MISMATCH
+@_LEVELS
 @ignore_option
 @click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
+@click.option("--by-slice", type=PATH, help="CSV for the course along the spine, slice by slice.")
+@click.option("--maps", type=PATH, help="Folder for maps of fat (NIfTI).")
+@click.option(
+    "--asymmetry",
+    type=click.Choice(["mean", "larger"]),
+    default="mean",
+    show_default=True,
+    help="100 (R - L) / ((R + L) / 2), or 100 (larger - smaller) / larger.",
+)
+@click.option("--no-brightness-fat", is_flag=True, help="Leave --image's fat out; its grid counts.")
 @output_options
 def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
-    """Measure label maps: volume, area, fat and asymmetry per muscle and side."""
-    from lpm_segmentator import api
+    """Measure label maps: volume, area, fat and asymmetry per muscle, side and level.
 
+    Fat comes from a Dixon pair (--water, --fat), or by brightness from a T1w or T2w image
+    (--image).
+    """
+    from lpm_segmentator import api
+    from lpm_segmentator.measure import AsymmetryFormula
+
+    by_slice = options["by_slice"]
+    _distinct(output=out, by_slice=by_slice)
     found = {
         files.case: files
         for files in api.find_measurable(
             labels, image=options["image"], water=options["water"], fat=options["fat"]
         )
     }
+    settings = api.MeasureOptions(
+        ignore=options["ignore_label"],
+        accept_origin_mismatch=options["accept_origin_mismatch"],
+        levels=options["levels"],
+        formula=AsymmetryFormula[options["asymmetry"].upper()],
+        brightness=not options["no_brightness_fat"],
+        maps=options["maps"],
+    )
 
-    def rows_of(case: str) -> Sequence[Mapping[str, Any]]:
-        measured = api.measure_files(
-            found[case],
-            ignore=options["ignore_label"],
-            accept_origin_mismatch=options["accept_origin_mismatch"],
-        )
-        for warning in measured.warnings:
+    def rows_of(case: str) -> Tables:
+        measured = api.measure_files(found[case], settings)
+        for warning in (*measured.notes, *measured.measures.warnings):
             announce(f"{case}: {warning}", quiet=quiet)
-        return api.measure_rows(measured)
+        tables: Tables = {out: api.measure_rows(measured.measures)}
+        if by_slice is None:
+            return tables
+        return {**tables, by_slice: api.measure_rows(measured.measures, profile=True)}
 
-    _into_table(list(found), rows_of, out, title="measuring", quiet=quiet, as_json=as_json)
+    _into_tables(list(found), rows_of, out, title="measuring", quiet=quiet, as_json=as_json)
 
 
 @click.command()
 @click.option("--reference", type=PATH, required=True, help="Manual label map or folder.")
 @click.option("--prediction", type=PATH, required=True, help="Predicted label map or folder.")
 @click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
+@click.option("--by-slice", type=PATH, help="CSV for every slice: shows where a case fails.")
+@click.option("--by-level", type=PATH, help="CSV for every disc and vertebra; needs --levels.")
+@_LEVELS
+@click.option("--water", type=PATH, help="Water image, or folder: adds fat ratio differences.")
+@click.option("--fat", type=PATH, help="Fat image, or folder.")
+@_MISMATCH
 @ignore_option
 @click.option("--resample", is_flag=True, help="Bring predictions to the reference's grid.")
 @output_options
 def evaluate(
-    reference: Path,
-    prediction: Path,
-    out: Path,
-    ignore_label: tuple[int, ...],
-    *,
-    resample: bool,
-    quiet: bool,
-    as_json: bool,
+    reference: Path, prediction: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
 ) -> None:
     """Compare label maps with their references: Dice, surface distances, volumes.
 
     Cases of two folders are matched by their whole names.
     """
+    from dataclasses import asdict
+
     from lpm_segmentator import api
+    from lpm_segmentator.core import InputError
 
+    by_slice, by_level = options["by_slice"], options["by_level"]
+    _distinct(output=out, by_slice=by_slice, by_level=by_level)
+    if by_level is not None and options["levels"] is None:
+        raise InputError("--by-level needs --levels", hint="'lpm levels' finds them")
     pairs = {case: files for case, *files in api.pair_label_maps(reference, prediction)}
+    settings = api.EvaluateOptions(
+        ignore=options["ignore_label"],
+        on_grid=options["resample"],
+        levels=options["levels"],
+        water=options["water"],
+        fat=options["fat"],
+        accept_origin_mismatch=options["accept_origin_mismatch"],
+    )
 
-    def rows_of(case: str) -> Sequence[Mapping[str, Any]]:
+    def rows_of(case: str) -> Tables:
         truth, found = pairs[case]
-        accuracy = api.evaluate_files(case, truth, found, ignore=ignore_label, on_grid=resample)
-        return [accuracy.wide()]
+        accuracy = api.evaluate_files(case, truth, found, settings)
+        tables: Tables = {out: [accuracy.wide()]}
+        for path, rows in ((by_slice, accuracy.slices), (by_level, accuracy.rows)):
+            if path is not None:
+                tables = {**tables, path: [asdict(row) for row in rows]}
+        return tables
 
-    _into_table(list(pairs), rows_of, out, title="comparing", quiet=quiet, as_json=as_json)
+    _into_tables(list(pairs), rows_of, out, title="comparing", quiet=quiet, as_json=as_json)

@@ -29,7 +29,7 @@ Contrast = Literal["water", "fat"]
 _LABEL_TOKENS = frozenset({"dseg", "label", "labels", "levels", "mask", "seg", "segmentation"})
 #: parts of a file name that say what kind of file it is, not whose it is
 _KIND_WORDS = frozenset(
-    {"image", "img", "manual", "dseg", "label", "labels", "mask", "reference", "seg",
+    {"image", "img", "manual", "dseg", "label", "labels", "levels", "mask", "reference", "seg",
      "segmentation", "water", "fat"}
 )  # fmt: skip
 # A word may stand between any separators (`acq-water`), a letter between underscores only:

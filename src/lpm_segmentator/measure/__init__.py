@@ -30,6 +30,7 @@ from lpm_segmentator.measure.quantities import (
     FatMeasure,
     area_across_body_mm2,
     csa_measure,
+    fat_fraction_map,
     fat_measure,
     label_volumes_ml,
 )
@@ -41,6 +42,13 @@ from lpm_segmentator.measure.reliability import (
     outline_variants,
     reliability,
 )
+from lpm_segmentator.measure.rows import (
+    CaseMeasures,
+    MeasureRow,
+    ProfileRow,
+    fat_ratio_row,
+    volume_row,
+)
 from lpm_segmentator.measure.sums import SliceSums, Sums, slice_sums, sums_of_mask
 from lpm_segmentator.measure.surface import (
     SurfaceDistances,
@@ -51,14 +59,7 @@ from lpm_segmentator.measure.surface import (
     surface_distances,
 )
 from lpm_segmentator.measure.swap import SwapReport, detect_swap
-from lpm_segmentator.measure.tables import (
-    CaseMeasures,
-    MeasureRow,
-    ProfileRow,
-    fat_ratio_row,
-    measure_case,
-    volume_row,
-)
+from lpm_segmentator.measure.tables import measure_case
 
 __all__ = [
     "ALL_SLICES",
@@ -93,6 +94,7 @@ __all__ = [
     "csa_measure",
     "detect_swap",
     "dice",
+    "fat_fraction_map",
     "fat_measure",
     "fat_ratio_row",
     "groups_of",

@@ -134,7 +134,7 @@ class Accuracy:
     rows : tuple of AccuracyRow
         Foreground and each structure, for the whole stack and for each level.
     slices : tuple of AccuracyRow
-        The same for each slice, overlap and sizes alone: shows where a case fails.
+        The same for each slice that shows either: tells where a case fails.
     ignored_voxels : int
         Voxels marked to be ignored in either label map and left out.
     """
@@ -196,7 +196,9 @@ def compare_label_maps(
     pair : DixonPair, optional
         Adds differences of the fat ratio.
     surfaces : bool
-        Whether to measure surface distances (the costly part), for the whole stack only.
+        Whether to measure surface distances, the costly part. Those of a vertebra or span are the
+        whole stack's, of the surface voxels that lie in it; those of a disc or slice, which is one
+        slice, run between the outlines in it.
     open_ends : bool
         See `surface_distances`.
 
@@ -216,25 +218,23 @@ def compare_label_maps(
     window = foreground_window(reference, prediction)
     if pair is not None:
         check_grid(reference.geometry, pair)
-    compared = _Compared(
-        case, cut(reference, window), cut(prediction, window), cut_pair(pair, window)
-    )
+    maps = cut(reference, window), cut(prediction, window)
+    compared = _Compared(case, maps, cut_pair(pair, window))
+    if surfaces:
+        compared.measure_surfaces(open_ends)
     regions = levels.regions() if levels else (compared.whole,)
     if levels and levels.n_slices != len(compared.whole.slices):
         raise GeometryError(
             f"the levels are of a stack of {levels.n_slices} slices, the label map has "
             f"{len(compared.whole.slices)}"
         )
-    rows = []
-    for region in regions:
-        measured = surfaces and region.kind == "all"
-        rows += [compared.row(s, region, measured, open_ends) for s in compared.structures]
-    slices = [
-        compared.row(s, Region(str(index), "all", (index,)), False, open_ends, kind="slice")
-        for index in compared.whole.slices
-        for s in compared.structures
-    ]
-    return Accuracy(case, tuple(rows), tuple(slices), int(np.count_nonzero(ignored)))
+    slices = [Region(str(index), "all", (index,)) for index in compared.shown_slices()]
+    return Accuracy(
+        case,
+        tuple(compared.row(name, r, r.kind) for r in regions for name in compared.structures),
+        tuple(compared.row(name, r, "slice") for r in slices for name in compared.structures),
+        int(np.count_nonzero(ignored)),
+    )
 
 
 def _without(labels: LabelMap, ignored: npt.NDArray[np.bool_]) -> LabelMap:
@@ -246,11 +246,10 @@ def _without(labels: LabelMap, ignored: npt.NDArray[np.bool_]) -> LabelMap:
 class _Compared:
     """Joint counts and sums of a reference and a prediction."""
 
-    def __init__(
-        self, case: str, reference: LabelMap, prediction: LabelMap, pair: DixonPair | None
-    ) -> None:
+    def __init__(self, case: str, maps: tuple[LabelMap, LabelMap], pair: DixonPair | None) -> None:
+        reference, prediction = maps
         self.case = case
-        self.maps = (reference, prediction)
+        self.maps = maps
         geometry = reference.geometry
         self.geometry = geometry
         n_slices = geometry.shape[geometry.slice_axis]
@@ -262,6 +261,11 @@ class _Compared:
             {name: joined(sums, values) for name, values in self.structures.items()}
             for sums in (slice_sums(reference, pair), slice_sums(prediction, pair))
         )
+        self.distances: dict[str, SurfaceDistances] = {}
+
+    def shown_slices(self) -> list[int]:
+        """Slices with any structure in either map."""
+        return [int(n) for n in np.flatnonzero(self.joint.sum(axis=(1, 2)))]
 
     def counts(self, values: Sequence[int], slices: Sequence[int]) -> Overlap:
         """Voxels of some labels taken as one, over some slices."""
@@ -273,18 +277,32 @@ class _Compared:
             int(table[np.ix_(chosen, chosen)].sum()),
         )
 
-    def distances(self, values: Sequence[int], open_ends: bool) -> SurfaceDistances:
-        """Surface distances of some labels taken as one, over the whole stack."""
-        chosen = np.array(values, dtype=np.uint8)
-        one, other = (
-            m.array == chosen[0] if len(values) == 1 else np.isin(m.array, chosen)
-            for m in self.maps
-        )
-        return surface_distances(one, other, self.geometry.spacing_mm, open_ends=open_ends)
+    def measure_surfaces(self, open_ends: bool) -> None:
+        """Measure the surface distances of every structure over the whole stack."""
+        for name in self.structures:
+            self.distances[name] = self._distances(name, self.whole, open_ends)
 
-    def row(
-        self, name: str, region: Region, surfaces: bool, open_ends: bool, kind: str = ""
-    ) -> AccuracyRow:
+    def _distances(self, name: str, region: Region, open_ends: bool = False) -> SurfaceDistances:
+        """Measure a structure on some neighbouring slices, on one as an outline in 2-D."""
+        axis = self.geometry.slice_axis
+        part: list[slice] = [slice(None)] * 3
+        part[axis] = slice(region.slices[0], region.slices[-1] + 1)
+        chosen = np.array(self.structures[name], dtype=np.uint8)
+        one, other = (np.isin(m.array[tuple(part)], chosen) for m in self.maps)
+        return surface_distances(
+            one, other, self.geometry.spacing_mm, open_ends=open_ends, slice_axis=axis
+        )
+
+    def _surfaces(self, name: str, region: Region, kind: str) -> SurfaceDistances:
+        """Return the distances that a row is about."""
+        if kind == "all":
+            return self.distances[name]
+        # The slice at the end of a stack is all cut face; as an outline it is like the others.
+        if len(region.slices) == 1:
+            return self._distances(name, region)
+        return self.distances[name].within(region.slices)
+
+    def row(self, name: str, region: Region, kind: str) -> AccuracyRow:
         """One row of the table."""
         values = self.structures[name]
         counts = self.counts(values, region.slices)
@@ -295,8 +313,8 @@ class _Compared:
         fats = [fat_measure(s.over(region.slices)) for s in sums]
         notes = [counts.reason]
         found = {"hd95_mm": _NAN, "assd_mm": _NAN, "nsd_1mm": _NAN, "nsd_2mm": _NAN}
-        if surfaces:
-            d = self.distances(values, open_ends)
+        if self.distances:
+            d = self._surfaces(name, region, kind)
             found = {"hd95_mm": hd95_mm(d), "assd_mm": assd_mm(d)}
             found |= {_NAMES[tolerance]: nsd(d, tolerance) for tolerance in _TOLERANCES_MM}
             notes.append(d.reason)
@@ -306,7 +324,7 @@ class _Compared:
             structure=name,
             label=0 if name == FOREGROUND else values[0],
             level=region.name,
-            level_kind=kind or region.kind,
+            level_kind=kind,
             dice=dice(counts),
             jaccard=jaccard(counts),
             **found,

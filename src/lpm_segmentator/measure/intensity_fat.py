@@ -3,14 +3,14 @@
 On these images fat is brighter than muscle. What is muscle and what is fat is learned, by a mixture
 of Gaussians or by Otsu's threshold, from all measured muscles together and from the tissue around
 them: a lean muscle alone holds no fat to learn its brightness from, and a mixture would call its
-own brighter half fat. Correct the image's bias field first (`correct_bias`): one threshold cannot
-serve an unevenly lit image.
+own brighter half fat. The image's bias field is corrected first (`correct_bias`): one threshold
+cannot serve an unevenly lit image.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -22,7 +22,7 @@ from scipy import ndimage
 from lpm_segmentator.core.errors import GeometryError, MissingExtraError
 from lpm_segmentator.core.volume import LabelMap, Volume
 from lpm_segmentator.measure._window import cut, foreground_window
-from lpm_segmentator.measure.quantities import NO_VOXELS
+from lpm_segmentator.measure.bias import correct_bias
 
 __all__ = [
     "IntensityFat",
@@ -42,6 +42,9 @@ _SAMPLE = 20_000
 _FEWEST = 100
 #: Place between muscle (0) and fat (1) from which a class counts as fat.
 _NEAR_FAT = 0.8
+#: Fat must be this many times as bright as muscle: on T1w and T2w images it is 2.5 and more, on
+#: water images and fat-suppressed ones the brighter class is something else, at 1.2 to 1.6.
+_CONTRAST = 2.0
 #: Points of the curve from brightness to fat.
 _CURVE = 512
 
@@ -87,6 +90,16 @@ class IntensitySplit:
     curve: FloatArray
     reason: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the split without its curve, as it is recorded."""
+        return {
+            "method": str(self.method),
+            "threshold": self.threshold,
+            "means": list(self.means),
+            "weights": list(self.weights),
+            "reason": self.reason,
+        }
+
     def soft(self, values: npt.ArrayLike) -> FloatArray:
         """Return the expected share of fat, 0–1, of voxels of these values."""
         return np.asarray(np.interp(np.asarray(values, dtype=np.float64), *self.curve))
@@ -98,74 +111,78 @@ class IntensitySplit:
 
 @dataclass(frozen=True, eq=False)
 class IntensityFat:
-    """Fat of each structure of a label map by brightness.
+    """Fat by brightness on one image: what every structure of it is measured with.
 
     Attributes
     ----------
-    split : IntensitySplit
-        The split that all structures share.
-    soft_fraction, hard_fraction : dict of int to float
-        By label value: mean of the soft map, and share of voxels above the threshold. nan for a
-        structure without voxels.
-    reasons : dict of int to str
-        By label value: why a fraction is nan; only for those that are.
+    image : Volume
+        Bias-corrected in the slices that show the muscles.
+    splits : mapping of IntensityMethod to IntensitySplit
+        By method, learned from all muscles together.
     """
 
-    split: IntensitySplit
-    soft_fraction: dict[int, float]
-    hard_fraction: dict[int, float]
-    reasons: dict[int, str]
+    image: Volume
+    splits: Mapping[IntensityMethod, IntensitySplit]
+
+    def soft_map(self, method: IntensityMethod) -> Volume:
+        """Return the expected share of fat of each voxel, float32; nan where the split failed."""
+        return self.image.with_array(self.splits[method].soft(self.image.array).astype(np.float32))
+
+    def hard_map(self, method: IntensityMethod) -> Volume:
+        """Return 1 where a voxel counts as fat, else 0, float32; nan where the split failed."""
+        split = self.splits[method]
+        if split.reason:
+            return self.soft_map(method)
+        return self.image.with_array(split.hard(self.image.array).astype(np.float32))
+
+    def maps(self) -> Iterator[tuple[str, Volume]]:
+        """Yield every map by its name, ``"gmm2_soft"`` first."""
+        for method in self.splits:
+            yield f"{method}_soft", self.soft_map(method)
+            yield f"{method}_hard", self.hard_map(method)
 
 
-def intensity_fat(
-    image: Volume,
-    labels: LabelMap,
-    *,
-    method: IntensityMethod = IntensityMethod.GMM3,
-    slices: Sequence[int] | None = None,
-    split: IntensitySplit | None = None,
-) -> IntensityFat:
-    """Measure the fat of every structure by its brightness on a T1w or T2w image.
+def intensity_fat(image: Volume, labels: LabelMap, *, correct: bool = True) -> IntensityFat:
+    """Learn what is fat in the muscles of a T1w or T2w image by its brightness.
 
     Parameters
     ----------
     image : Volume
-        Bias-corrected, fat brighter than muscle, on the label map's grid.
+        Fat brighter than muscle, on the label map's grid.
     labels : LabelMap
-    method : IntensityMethod
-        How to split; without effect if `split` is given.
-    slices : sequence of int, optional
-        Measure these slices alone. The split is learned from the whole label map in any case.
-    split : IntensitySplit, optional
-        One learned before.
+        The measured muscles.
+    correct : bool
+        Whether to even out the image's lighting first (`correct_bias`); switch it off only for an
+        image that has none to correct.
 
     Raises
     ------
     GeometryError
         If the grids differ.
     MissingExtraError
-        If scikit-learn or scikit-image is not installed.
+        If SimpleITK, scikit-learn or scikit-image is not installed.
     """
     difference = labels.geometry.describe_difference(image.geometry)
     if difference:
         raise GeometryError(f"the label map and the image lie on different grids: {difference}")
-    if split is None:
-        around = image.array[_surroundings(labels)]
-        split = split_intensities(image.array[labels.foreground], around, method=method)
-    axis, wanted = labels.slice_axis, np.zeros(labels.shape[labels.slice_axis], dtype=np.bool_)
-    wanted[list(range(len(wanted)) if slices is None else slices)] = True
-    soft, hard, reasons = {}, {}, {}
-    where = np.nonzero(labels.array)
-    values, found = image.array[where], labels.array[where]
-    usable = wanted[where[axis]] & np.isfinite(values)
-    for value in labels.scheme.values:
-        chosen = values[(found == value) & usable]
-        reason = split.reason or ("" if len(chosen) else NO_VOXELS)
-        soft[value] = _NAN if reason else float(split.soft(chosen).mean())
-        hard[value] = _NAN if reason else float(split.hard(chosen).mean())
-        if reason:
-            reasons[value] = reason
-    return IntensityFat(split, soft, hard, reasons)
+    if correct and labels.foreground.any():
+        image = _evened(image, labels)
+    inside, around = image.array[labels.foreground], image.array[_surroundings(labels)]
+    splits = {m: split_intensities(inside, around, method=m) for m in IntensityMethod}
+    return IntensityFat(image, splits)
+
+
+def _evened(image: Volume, labels: LabelMap) -> Volume:
+    """Correct the slices that show the muscles; the others cost time and tell nothing."""
+    axis = labels.slice_axis
+    others = tuple(a for a in range(3) if a != axis)
+    shown = np.flatnonzero(labels.foreground.any(axis=others))
+    chosen = [slice(None)] * 3
+    chosen[axis] = slice(int(shown[0]), int(shown[-1]) + 1)
+    i, j, k = (slice(*c.indices(n)) for c, n in zip(chosen, image.shape, strict=True))
+    evened = np.array(image.array, dtype=np.float32)
+    evened[i, j, k] = correct_bias(cut(image, (i, j, k))).array
+    return image.with_array(evened)
 
 
 def split_intensities(
@@ -208,8 +225,20 @@ def split_intensities(
     if np.ptp(data) == 0:
         return _failed(method, "all voxels are equally bright")
     if method is IntensityMethod.OTSU:
-        return _otsu(data)
-    return _mixture(data, method, float(np.median(inside)), seed)
+        return _checked(_otsu(data))
+    return _checked(_mixture(data, method, float(np.median(inside)), seed))
+
+
+def _checked(split: IntensitySplit) -> IntensitySplit:
+    """Refuse a split whose brighter class cannot be fat: no number is better than a wrong one."""
+    dark, bright = split.means[0], split.means[-1]
+    if bright >= _CONTRAST * dark:
+        return split
+    return _failed(
+        split.method,
+        f"the brighter class is {bright / dark:.1f} times as bright as muscle, fat on T1w and T2w "
+        f"images at least {_CONTRAST:g} times: is this a fat-suppressed or a water image?",
+    )
 
 
 def _finite(values: npt.ArrayLike) -> FloatArray:

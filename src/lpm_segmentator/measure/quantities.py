@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lpm_segmentator.core.geometry import Geometry
-from lpm_segmentator.core.volume import DixonPair, LabelMap
+from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
 from lpm_segmentator.measure.sums import (
     FRACTION,
     SIGNAL_VOXELS,
@@ -23,6 +23,7 @@ __all__ = [
     "FatMeasure",
     "area_across_body_mm2",
     "csa_measure",
+    "fat_fraction_map",
     "fat_measure",
     "label_volumes_ml",
 ]
@@ -96,6 +97,18 @@ def fat_measure(sums: Sums) -> FatMeasure:
         return FatMeasure(NAN, NAN, sums.voxels, without, reason)
     ratio = sums.fat / (sums.fat + sums.water)
     return FatMeasure(ratio, sums.fraction / sums.signal_voxels, sums.voxels, without)
+
+
+def fat_fraction_map(pair: DixonPair) -> Volume:
+    """Return F / (F + W) of each voxel, float32; nan where there is no signal.
+
+    The mean over a mask is the mask's `FatMeasure.fat_fraction_mean`.
+    """
+    water, fat = (v.array.astype(np.float32) for v in (pair.water, pair.fat))
+    total = water + fat
+    fraction = np.full(total.shape, np.float32(NAN))
+    np.divide(fat, total, out=fraction, where=np.isfinite(total) & (total > 0))
+    return pair.water.with_array(fraction)
 
 
 def csa_measure(sums: SliceSums, slices: Sequence[int] | None = None) -> CsaMeasure:

@@ -38,7 +38,9 @@ class Reliability:
     """Intervals of the measures of one structure over some slices."""
 
     volume_ml: Interval
+    lean_volume_ml: Interval
     csa_mean_mm2: Interval
+    lean_csa_mean_mm2: Interval
     fat_ratio: Interval
     fat_fraction_mean: Interval
 
@@ -78,9 +80,14 @@ def reliability(variants: OutlineVariants, slices: Sequence[int] | None = None) 
     all_three = (variants.eroded, variants.given, variants.dilated)
     voxel_ml = variants.given.geometry.voxel_volume_ml
     fats = [fat_measure(s.over(slices)) for s in all_three]
+    areas = [csa_measure(s, slices) for s in all_three]
+    volumes = [s.over(slices).voxels * voxel_ml for s in all_three]
+    lean = [v * (1 - f.fat_fraction_mean) for v, f in zip(volumes, fats, strict=True)]
     return Reliability(
-        volume_ml=_interval([s.over(slices).voxels * voxel_ml for s in all_three]),
-        csa_mean_mm2=_interval([csa_measure(s, slices).mean_mm2 for s in all_three]),
+        volume_ml=_interval(volumes),
+        lean_volume_ml=_interval(lean),
+        csa_mean_mm2=_interval([a.mean_mm2 for a in areas]),
+        lean_csa_mean_mm2=_interval([a.lean_mean_mm2 for a in areas]),
         fat_ratio=_interval([f.fat_ratio for f in fats]),
         fat_fraction_mean=_interval([f.fat_fraction_mean for f in fats]),
     )

@@ -21,6 +21,7 @@ __all__ = ["SurfaceDistances", "assd_mm", "hausdorff_mm", "hd95_mm", "nsd", "sur
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
 
 BOTH_EMPTY = "reference and prediction are empty"
 REFERENCE_EMPTY = "reference is empty"
@@ -38,13 +39,33 @@ class SurfaceDistances:
     reference_mm, prediction_mm : ndarray, shape (n,), (m,)
         From each surface voxel of the one to the surface of the other. Empty where either mask
         is empty.
+    reference_slices, prediction_slices : ndarray of int, shape (n,), (m,)
+        The slice of each surface voxel.
     reason : str
         Why there are no distances; empty where there are.
     """
 
     reference_mm: FloatArray
     prediction_mm: FloatArray
+    reference_slices: IndexArray
+    prediction_slices: IndexArray
     reason: str = ""
+
+    def within(self, slices: Sequence[int]) -> SurfaceDistances:
+        """Return the distances of the surface voxels in some slices.
+
+        They run to the nearest voxel of the other surface, in whatever slice that lies: a part of
+        a stack has no cut faces of its own.
+        """
+        here = np.asarray(slices)
+        one, other = (np.isin(s, here) for s in (self.reference_slices, self.prediction_slices))
+        return SurfaceDistances(
+            self.reference_mm[one],
+            self.prediction_mm[other],
+            self.reference_slices[one],
+            self.prediction_slices[other],
+            self.reason or _why_none(bool(one.any()), bool(other.any())),
+        )
 
 
 def surface_distances(
@@ -53,6 +74,7 @@ def surface_distances(
     spacing_mm: Sequence[float],
     *,
     open_ends: bool = False,
+    slice_axis: int = 2,
 ) -> SurfaceDistances:
     """Measure the distances between the surfaces of two masks.
 
@@ -67,6 +89,8 @@ def surface_distances(
         Where a muscle leaves the image, its cut face counts as surface, as in other tools. True
         leaves the cut faces out: a stack from L1/L2 to L5/S1 has large ones at both ends, and
         their many near-zero distances flatter all surface measures.
+    slice_axis : int
+        The axis along which `SurfaceDistances.within` counts slices.
 
     Raises
     ------
@@ -84,14 +108,27 @@ def surface_distances(
     one, other = np.squeeze(reference, flat), np.squeeze(prediction, flat)
     reason = _why_none(bool(one.any()), bool(other.any()))
     if reason:
-        return SurfaceDistances(np.empty(0), np.empty(0), reason)
+        none, nowhere = np.empty(0), np.empty(0, dtype=np.intp)
+        return SurfaceDistances(none, none, nowhere, nowhere, reason)
     window = bounding_box(one | other) or ()
     edges = [_surface(mask, window, open_ends) for mask in (one, other)]
     reference_mm, prediction_mm = (
         ndimage.distance_transform_edt(~theirs, sampling=spacing)[mine]
         for mine, theirs in (edges, edges[::-1])
     )
-    return SurfaceDistances(reference_mm, prediction_mm)
+    slices = [_slices(edge, window, slice_axis, flat) for edge in edges]
+    return SurfaceDistances(reference_mm, prediction_mm, slices[0], slices[1])
+
+
+def _slices(
+    edge: BoolArray, window: tuple[slice, ...], slice_axis: int, flat: tuple[int, ...]
+) -> IndexArray:
+    """Return the slice of each voxel of a surface; `flat` are the axes that were left out."""
+    where = np.nonzero(edge)
+    if slice_axis in flat:
+        return np.zeros_like(where[0])
+    axis = slice_axis - sum(a < slice_axis for a in flat)
+    return where[axis] + int(window[axis].start)
 
 
 def hausdorff_mm(distances: SurfaceDistances) -> float:

@@ -1,155 +1,39 @@
-"""The tables a study needs: tidy rows, slice profiles, and the published method's wide rows."""
+"""Measures every muscle, side and level of a case."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lpm_segmentator.core.errors import GeometryError
 from lpm_segmentator.core.labels import Side
-from lpm_segmentator.core.volume import DixonPair, LabelMap
+from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
 from lpm_segmentator.measure._window import cut, cut_pair, foreground_window
 from lpm_segmentator.measure.asymmetry import AsymmetryFormula, asymmetry_percent
+from lpm_segmentator.measure.intensity_fat import IntensityFat
 from lpm_segmentator.measure.quantities import NO_PAIR, NO_VOXELS, csa_measure, fat_measure
 from lpm_segmentator.measure.regions import ALL_SLICES, Group, Region, SliceLevels, groups_of
 from lpm_segmentator.measure.reliability import (
     Interval,
     OutlineVariants,
-    Reliability,
     outline_variants,
     reliability,
 )
+from lpm_segmentator.measure.rows import CaseMeasures, MeasureRow, ProfileRow
 from lpm_segmentator.measure.sums import SliceSums, check_grid, joined, slice_sums
-from lpm_segmentator.measure.swap import SwapReport, detect_swap
+from lpm_segmentator.measure.swap import detect_swap
 
-__all__ = [
-    "CaseMeasures",
-    "MeasureRow",
-    "ProfileRow",
-    "fat_ratio_row",
-    "measure_case",
-    "volume_row",
-]
+__all__ = ["measure_case"]
 
 NAN = float("nan")
 _UNKNOWN = Interval(NAN, NAN)
 _DISC = "one slice has no volume"
 
 
-@dataclass(frozen=True)
-class MeasureRow:
-    """One muscle on one side over one region.
-
-    Attributes
-    ----------
-    case : str
-    muscle : str
-        ``"ES"``, ``"MF"`` or ``"ES+MF"``.
-    side : str
-        ``"R"``, ``"L"`` or ``"both"``.
-    level, level_kind : str
-        Region: see `SliceLevels.regions`.
-    slices : int
-        Slices of the region that show the structure.
-    voxels, no_signal_voxels : int
-        Voxels of the structure, and those without signal, left out of the fat measures.
-    volume_ml, lean_volume_ml : float
-        Volume, and volume times (1 - `fat_fraction_mean`); nan for a disc, which is one slice.
-    csa_mean_mm2, csa_max_mm2, lean_csa_mean_mm2 : float
-        Areas in the plane of the slices.
-    fat_ratio, fat_fraction_mean : float
-        ΣF / Σ(F + W), and the mean of F / (F + W), 0–1.
-    volume_asymmetry_percent, csa_asymmetry_percent : float
-        By the case's formula, on rows of both sides; nan on the others.
-    fat_ratio_side_difference : float
-        Right minus left, on rows of both sides; nan on the others.
-    volume_low_ml, ..., fat_fraction_mean_high : float
-        What one voxel less or more of outline does: see `Reliability`. nan where not asked for.
-    note : str
-        Why values are nan.
-    """
-
-    case: str
-    muscle: str
-    side: str
-    level: str
-    level_kind: str
-    slices: int
-    voxels: int
-    no_signal_voxels: int
-    volume_ml: float
-    lean_volume_ml: float
-    csa_mean_mm2: float
-    csa_max_mm2: float
-    lean_csa_mean_mm2: float
-    fat_ratio: float
-    fat_fraction_mean: float
-    volume_asymmetry_percent: float = NAN
-    csa_asymmetry_percent: float = NAN
-    fat_ratio_side_difference: float = NAN
-    volume_low_ml: float = NAN
-    volume_high_ml: float = NAN
-    csa_mean_low_mm2: float = NAN
-    csa_mean_high_mm2: float = NAN
-    fat_ratio_low: float = NAN
-    fat_ratio_high: float = NAN
-    fat_fraction_mean_low: float = NAN
-    fat_fraction_mean_high: float = NAN
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class ProfileRow:
-    """One muscle on one side in one slice: the course of the measures along the spine.
-
-    ``position_mm`` is the height of the slice's middle in the world (superior is positive).
-    """
-
-    case: str
-    muscle: str
-    side: str
-    slice: int
-    position_mm: float
-    level: str
-    csa_mm2: float
-    lean_csa_mm2: float
-    fat_ratio: float
-    fat_fraction_mean: float
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class CaseMeasures:
-    """Everything measured on one case.
-
-    Attributes
-    ----------
-    case : str
-    rows : tuple of MeasureRow
-        Muscle × side × region.
-    profile : tuple of ProfileRow
-        Muscle × side × slice.
-    volumes_ml, fat_ratios : mapping of int to float
-        By label value, whole stack.
-    asymmetry_formula : str
-        The formula behind the asymmetry columns.
-    obliquity_deg : float
-        Angle between the slices' normal and the superior direction.
-    swap : SwapReport or None
-        None without a Dixon pair.
-    warnings : tuple of str
-        What the user should know.
-    """
-
-    case: str
-    rows: tuple[MeasureRow, ...]
-    profile: tuple[ProfileRow, ...]
-    volumes_ml: Mapping[int, float]
-    fat_ratios: Mapping[int, float]
-    asymmetry_formula: str
-    obliquity_deg: float
-    swap: SwapReport | None
-    warnings: tuple[str, ...]
+#: The map whose lean sizes, interval and profile are told: three components agree best.
+_BEST = "gmm3_soft"
 
 
 def measure_case(
@@ -157,6 +41,7 @@ def measure_case(
     *,
     case: str = "",
     pair: DixonPair | None = None,
+    brightness: IntensityFat | None = None,
     levels: SliceLevels | None = None,
     formula: AsymmetryFormula = AsymmetryFormula.MEAN,
     with_reliability: bool = True,
@@ -171,6 +56,9 @@ def measure_case(
         Written into every row.
     pair : DixonPair, optional
         On the label map's grid; without it the fat measures are nan.
+    brightness : IntensityFat, optional
+        Of a T1w or T2w image on the label map's grid; without it the measures of fat by brightness
+        are nan.
     levels : SliceLevels, optional
         Adds rows per disc, vertebra and span.
     formula : AsymmetryFormula
@@ -181,7 +69,7 @@ def measure_case(
     Raises
     ------
     GeometryError
-        If pair or levels do not belong to the label map's grid.
+        If pair, image or levels do not belong to the label map's grid.
     """
     n_slices = labels.shape[labels.slice_axis]
     if levels and levels.n_slices != n_slices:
@@ -191,101 +79,105 @@ def measure_case(
     regions = levels.regions() if levels else (Region(ALL_SLICES, "all", tuple(range(n_slices))),)
     check_grid(labels.geometry, pair)
     swap = detect_swap(pair, labels) if pair else None
-    obliquity_deg = labels.geometry.obliquity_deg
-    window = foreground_window(labels)
-    labels, pair = cut(labels, window), cut_pair(pair, window)
-    by_label = slice_sums(labels, pair)
-    groups = groups_of(labels.scheme)
+    measured = _Measured(labels, case, (pair, brightness), (levels, formula), with_reliability)
     rows: list[MeasureRow] = []
     profile: list[ProfileRow] = []
-    for group in groups:
-        sums = joined(by_label, group.values)
-        variants = _variants(labels, group, pair) if with_reliability else None
-        profile += _profile(case, group, sums, levels)
-        for region in regions:
-            sides = _sides(by_label, groups, group) if group.side == "both" else None
-            rows.append(_row(case, group, sums, region, _Extras(sides, variants, formula)))
+    for group in measured.groups:
+        sums = measured.of(group)
+        profile += _profile(case, sums, levels)
+        rows += [_row(measured, sums, region) for region in regions]
     return CaseMeasures(
         case=case,
         rows=tuple(rows),
         profile=tuple(profile),
-        volumes_ml={v: s.over().voxels * s.geometry.voxel_volume_ml for v, s in by_label.items()},
-        fat_ratios={v: fat_measure(s.over()).fat_ratio for v, s in by_label.items()},
+        volumes_ml={
+            v: s.over().voxels * s.geometry.voxel_volume_ml for v, s in measured.by_label.items()
+        },
+        fat_ratios={v: fat_measure(s.over()).fat_ratio for v, s in measured.by_label.items()},
         asymmetry_formula=str(formula),
-        obliquity_deg=obliquity_deg,
+        obliquity_deg=labels.geometry.obliquity_deg,
         swap=swap,
-        warnings=(swap.warnings if swap else ()) + _warnings(rows),
+        splits=tuple(brightness.splits.values()) if brightness else (),
+        warnings=(*(swap.warnings if swap else ()), *_warnings(rows), *measured.warnings),
     )
 
 
-def volume_row(
-    case: str,
-    prediction: Mapping[int, float],
-    reference: Mapping[int, float] | None = None,
-) -> dict[str, float | str]:
-    """Return a row of the published volume table: ``case, volume1_gd, volume1_ai, ...``.
-
-    Parameters
-    ----------
-    case : str
-    prediction, reference : mapping of int to float
-        Volumes in mL by label value. Without a reference the ``_gd`` columns are left out.
-
-    Examples
-    --------
-    >>> volume_row("TUM01", {1: 201.5}, {1: 203.1})
-    {'case': 'TUM01', 'volume1_gd': 203.1, 'volume1_ai': 201.5}
-    """
-    return _wide("volume", case, prediction, reference)
-
-
-def fat_ratio_row(
-    case: str,
-    prediction: Mapping[int, float],
-    reference: Mapping[int, float] | None = None,
-) -> dict[str, float | str]:
-    """Return a row of the published fat ratio table: ``case, ratio1_gd, ratio1_ai, ...``.
-
-    Parameters
-    ----------
-    case : str
-    prediction, reference : mapping of int to float
-        ΣF / Σ(F + W) by label value. Without a reference the ``_gd`` columns are left out.
-    """
-    return _wide("ratio", case, prediction, reference)
-
-
-def _wide(
-    name: str, case: str, prediction: Mapping[int, float], reference: Mapping[int, float] | None
-) -> dict[str, float | str]:
-    row: dict[str, float | str] = {"case": case}
-    for value in sorted(set(prediction) | set(reference or {})):
-        if reference is not None:
-            row[f"{name}{value}_gd"] = reference.get(value, NAN)
-        row[f"{name}{value}_ai"] = prediction.get(value, NAN)
-    return row
-
-
 @dataclass(frozen=True, eq=False)
-class _Extras:
-    """What a row may add to the plain measures."""
+class _GroupSums:
+    """Sums of one group: by the Dixon pair, by each map of brightness, of right and left apart."""
 
+    group: Group
+    dixon: SliceSums
+    maps: Mapping[str, SliceSums]
     sides: tuple[SliceSums, SliceSums] | None
     variants: OutlineVariants | None
-    formula: AsymmetryFormula
 
 
-def _row(case: str, group: Group, sums: SliceSums, region: Region, extras: _Extras) -> MeasureRow:
-    total = sums.over(region.slices)
-    fat, area = fat_measure(total), csa_measure(sums, region.slices)
+class _Measured:
+    """The sums of a case, from which every row follows."""
+
+    def __init__(
+        self,
+        labels: LabelMap,
+        case: str,
+        images: tuple[DixonPair | None, IntensityFat | None],
+        how: tuple[SliceLevels | None, AsymmetryFormula],
+        with_reliability: bool,
+    ) -> None:
+        window = foreground_window(labels)
+        pair, brightness = images
+        self.case = case
+        self.formula = how[1]
+        self.labels, self.pair = cut(labels, window), cut_pair(pair, window)
+        self.by_label = slice_sums(self.labels, self.pair)
+        self.groups = groups_of(labels.scheme)
+        self.with_reliability = with_reliability
+        self.map_pairs: dict[str, DixonPair] = {}
+        self.split_reason = ""
+        if brightness is not None:
+            here = replace(brightness, image=cut(brightness.image, window))
+            self.map_pairs = {name: _as_pair(values) for name, values in here.maps()}
+            failed = [split for split in brightness.splits.values() if split.reason]
+            if failed:
+                names = ", ".join(str(split.method) for split in failed)
+                self.split_reason = f"no fat by brightness ({names}): {failed[0].reason}"
+        self.by_map = {n: slice_sums(self.labels, p) for n, p in self.map_pairs.items()}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong with the case as a whole."""
+        return (self.split_reason,) if self.split_reason else ()
+
+    def of(self, group: Group) -> _GroupSums:
+        """Return the sums of one group."""
+        variants = None
+        if self.with_reliability:
+            pair = self.map_pairs.get(_BEST) if self.pair is None else self.pair
+            variants = _variants(self.labels, group, pair)
+        return _GroupSums(
+            group=group,
+            dixon=joined(self.by_label, group.values),
+            maps={name: joined(sums, group.values) for name, sums in self.by_map.items()},
+            sides=_sides(self.by_label, self.groups, group) if group.side == "both" else None,
+            variants=variants,
+        )
+
+
+def _as_pair(share: Volume) -> DixonPair:
+    """Return a map of fat shares as the pair that has these fat fractions and one signal."""
+    return DixonPair(share.with_array(np.float32(1) - share.array), share)
+
+
+def _row(measured: _Measured, sums: _GroupSums, region: Region) -> MeasureRow:
+    total = sums.dixon.over(region.slices)
+    fat, area = fat_measure(total), csa_measure(sums.dixon, region.slices)
     is_disc = region.kind == "disc"
-    volume = NAN if is_disc else total.voxels * sums.geometry.voxel_volume_ml
-    notes = [fat.reason, area.reason, _DISC if is_disc else ""]
-    band = reliability(extras.variants, region.slices) if extras.variants else None
+    volume = NAN if is_disc else total.voxels * sums.dixon.geometry.voxel_volume_ml
+    notes = [fat.reason, area.reason, _DISC if is_disc else "", measured.split_reason]
     return MeasureRow(
-        case=case,
-        muscle=group.muscle,
-        side=group.side,
+        case=measured.case,
+        muscle=sums.group.muscle,
+        side=sums.group.side,
         level=region.name,
         level_kind=region.kind,
         slices=area.slices,
@@ -298,36 +190,60 @@ def _row(case: str, group: Group, sums: SliceSums, region: Region, extras: _Extr
         lean_csa_mean_mm2=area.lean_mean_mm2,
         fat_ratio=fat.fat_ratio,
         fat_fraction_mean=fat.fat_fraction_mean,
-        **_asymmetries(extras, region),
-        **_bands(band, is_disc),
+        **_asymmetries(sums, region, measured.formula),
+        asymmetry_formula=str(measured.formula) if sums.sides else "",
+        **_bands(sums, region),
+        **_by_brightness(sums, region, volume),
         note="; ".join(dict.fromkeys(n for n in notes if n)),
     )
 
 
-def _asymmetries(extras: _Extras, region: Region) -> dict[str, float]:
-    if extras.sides is None:
+def _by_brightness(sums: _GroupSums, region: Region, volume: float) -> dict[str, float]:
+    """Fat by each map, and the lean sizes by the best of them."""
+    found = {f"fat_{n}": fat_measure(s.over(region.slices)).fat_ratio for n, s in sums.maps.items()}
+    if _BEST in sums.maps:
+        area = csa_measure(sums.maps[_BEST], region.slices)
+        found["lean_volume_gmm3_ml"] = volume * (1 - found[f"fat_{_BEST}"])
+        found["lean_csa_mean_gmm3_mm2"] = area.lean_mean_mm2
+    return found
+
+
+def _asymmetries(sums: _GroupSums, region: Region, formula: AsymmetryFormula) -> dict[str, float]:
+    if sums.sides is None:
         return {}
-    right, left = extras.sides
+    right, left = sums.sides
     voxels = [float(s.over(region.slices).voxels) for s in (right, left)]
     areas = [csa_measure(s, region.slices).mean_mm2 for s in (right, left)]
     fats = [fat_measure(s.over(region.slices)).fat_ratio for s in (right, left)]
-    by_volume = asymmetry_percent(*voxels, formula=extras.formula)
+    by_volume = asymmetry_percent(*voxels, formula=formula)
     return {
         "volume_asymmetry_percent": NAN if region.kind == "disc" else by_volume,
-        "csa_asymmetry_percent": asymmetry_percent(*areas, formula=extras.formula),
+        "csa_asymmetry_percent": asymmetry_percent(*areas, formula=formula),
         "fat_ratio_side_difference": fats[0] - fats[1],
     }
 
 
-def _bands(band: Reliability | None, is_disc: bool) -> dict[str, float]:
-    if band is None:
+def _bands(sums: _GroupSums, region: Region) -> dict[str, float]:
+    if sums.variants is None:
         return {}
-    volume = _UNKNOWN if is_disc else band.volume_ml
-    return {
+    band = reliability(sums.variants, region.slices)
+    volume, lean = band.volume_ml, band.lean_volume_ml
+    if region.kind == "disc":
+        volume = lean = _UNKNOWN
+    found = {
         "volume_low_ml": volume.low,
         "volume_high_ml": volume.high,
         "csa_mean_low_mm2": band.csa_mean_mm2.low,
         "csa_mean_high_mm2": band.csa_mean_mm2.high,
+    }
+    if not sums.dixon.has_pair:
+        fat = band.fat_ratio
+        return found | {f"fat_{_BEST}_low": fat.low, f"fat_{_BEST}_high": fat.high}
+    return found | {
+        "lean_volume_low_ml": lean.low,
+        "lean_volume_high_ml": lean.high,
+        "lean_csa_mean_low_mm2": band.lean_csa_mean_mm2.low,
+        "lean_csa_mean_high_mm2": band.lean_csa_mean_mm2.high,
         "fat_ratio_low": band.fat_ratio.low,
         "fat_ratio_high": band.fat_ratio.high,
         "fat_fraction_mean_low": band.fat_fraction_mean.low,
@@ -335,22 +251,21 @@ def _bands(band: Reliability | None, is_disc: bool) -> dict[str, float]:
     }
 
 
-def _profile(
-    case: str, group: Group, sums: SliceSums, levels: SliceLevels | None
-) -> list[ProfileRow]:
+def _profile(case: str, sums: _GroupSums, levels: SliceLevels | None) -> list[ProfileRow]:
     """Rows of one group, slice by slice."""
-    geometry = sums.geometry
+    geometry = sums.dixon.geometry
     rows = []
-    for index in range(len(sums.table)):
+    for index in range(len(sums.dixon.table)):
         middle = [(n - 1) / 2 for n in geometry.shape]
         middle[geometry.slice_axis] = index
-        fat = fat_measure(sums.over([index]))
-        area = csa_measure(sums, [index])
+        fat = fat_measure(sums.dixon.over([index]))
+        area = csa_measure(sums.dixon, [index])
+        best = sums.maps.get(_BEST)
         rows.append(
             ProfileRow(
                 case=case,
-                muscle=group.muscle,
-                side=group.side,
+                muscle=sums.group.muscle,
+                side=sums.group.side,
                 slice=index,
                 position_mm=float(geometry.voxel_to_world(middle)[2]),
                 level=levels.level_of(index) if levels else "",
@@ -358,6 +273,7 @@ def _profile(
                 lean_csa_mm2=area.lean_mean_mm2,
                 fat_ratio=fat.fat_ratio,
                 fat_fraction_mean=fat.fat_fraction_mean,
+                fat_gmm3_soft=fat_measure(best.over([index])).fat_ratio if best else NAN,
                 note=fat.reason or area.reason,
             )
         )

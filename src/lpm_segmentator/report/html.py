@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 _MUSCLES = {"ES": "Erector spinae", "MF": "Multifidus", "ES+MF": "Both muscles together"}
+_METHODS = {"gmm2": "2 Gaussians", "gmm3": "3 Gaussians", "otsu": "Otsu"}
 _SIDES = {"R": "right", "L": "left", "both": "both sides"}
 
 
@@ -70,6 +71,8 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "has_fat": record["fat_ratios"] is not None,
         "rows": [_measure_view(row) for row in whole],
         "levels": _level_views(record),
+        "splits": [_split_view(split) for split in record["brightness"]],
+        "brightness_rows": [_brightness_view(row) for row in whole],
         "accuracy": _accuracy_view(record["accuracy"]),
         "score": _number(record["quality"]["score"], 2),
         "details": _details(record),
@@ -90,6 +93,42 @@ def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "fat_ratio": _number(_scaled(row["fat_ratio"], 100), 1, note),
         "fat_mean": _number(_scaled(row["fat_fraction_mean"], 100), 1, note),
         "asymmetry": _number(row["volume_asymmetry_percent"], 1, "compares right with left"),
+    }
+
+
+def _split_view(split: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a split of the brightness: a dash where a method has no such class."""
+    reason = split["reason"]
+    means, weights = ([*split[key]] for key in ("means", "weights"))
+    classes = [f"{m:.0f} ({100 * w:.0f} %)" for m, w in zip(means, weights, strict=True)]
+    muscle, mixed, fat = (
+        ("–", "–", "–") if reason else (classes[0], " ".join(classes[1:-1]) or "–", classes[-1])
+    )
+    return {
+        "name": _METHODS[split["method"]],
+        "threshold": _number(split["threshold"], 0, reason),
+        "muscle": muscle,
+        "mixed": mixed,
+        "fat": fat,
+    }
+
+
+def _brightness_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Fat of one muscle by every method, soft and hard."""
+    note = row["note"]
+    cells = {
+        f"{method}_{kind}": _number(_scaled(row[f"fat_{method}_{kind}"], 100), 1, note)
+        for method in _METHODS
+        for kind in ("soft", "hard")
+    }
+    low, high = (_number(_scaled(row[f"fat_gmm3_soft_{end}"], 100), 1) for end in ("low", "high"))
+    return {
+        **cells,
+        "muscle": _MUSCLES[row["muscle"]],
+        "side": _SIDES[row["side"]],
+        "is_sum": row["side"] == "both" or row["muscle"] == "ES+MF",
+        "lean_area": _number(_scaled(row["lean_csa_mean_gmm3_mm2"], 0.01), 1, note),
+        "interval": f"{low.text} to {high.text}",
     }
 
 

@@ -1,0 +1,136 @@
+"""Predicted label map files against their references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lpm_segmentator.api.cases import CaseFiles, find_cases, match_labels, same_subject
+from lpm_segmentator.api.levels import read_slice_levels
+from lpm_segmentator.api.steps import find_label_maps
+from lpm_segmentator.core import InputError, resample
+from lpm_segmentator.io import case_id, find_images, read_dixon, read_label_map
+from lpm_segmentator.measure import Accuracy, compare_label_maps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EvaluateOptions", "evaluate_files", "pair_label_maps"]
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How label maps are compared.
+
+    Attributes
+    ----------
+    ignore : sequence of int
+        Values that mark voxels to leave out.
+    on_grid : bool
+        Resample the prediction to the reference's grid (nearest voxel) where they differ.
+    levels : Path, optional
+        JSON of ``lpm levels``, or a folder with one a case: adds rows per level.
+    water, fat : Path, optional
+        Dixon pair, or folders of them: adds differences of the fat ratio.
+    accept_origin_mismatch : bool
+        Whether images of one scan that differ by a lost origin count as one grid.
+    """
+
+    ignore: Sequence[int] = ()
+    on_grid: bool = False
+    levels: Path | None = None
+    water: Path | None = None
+    fat: Path | None = None
+    accept_origin_mismatch: bool = False
+
+
+def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
+    """Pair reference and predicted label maps: two files, or two folders by exact name.
+
+    Returns
+    -------
+    list of tuple
+        Case, reference file, prediction file.
+
+    Raises
+    ------
+    InputError
+        If a prediction has no reference, or one input is a file and the other a folder.
+    """
+    if reference.is_dir() != prediction.is_dir():
+        raise InputError(
+            "reference and prediction must both be files or both be folders",
+            where=f"{reference} and {prediction}",
+        )
+    if not reference.is_dir():
+        for path in (reference, prediction):
+            find_images([path])
+        return [(case_id(prediction), reference, prediction)]
+    references = [item.path for item in find_label_maps([reference])]
+    pairs, lonely = [], []
+    for item in find_label_maps([prediction]):
+        found = match_labels(CaseFiles(item.case, image=item.path), references)
+        if found is None:
+            lonely.append(item.case)
+        else:
+            pairs.append((item.case, found, item.path))
+    if lonely:
+        raise InputError(
+            f"{len(lonely)} predictions have no reference: {', '.join(lonely[:5])}",
+            where=reference,
+            hint="Names are matched whole; give both sets the same case names",
+        )
+    return pairs
+
+
+def evaluate_files(
+    case: str, reference: Path, prediction: Path, options: EvaluateOptions | None = None
+) -> Accuracy:
+    """Compare two label map files.
+
+    Parameters
+    ----------
+    case : str
+    reference, prediction : Path
+    options : EvaluateOptions, optional
+
+    Raises
+    ------
+    GeometryError
+        If the grids differ and `on_grid` is not set.
+    LpmError
+        Whatever else is wrong with the files.
+    """
+    options = options or EvaluateOptions()
+    truth = read_label_map(reference, ignore=options.ignore)
+    found = read_label_map(prediction, ignore=options.ignore)
+    if options.on_grid and truth.geometry.describe_difference(found.geometry) is not None:
+        found = resample(found, truth.geometry, order=0)
+    levels = pair = None
+    if options.levels is not None:
+        names = (case, case_id(reference))
+        levels, _ = read_slice_levels(options.levels, names, truth.geometry)
+    if options.water is not None or options.fat is not None:
+        water, fat = _images(case, options)
+        pair = read_dixon(water, fat, accept_origin_mismatch=options.accept_origin_mismatch).pair
+    return compare_label_maps(truth, found, case=case, levels=levels, pair=pair)
+
+
+def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:
+    """Return water and fat of a case: the two files, or those of its name in the folders."""
+    given = [path for path in (options.water, options.fat) if path is not None]
+    if not any(path.is_dir() for path in given):
+        (files,) = find_cases([], water=options.water, fat=options.fat)
+    else:
+        fitting = [f for f in find_cases(list(dict.fromkeys(given))) if same_subject(f, case)]
+        if len(fitting) != 1:
+            raise InputError(
+                f"{len(fitting) or 'no'} Dixon pairs belong to the case {case!r}",
+                where=given[0],
+                hint="Names are matched whole; name them CASE_water.nii.gz and CASE_fat.nii.gz",
+            )
+        (files,) = fitting
+    if files.water is None or files.fat is None:
+        raise InputError(files.problem or "the case has no Dixon pair", where=case)
+    return files.water, files.fat
