@@ -43,7 +43,7 @@ def test_the_result_tells_what_it_was_made_of():
     assert "the predictor knows the answer" in result.warnings
     assert any("unsure in 6 of 6 slices (0–5)" in warning for warning in result.warnings)
     assert result.quality.score == pytest.approx(2 * 0.6 / 1.6)
-    assert set(result.seconds) == {"segment", "measure"}
+    assert set(result.seconds) == {"segment", "brightness", "measure"}
 
 
 def test_only_the_chosen_slices_are_segmented_and_measured():

@@ -206,7 +206,8 @@ def test_other_grids_are_compared_on_request_only(folder):
     paths = folder / "A_dseg.nii.gz", folder / "p.nii.gz"
     with pytest.raises(GeometryError):
         api.evaluate_files("A", *paths)
-    assert api.evaluate_files("A", *paths, on_grid=True).wide()["dsc_global"] == 1.0
+    options = api.EvaluateOptions(on_grid=True)
+    assert api.evaluate_files("A", *paths, options).wide()["dsc_global"] == 1.0
 
 
 def test_folders_are_matched_by_whole_names(tmp_path):
@@ -230,7 +231,7 @@ def test_measures_of_a_file_are_the_phantoms_truth(folder):
     (files,) = api.find_measurable(
         folder / "A_dseg.nii.gz", water=folder / "A_water.nii.gz", fat=folder / "A_fat.nii.gz"
     )
-    measured = api.measure_files(files)
+    measured = api.measure_files(files).measures
     for value in (1, 2, 3, 4):
         assert measured.volumes_ml[value] == pytest.approx(phantom().volumes_ml[value], abs=1e-6)
         assert measured.fat_ratios[value] == pytest.approx(phantom().fat_ratio[value], abs=0.005)
@@ -239,7 +240,7 @@ def test_measures_of_a_file_are_the_phantoms_truth(folder):
 
 def test_without_images_there_are_volumes_alone(folder):
     (files,) = api.find_measurable(folder / "A_dseg.nii.gz")
-    measured = api.measure_files(files)
+    measured = api.measure_files(files).measures
     assert measured.volumes_ml[1] == pytest.approx(phantom().volumes_ml[1], abs=1e-6)
     assert np.isnan(measured.fat_ratios[1])
 

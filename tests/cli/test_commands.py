@@ -51,6 +51,7 @@ def test_run_leaves_masks_tables_and_report(finished, crops):
     found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert found == {
         "cases/T/T_dseg.nii.gz",
+        "cases/T/T_fatmap-dixon.nii.gz",
         "cases/T/T_qc.png",
         "cases/T/case.json",
         "measures.csv",
@@ -58,6 +59,9 @@ def test_run_leaves_masks_tables_and_report(finished, crops):
         "volumes.csv",
         "fat_ratios.csv",
         "accuracy.csv",
+        "accuracy_levels.csv",
+        "accuracy_slices.csv",
+        "paired_measures.csv",
         "report.html",
         "run.json",
     }

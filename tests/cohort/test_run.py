@@ -14,7 +14,16 @@ from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.segment import CompactPredictor
 from phantoms import write_pair, write_reference
 
-TABLES = ("measures.csv", "profiles.csv", "volumes.csv", "fat_ratios.csv", "accuracy.csv")
+TABLES = (
+    "measures.csv",
+    "profiles.csv",
+    "volumes.csv",
+    "fat_ratios.csv",
+    "accuracy.csv",
+    "accuracy_levels.csv",
+    "accuracy_slices.csv",
+    "paired_measures.csv",
+)
 
 
 @pytest.fixture
@@ -56,7 +65,12 @@ def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
     cases = {
         f"cases/{case}/{name}"
         for case in "AB"
-        for name in (f"{case}_dseg.nii.gz", f"{case}_qc.png", "case.json")
+        for name in (
+            f"{case}_dseg.nii.gz",
+            f"{case}_fatmap-dixon.nii.gz",
+            f"{case}_qc.png",
+            "case.json",
+        )
     }
     assert found == {*cases, *TABLES, "report.html", "run.json"}
     assert result.report == out / "report.html"
