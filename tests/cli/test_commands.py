@@ -239,3 +239,58 @@ def test_a_sample_folder_that_lacks_its_files_is_told(lpm, tmp_path):
     assert done.returncode == 2
     assert "LPM_SAMPLE_DIR lacks TUM01_water" in done.stderr
     assert not (tmp_path / "demo").exists()
+
+
+def test_all_figures_of_a_study_in_one_call(finished, lpm, tmp_path):
+    _, out = finished
+    done = lpm("figures", out, "-o", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    stems = {path.stem for path in tmp_path.iterdir()}
+    assert {"overlap", "asymmetry", "bland_altman_volume1", "scatter_ratio4"} <= stems
+    assert {"reference_automatic_volume", "reference_automatic_ratio"} <= stems
+    assert {p.suffix for p in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
+    assert len(json.loads(done.stdout)) == 3 * len(stems)
+    refused = lpm("figures", tmp_path)
+    assert refused.returncode == 2
+    assert "measures.csv" in refused.stderr
+    (tmp_path / "s.csv").write_text("case,sequence\nother,T1w\n", encoding="utf-8")
+    refused = lpm("figures", out, "-o", tmp_path / "x", "--sequences", tmp_path / "s.csv")
+    assert refused.returncode == 2
+    assert "lists no sequence" in refused.stderr
+
+
+def test_levels_and_slices_are_measured_and_compared(finished, lpm, crops, tmp_path):
+    _, out = finished
+    mask = out / "cases/T/T_dseg.nii.gz"
+    affine = nib.load(mask).affine
+    discs = [
+        {"name": name, "center_mm": (affine @ [0, 0, k, 1])[:3].tolist(), "normal": [0, 0, 1],
+         "slice": k, "confidence": 1.0}
+        for name, k in (("L5-S1", 1), ("L4-L5", 3))
+    ]  # fmt: skip
+    found = {"case": "T", "image": "T", "discs": discs, "warnings": []}
+    (tmp_path / "T_levels.json").write_text(json.dumps(found), encoding="utf-8")
+    done = lpm(
+        "measure", "--labels", mask, "--levels", tmp_path / "T_levels.json", "--by-slice",
+        tmp_path / "slices.csv", "-o", tmp_path / "m.csv",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    measured = rows(tmp_path / "m.csv")
+    assert {r["level"] for r in measured} == {"all", "L4-L5..L5-S1", "L5", "L4-L5", "L5-S1"}
+    assert {r["muscle"] for r in measured} == {"ES", "MF", "ES+MF"}
+    assert rows(tmp_path / "slices.csv")
+    done = lpm(
+        "evaluate", "--reference", mask, "--prediction", mask, "--levels", tmp_path,
+        "--by-level", tmp_path / "l.csv", "--by-slice", tmp_path / "s.csv",
+        "-o", tmp_path / "a.csv",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {r["level"] for r in rows(tmp_path / "l.csv")} == {r["level"] for r in measured}
+    assert all(float(r["dice"]) == 1.0 for r in rows(tmp_path / "l.csv") if r["dice"])
+    assert {r["level_kind"] for r in rows(tmp_path / "s.csv")} == {"slice"}
+    refused = lpm(
+        "evaluate", "--reference", mask, "--prediction", mask, "--by-level", tmp_path / "l.csv",
+        "-o", tmp_path / "b.csv",
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "--levels" in refused.stderr

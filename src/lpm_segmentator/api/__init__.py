@@ -5,6 +5,7 @@ from __future__ import annotations
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
 from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files, pair_label_maps
+from lpm_segmentator.api.figures import draw_study
 from lpm_segmentator.api.measuring import (
     Measured,
     MeasureOptions,
@@ -61,6 +62,7 @@ __all__ = [
     "convert_model",
     "crop_file",
     "describe_model",
+    "draw_study",
     "evaluate_files",
     "find_cases",
     "find_images",

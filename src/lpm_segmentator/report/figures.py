@@ -60,7 +60,7 @@ def study_figures(
     measures : DataFrame, optional
         Tidy measures: gives ``levels`` and ``asymmetry``.
     profile, asymmetry
-        Columns of `measures` to draw.
+        Columns of `measures` to draw; an empty profile draws no levels.
     asymmetry_level : str, optional
         The level whose asymmetry is drawn, where `measures` has several.
 
@@ -81,7 +81,8 @@ def study_figures(
     if accuracy is not None:
         figures["overlap"] = overlap_figure(accuracy)
     if measures is not None:
-        figures["levels"] = level_profile_figure(measures, measures=profile)
+        if profile:
+            figures["levels"] = level_profile_figure(measures, measures=profile)
         figures["asymmetry"] = asymmetry_figure(measures, measure=asymmetry, level=asymmetry_level)
     return figures
 

@@ -174,7 +174,7 @@ def asymmetry_figure(
         quantity = lower_first(quantity_label(measure, ""))
         label_axes(
             axes,
-            "" if level is None else f"at {level}",
+            {None: "", "all": "All slices"}.get(level, f"at {level}"),
             f"Asymmetry of {quantity} (%)\n← left larger      right larger →",
         )
     return figure
