@@ -51,7 +51,9 @@ def test_two_subjects_become_a_model(lpm, study, tmp_path):
 
     image = tmp_path / "back.nii.gz"
     shutil.copy(next((study / "images").glob("TUM01_fat*")), image)
-    run = lpm("run", image, "--model", "tum", "-o", tmp_path / "run", env=home)
+    run = lpm(
+        "run", image, "--model", "tum", "--keep-doubtful", "-o", tmp_path / "run", env=home
+    )  # fmt: skip
     assert run.returncode == 0, run.stderr
     mask = nib.load(tmp_path / "run/cases/back/back_dseg.nii.gz")
     np.testing.assert_array_equal(mask.affine, nib.load(image).affine)

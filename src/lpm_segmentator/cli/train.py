@@ -12,6 +12,15 @@ from lpm_segmentator.cli.common import PATH, output_options, print_json, progres
 __all__ = ["train"]
 
 
+_DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes a GPU where there is one.",
+)
+
+
 @click.group()
 def train() -> None:
     """Train a model of your own."""
@@ -33,13 +42,7 @@ def train() -> None:
     multiple=True,
     help="Folder of X_image.nii.gz and X_label.nii.gz to score the model on; may be repeated.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes a GPU where there is one.",
-)
+@_DEVICE
 @click.option("--start", type=PATH, help="A compact ONNX model to go on from: fine-tuning.")
 @output_options
 def compact(
@@ -164,13 +167,7 @@ def levels(
     is_flag=True,
     help="Lay label maps on images that differ from them by a lost origin.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes a GPU where there is one.",
-)
+@_DEVICE
 @click.option(
     "--workers",
     type=click.IntRange(0),
