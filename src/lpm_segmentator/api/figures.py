@@ -49,7 +49,9 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
         raise InputError("holds no measures.csv", where=out, hint="Give the folder of 'lpm run'")
     from lpm_segmentator.report.figures import save_figure, study_figures
 
-    measures = read_table(out / "measures.csv")
+    measures = read_table(
+        out / "measures.csv", required=("case", "muscle", "side", "level", "level_kind")
+    )
     # Figures of single muscles; the sum of both would hide their difference.
     muscles = measures[measures["muscle"].isin(["ES", "MF"])]
     leveled = muscles["level_kind"].isin(["disc", "vertebra"]).any()
@@ -73,10 +75,10 @@ def _profile(measures: pd.DataFrame) -> tuple[str, ...]:
 
 def _compared(out: Path) -> Comparison | None:
     """Compare volumes and fat ratios with those of the references, where there are some."""
-    from lpm_segmentator.agreement import compare_table
+    from lpm_segmentator.agreement import AgreementError, compare_table
 
     tables = [
-        read_table(out / name)
+        read_table(out / name, required=("case",))
         for name in ("volumes.csv", "fat_ratios.csv")
         if (out / name).exists()
     ]
@@ -85,14 +87,17 @@ def _compared(out: Path) -> Comparison | None:
         return None
     table = paired[0]
     for other in paired[1:]:
-        table = table.merge(other, on="case", how="outer", validate="one_to_one")
-    return compare_table(table)
+        table = table.merge(other, on="case", how="outer")
+    try:
+        return compare_table(table)
+    except AgreementError as error:
+        raise TableError(error.what, where=out, hint=error.hint) from error
 
 
 def _accuracy(out: Path, sequences: Path | None) -> pd.DataFrame | None:
     if not (out / "accuracy.csv").exists():
         return None
-    table = read_table(out / "accuracy.csv")
+    table = read_table(out / "accuracy.csv", required=("case", "dsc_global"))
     cases = table["case"].astype(str)
     if sequences is None:
         return table.assign(sequence=[_named(case) for case in cases])
