@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError
-from lpm_segmentator.levels import DiscLocation, Levels, levels_from_slices, to_slices
+from lpm_segmentator.levels import (
+    DiscLocation,
+    Levels,
+    levels_from_slices,
+    slice_range,
+    to_slices,
+)
 
 
 def stack(tilt_deg: float = 0.0, slices: int = 30) -> Geometry:
@@ -39,7 +45,15 @@ def test_levels_come_back_from_their_dictionary() -> None:
     assert Levels.from_dict(written) == levels
 
 
-@pytest.mark.parametrize("broken", [{}, {"discs": [{"name": "L9-L10"}]}, {"discs": [1]}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"discs": [{"name": "L9-L10"}]},
+        {"discs": [1]},
+        {"discs": [{"name": "L1-L2", "center_mm": [0, 0, float("nan")]}]},
+    ],
+)
 def test_what_are_no_levels_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(InputError, match="no levels"):
         Levels.from_dict(broken)
@@ -54,3 +68,42 @@ def test_slices_by_hand_name_the_ends_alone() -> None:
 def test_slices_by_hand_must_be_in_the_image(first: int, last: int) -> None:
     with pytest.raises(GeometryError):
         levels_from_slices(stack(), first, last)
+
+
+def spine(top: float, bottom: float, confidence: float = 0.9) -> Levels:
+    """L1-L2 and L5-S1 at two heights."""
+    ends = ((Disc.L1_L2, top), (Disc.L5_S1, bottom))
+    return Levels(tuple(DiscLocation(d, (50.0, 50.0, z), (0, 0, 1), confidence) for d, z in ends))
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "expected"),
+    [
+        (80.0, 20.0, (5, 21)),  # both slices are kept
+        (300.0, 20.0, (5, 30)),  # the stack begins below L1-L2
+        (80.0, -50.0, (0, 21)),
+        (300.0, -50.0, (0, 30)),
+        (300.0, 200.0, None),  # all of it lies above the stack
+    ],
+)
+def test_the_range_reaches_from_disc_to_disc_as_far_as_the_image(
+    top: float, bottom: float, expected: tuple[int, int] | None
+) -> None:
+    assert slice_range(spine(top, bottom), stack()) == expected
+
+
+def test_a_range_needs_both_ends() -> None:
+    assert slice_range(Levels(spine(80, 20).discs[:1]), stack()) is None
+
+
+def test_names_without_confidence_are_no_sure_names() -> None:
+    assert spine(80, 20).named_surely
+    assert not spine(80, 20, confidence=0.5).named_surely
+    assert not Levels(()).named_surely
+
+
+def test_a_disc_has_one_place() -> None:
+    written = spine(80, 20).to_dict(stack(), case="a", image="a.nii.gz")
+    written["discs"][1]["name"] = "L1-L2"
+    with pytest.raises(InputError, match="twice"):
+        Levels.from_dict(written)

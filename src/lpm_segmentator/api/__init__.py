@@ -6,6 +6,7 @@ from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_ca
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
 from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files, pair_label_maps
 from lpm_segmentator.api.figures import draw_study
+from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.api.measuring import (
     Measured,
     MeasureOptions,
@@ -32,6 +33,7 @@ from lpm_segmentator.api.run import (
     write_report,
     write_tables,
 )
+from lpm_segmentator.api.sagittal import with_sagittal
 from lpm_segmentator.api.steps import (
     Failure,
     clean_file,
@@ -51,6 +53,7 @@ __all__ = [
     "EvaluateOptions",
     "Failure",
     "ImageCase",
+    "LevelOptions",
     "MeasureOptions",
     "Measured",
     "Mode",
@@ -83,6 +86,7 @@ __all__ = [
     "read_records",
     "read_run",
     "segment_files",
+    "with_sagittal",
     "write_report",
     "write_table",
     "write_tables",

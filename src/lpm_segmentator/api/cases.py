@@ -66,6 +66,8 @@ class CaseFiles:
         A Dixon pair, instead of `image`.
     reference : Path, optional
         A manual label map.
+    sagittal : Path, optional
+        A sagittal series of the same examination.
     problem : str
         Why the case cannot be run at all; empty if it can.
     """
@@ -75,6 +77,7 @@ class CaseFiles:
     water: Path | None = None
     fat: Path | None = None
     reference: Path | None = None
+    sagittal: Path | None = None
     problem: str = ""
 
     @property
@@ -85,13 +88,14 @@ class CaseFiles:
             "water": self.water,
             "fat": self.fat,
             "reference": self.reference,
+            "sagittal": self.sagittal,
         }
         return {role: path for role, path in roles.items() if path is not None}
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Names under which a table may list the case: its id and those of its images."""
-        images = [p for role, p in self.paths.items() if role != "reference"]
+        images = [p for role, p in self.paths.items() if role in ("image", "water", "fat")]
         return tuple(dict.fromkeys([self.case, *map(case_id, images)]))
 
     @property

@@ -1,4 +1,4 @@
-"""Paths in, a file of levels out."""
+"""Paths in, levels of an image out: found, named by hand, or taken from another tool."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lpm_segmentator.api.sagittal import overlap
 from lpm_segmentator.core import (
     Disc,
     FileFormatError,
@@ -18,11 +19,20 @@ from lpm_segmentator.core import (
     InputError,
     LabelError,
     LpmError,
+    Volume,
 )
-from lpm_segmentator.io import case_id, read_image, subject_key, write_json, write_table
+from lpm_segmentator.io import (
+    case_id,
+    read_image,
+    read_sidecar,
+    subject_key,
+    write_json,
+    write_table,
+)
 from lpm_segmentator.levels import (
     Anchor,
     Levels,
+    corrected_levels,
     embedded_level_model,
     find_levels,
     levels_from_slices,
@@ -32,7 +42,19 @@ from lpm_segmentator.levels import (
 )
 from lpm_segmentator.measure import SliceLevels
 
-__all__ = ["LevelOptions", "find_levels_of", "read_levels", "read_slice_levels", "write_levels"]
+__all__ = [
+    "ImageLevels",
+    "LevelOptions",
+    "find_levels_of",
+    "image_levels",
+    "read_levels",
+    "read_slice_levels",
+    "write_levels",
+]
+
+#: what a sidecar says about the space that an image lies in, the most telling first
+_FRAMES = ("FrameOfReferenceUID", "StudyInstanceUID")
+FRAME_FLAG = "--accept-frame-mismatch"
 
 
 @dataclass(frozen=True)
@@ -47,18 +69,71 @@ class LevelOptions:
         A label map of vertebrae; `numbering` says whose, if its values do not.
     slices : tuple of int, optional
         First and last slice, by hand.
+    written : Path, optional
+        A file of levels, as ``lpm levels`` writes it, corrected or not; or a folder that holds
+        ``CASE_levels.json``, in itself or in a folder named like the case.
     anchor : tuple of Disc and int, optional
         A disc and the slice of the image that shows it.
     model : Path, optional
         Another level model than the embedded one.
+    accept_frame_mismatch : bool
+        Whether a series of another frame of reference is taken as it lies.
     """
 
     sagittal: Path | None = None
     vertebrae: Path | None = None
     numbering: str | None = None
     slices: tuple[int, int] | None = None
+    written: Path | None = None
     anchor: tuple[Disc, int] | None = None
     model: Path | None = None
+    accept_frame_mismatch: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person or another tool has named the discs, so that the names are no guess."""
+        named = (self.vertebrae, self.slices, self.written, self.anchor)
+        return any(source is not None for source in named)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files and folders that decide the levels, by role."""
+        roles = {
+            "sagittal": self.sagittal,
+            "vertebrae": self.vertebrae,
+            "levels": self.written,
+            "level model": self.model,
+        }
+        return {role: path for role, path in roles.items() if path is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as they are recorded."""
+        anchor = None if self.anchor is None else f"{self.anchor[0]}={self.anchor[1]}"
+        return {
+            **{role: str(path) for role, path in self.paths.items()},
+            "numbering": self.numbering,
+            "slices": None if self.slices is None else list(self.slices),
+            "anchor": anchor,
+            "accept_frame_mismatch": self.accept_frame_mismatch,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLevels:
+    """The levels of an image, and what they can be shown on.
+
+    Attributes
+    ----------
+    levels : Levels
+    source : Path
+        The file that they come from.
+    shown_on : Volume
+        A sagittal series, or the image itself.
+    """
+
+    levels: Levels
+    source: Path
+    shown_on: Volume
 
 
 def find_levels_of(image: Path, options: LevelOptions) -> dict[str, Any]:
@@ -70,73 +145,134 @@ def find_levels_of(image: Path, options: LevelOptions) -> dict[str, Any]:
         If a file cannot be read, is no series that shows discs, or lies elsewhere in the world.
     """
     volume = read_image(image).volume
+    found = image_levels(volume, image, options)
+    return found.levels.to_dict(volume.geometry, case=case_id(image), image=image.name)
+
+
+def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLevels:
+    """Return the levels of an image from where the options say.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image, read.
+    image : Path
+        Its file.
+    options : LevelOptions
+        `LevelOptions.written`, if any, is a file.
+
+    Raises
+    ------
+    LpmError
+        As `find_levels_of`.
+    """
     geometry = volume.geometry
+    seen = volume
+    if options.sagittal is not None:
+        seen = read_image(options.sagittal).volume
+        _check_place(image, geometry, options.sagittal, seen.geometry, options=options)
     if options.slices is not None:
-        levels = levels_from_slices(geometry, *options.slices)
+        found = ImageLevels(levels_from_slices(geometry, *options.slices), image, seen)
+    elif options.written is not None:
+        levels = read_levels(options.written, image=image, geometry=geometry)
+        found = ImageLevels(levels, options.written, seen)
     elif options.vertebrae is not None:
-        levels = _from_vertebrae(options.vertebrae, options.numbering)
-        _check_overlap(geometry, read_image(options.vertebrae).volume.geometry, options.vertebrae)
+        levels, place = _from_vertebrae(options.vertebrae, options.numbering)
+        _check_place(image, geometry, options.vertebrae, place, options=options)
+        found = ImageLevels(levels, options.vertebrae, seen)
     else:
         source = options.sagittal or image
-        seen = volume if options.sagittal is None else read_image(options.sagittal).volume
-        _check_overlap(geometry, seen.geometry, source)
-        model = load_level_model(options.model) if options.model else embedded_level_model()
-        anchor = None if options.anchor is None else Anchor(*options.anchor, geometry)
-        try:
-            levels = find_levels(seen, model, anchor=anchor)
-        except LpmError as error:
-            error.where = error.where or str(source)
-            raise
-    case = case_id(image)
-    return _warned(levels, geometry).to_dict(geometry, case=case, image=image.name)
+        found = ImageLevels(_seen(seen, source, geometry, options), source, seen)
+    return replace(found, levels=_warned(found.levels, geometry))
+
+
+def _seen(seen: Volume, source: Path, image: Geometry, options: LevelOptions) -> Levels:
+    model = load_level_model(options.model) if options.model else embedded_level_model()
+    anchor = None if options.anchor is None else Anchor(*options.anchor, image)
+    try:
+        return find_levels(seen, model, anchor=anchor)
+    except LpmError as error:
+        error.where = error.where or str(source)
+        raise
 
 
 def _warned(levels: Levels, geometry: Geometry) -> Levels:
     inside = to_slices(levels, geometry)
     outside = [str(found.disc) for found in levels.discs if found.disc not in inside]
-    if not outside:
-        return levels
-    note = f"outside the image: {', '.join(outside)}"
-    return replace(levels, warnings=(*levels.warnings, note))
+    kept = tuple(w for w in levels.warnings if not w.startswith(_OUTSIDE))
+    if outside:
+        kept += (_OUTSIDE + ", ".join(outside),)
+    return replace(levels, warnings=kept)
 
 
-def _from_vertebrae(path: Path, numbering: str | None) -> Levels:
+_OUTSIDE = "outside the image: "
+
+
+def _from_vertebrae(path: Path, numbering: str | None) -> tuple[Levels, Geometry]:
     volume = read_image(path).volume
     array = np.rint(volume.array)
     if array.min() < 0 or np.abs(array - volume.array).max() > 1e-3:
         raise LabelError("a map of vertebrae must hold whole numbers, not negative", where=path)
-    return levels_from_vertebrae(array.astype(np.int64), volume.geometry, numbering)
+    levels = levels_from_vertebrae(array.astype(np.int64), volume.geometry, numbering)
+    return levels, volume.geometry
 
 
-def _check_overlap(image: Geometry, other: Geometry, path: Path) -> None:
+def _check_place(
+    image: Path, geometry: Geometry, path: Path, place: Geometry, *, options: LevelOptions
+) -> None:
     """Refuse a series that lies elsewhere: its discs say nothing about the image's slices."""
-    mine, theirs = image.corners_mm(), other.corners_mm()
-    apart = (mine.max(0) < theirs.min(0)) | (theirs.max(0) < mine.min(0))
-    if apart.any():
+    if options.accept_frame_mismatch:
+        return
+    mine, theirs = read_sidecar(image), read_sidecar(path)
+    told = next((key for key in _FRAMES if mine.get(key) and theirs.get(key)), None)
+    if told is not None and mine[told] != theirs[told]:
         raise GeometryError(
-            "does not overlap the image in space: it is of another examination, or a header is "
+            f"is of another examination than {image.name}: {told} differs in the files beside them",
+            where=path,
+            hint=f"Give a series of the same examination, or add {FRAME_FLAG} if both lie in one "
+            "space all the same",
+        )
+    if min(overlap(geometry, place)) <= 0:
+        raise GeometryError(
+            f"does not overlap {image.name} in space: it is of another examination, or a header is "
             "wrong",
             where=path,
             hint="Give a series of the same examination, or name the slices with --from-slice "
-            "and --to-slice",
+            f"and --to-slice; {FRAME_FLAG} takes it as it lies",
         )
 
 
-def read_levels(path: Path) -> Levels:
+def read_levels(
+    path: Path, *, image: Path | None = None, geometry: Geometry | None = None
+) -> Levels:
     """Read a JSON file of levels, as written or corrected by hand.
+
+    Parameters
+    ----------
+    path : Path
+    image, geometry : Path and Geometry, optional
+        The image to be labelled. Where the file is about it, a corrected slice counts more than
+        the middle of the disc.
 
     Raises
     ------
     FileFormatError
         If it cannot be read or is no JSON.
     InputError
-        If entries are missing.
+        If entries are missing or make no sense.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
-    return Levels.from_dict(values)
+    own = image is not None and isinstance(values, dict) and values.get("image") == image.name
+    try:
+        if own and geometry is not None:
+            return corrected_levels(values, geometry)
+        return Levels.from_dict(values)
+    except LpmError as error:
+        error.where = error.where or str(path)
+        raise
 
 
 def read_slice_levels(

@@ -18,9 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
 from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
+from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.api.maps import write_fat_maps
 from lpm_segmentator.api.models import Mode, load_predictor
-from lpm_segmentator.core import InputError, OutputError
+from lpm_segmentator.api.run_levels import (
+    CaseLevels,
+    level_figure,
+    levels_of_case,
+    written_levels,
+)
+from lpm_segmentator.core import InputError, LpmError, OutputError
 from lpm_segmentator.io import (
     atomic_path,
     remove_leftovers,
@@ -67,7 +74,9 @@ class RunOptions:
     mode : {'fast', 'exact'}, optional
         See `load_predictor`.
     slices : SliceTable, optional
-        The slice CSV; all slices if not given.
+        The slice CSV; all slices if neither it nor `levels` is given.
+    levels : LevelOptions, optional
+        Where the levels come from that choose and name the slices.
     accept_origin_mismatch : bool
         Whether images of one scan that differ by a lost origin count as one grid.
     ignore : tuple of int
@@ -81,6 +90,7 @@ class RunOptions:
     model: str = "embedded"
     mode: Mode | None = None
     slices: SliceTable | None = None
+    levels: LevelOptions | None = None
     accept_origin_mismatch: bool = False
     ignore: tuple[int, ...] = ()
     keep_doubtful: bool = False
@@ -93,6 +103,7 @@ class RunOptions:
             "mode": self.mode,
             "slices": None if self.slices is None else str(self.slices.path),
             "slice_end": None if self.slices is None else self.slices.end,
+            "levels": None if self.levels is None else self.levels.to_dict(),
             "accept_origin_mismatch": self.accept_origin_mismatch,
             "ignore": list(self.ignore),
             "keep_doubtful": self.keep_doubtful,
@@ -159,6 +170,11 @@ def process_case(
     started = time.perf_counter()
     loaded = _load(files, options)
     read_seconds = time.perf_counter() - started
+    levels = None
+    if options.levels is not None:
+        levels = levels_of_case(files, loaded.case, options.levels)
+        loaded = dataclasses.replace(loaded, case=levels.case)
+    level_seconds = time.perf_counter() - started - read_seconds
     if predictor is None:
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
     result = run_case(
@@ -179,8 +195,12 @@ def process_case(
     )
     _write_picture(result, folder / f"{files.case}_qc.png")
     record = _record(files, options, result)
+    if levels is not None:
+        record |= _write_levels(levels, files, folder)
+        record["warnings"] = [*levels.warnings, *record["warnings"]]
     record["seconds"] = {
         "read": round(read_seconds, 3),
+        "levels": round(level_seconds, 3),
         **result.seconds,
         "total": round(time.perf_counter() - started, 3),
     }
@@ -194,11 +214,12 @@ def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) 
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         fingerprint = _fingerprint(files, options, model)
-    except (OSError, ValueError):  # no record, or an input is gone: running the case will tell
+    except (OSError, ValueError, LpmError):  # no record, or an input is gone: the run will tell
         return False
-    complete = all(
-        (path.parent / f"{files.case}{end}").exists() for end in ("_dseg.nii.gz", "_qc.png")
-    )
+    ends = ["_dseg.nii.gz", "_qc.png"]
+    if options.levels is not None:
+        ends.append("_levels.json")
+    complete = all((path.parent / f"{files.case}{end}").exists() for end in ends)
     return complete and record.get("fingerprint") == fingerprint
 
 
@@ -208,6 +229,10 @@ def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str
     named = dict(files.paths)
     if options.slices is not None:
         named["slices"] = options.slices.path
+    if options.levels is not None:
+        named |= options.levels.paths
+        written = written_levels(files.case, options.levels.written)
+        named |= {} if written is None else {"levels": written}
     for role, path in named.items():
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
@@ -230,6 +255,7 @@ def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record
             "obliquity_deg": measures.obliquity_deg,
         },
         "slices": None if case.slices is None else list(case.slices),
+        "levels": None,
         "options": options.to_dict(),
         "model": result.model.to_dict(),
         "asymmetry_formula": measures.asymmetry_formula,
@@ -260,10 +286,27 @@ def _rows_of(accuracy: Accuracy | None, name: str) -> list[Record]:
     return [] if accuracy is None else [dataclasses.asdict(row) for row in getattr(accuracy, name)]
 
 
+def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
+    """Write what is known of a case's levels, and return what its record says of them."""
+    found = levels.to_dict(files)
+    write_json(found, folder / f"{files.case}_levels.json")
+    picture = folder / f"{files.case}_levels.png"
+    if levels.found is None:
+        picture.unlink(missing_ok=True)
+        return {"levels": None}
+    with atomic_path(picture) as temporary:
+        level_figure(levels).savefig(temporary, dpi=110)
+    return {"levels": {**found, "source": str(levels.found.source)}}
+
+
 def _write_picture(result: CaseResult, path: Path) -> None:
     from lpm_segmentator.report.overlay import overlay_montage
 
-    figure = overlay_montage(result.case.image, result.labels, reference=result.case.reference)
+    case = result.case
+    names = {}
+    if case.levels is not None:
+        names = {i: case.levels.level_of(i) for i in range(case.levels.n_slices)}
+    figure = overlay_montage(case.image, result.labels, reference=case.reference, slice_names=names)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
@@ -381,12 +424,16 @@ def write_report(out: Path) -> Path:
     from lpm_segmentator.report.html import render_report
 
     records = read_records(out)
-    pictures = {r["case"]: _picture(out, r["case"]) for r in records}
+    cases = [r["case"] for r in records]
+    pictures = {case: _picture(out, case, "qc") for case in cases}
+    # A picture of levels that an older run left says nothing about this one.
+    views = {r["case"]: _picture(out, r["case"], "levels") for r in records if r.get("levels")}
     path = out / "report.html"
-    write_text(render_report(records, run=read_run(out), pictures=pictures), path)
+    page = render_report(records, run=read_run(out), pictures=pictures, level_views=views)
+    write_text(page, path)
     return path
 
 
-def _picture(out: Path, case: str) -> bytes | None:
-    path = out / "cases" / case / f"{case}_qc.png"
+def _picture(out: Path, case: str, kind: str) -> bytes | None:
+    path = out / "cases" / case / f"{case}_{kind}.png"
     return path.read_bytes() if path.exists() else None

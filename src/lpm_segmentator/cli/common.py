@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from lpm_segmentator.core import Disc
 
 __all__ = [
     "INPUTS",
@@ -16,9 +19,11 @@ __all__ = [
     "announce",
     "doubtful_option",
     "ignore_option",
+    "level_options",
     "output_options",
     "print_json",
     "progress_bar",
+    "read_level_options",
     "slice_options",
 ]
 
@@ -70,6 +75,66 @@ def doubtful_option(command: Command) -> Command:
         is_flag=True,
         help="Keep a mask that hardly is one of a lumbar back; it is emptied otherwise.",
     )(command)
+
+
+def level_options(command: Command) -> Command:
+    """Add the options that say where the levels come from; see `read_level_options`."""
+    for option in reversed(
+        (
+            click.option("--sagittal", type=PATH, help="Sagittal series of the same examination."),
+            click.option(
+                "--anchor",
+                metavar="DISC=SLICE",
+                help="Settle the count: a disc and the slice of the image that shows it, such as "
+                "L5-S1=3.",
+            ),
+            click.option("--from-slice", type=int, help="First slice, picked by hand."),
+            click.option("--to-slice", type=int, help="Last slice, picked by hand."),
+            click.option("--vertebrae", type=PATH, help="Label map of vertebrae of another tool."),
+            click.option(
+                "--numbering",
+                type=click.Choice(
+                    ["levels", "totalsegmentator", "totalsegmentator-mr", "totalspineseg",
+                     "spineps"]
+                ),
+                help="How that map numbers vertebrae, if its values do not tell.",
+            ),
+            click.option(
+                "--accept-frame-mismatch",
+                is_flag=True,
+                help="Take a sagittal series or a map of another frame of reference as it lies.",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def read_level_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `level_options` out of `values`, as `LevelOptions` wants them."""
+    ends = values.pop("from_slice"), values.pop("to_slice")
+    if (ends[0] is None) != (ends[1] is None):
+        raise click.UsageError("--from-slice and --to-slice go together")
+    anchor = values.pop("anchor")
+    names = ("sagittal", "vertebrae", "numbering", "accept_frame_mismatch")
+    return {
+        "slices": None if ends[0] is None else ends,
+        "anchor": None if anchor is None else _anchor(anchor),
+        **{name: values.pop(name) for name in names},
+    }
+
+
+def _anchor(text: str) -> tuple[Disc, int]:
+    from lpm_segmentator.core import Disc
+
+    name, _, number = text.partition("=")
+    try:
+        return Disc(name.strip().upper()), int(number)
+    except ValueError as error:
+        names = ", ".join(str(disc) for disc in Disc)
+        raise click.BadParameter(
+            f"{text!r} is not DISC=SLICE with a disc of {names}", param_hint="--anchor"
+        ) from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,18 @@ from lpm_segmentator.cli.common import (
     announce,
     doubtful_option,
     ignore_option,
+    level_options,
     output_options,
     print_json,
     progress_bar,
+    read_level_options,
     slice_options,
 )
 
 if TYPE_CHECKING:
-    from lpm_segmentator.api import CaseFiles, RunOptions
+    from collections.abc import Sequence
+
+    from lpm_segmentator.api import CaseFiles, LevelOptions, RunOptions, SliceTable
     from lpm_segmentator.cohort import CohortResult
 
 __all__ = ["execute", "report", "run"]
@@ -39,10 +44,12 @@ __all__ = ["execute", "report", "run"]
     "--levels",
     default="none",
     show_default=True,
-    metavar="none|SLICES.csv",
-    help="Which slices to segment and measure: all, or those of a table with the columns pid, "
-    "slice_start and slice_stop.",
+    metavar="auto|none|SLICES.csv|LEVELS.json",
+    help="Which slices to segment and measure: all, those between the discs L1-L2 and L5-S1 "
+    "(found in the image or in a sagittal series), or those of a table with the columns pid, "
+    "slice_start and slice_stop, or of a file of levels, or a folder of CASE_levels.json.",
 )
+@level_options
 @slice_options
 @click.option(
     "--model", default="embedded", show_default=True, metavar="NAME|PATH", help="Which model."
@@ -77,23 +84,25 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     """Segment, measure and report one case or a whole study.
 
     INPUT is one or more NIfTI files or folders of them. Files named …_water… and …_fat… become
-    Dixon pairs and get fat measures. Finished cases are skipped when the command is repeated.
+    Dixon pairs and get fat measures. With --levels auto, sagittal series among them serve to find
+    the discs of the same person's images. Finished cases are skipped when the command is repeated.
     """
     from lpm_segmentator import api
 
-    levels = options["levels"]
-    slices = None
-    if levels != "none":
-        slices = api.SliceTable(Path(levels), options["slice_end"])
+    slices, levels = _levels_of(options)
+    if slices is not None:
         told = f"slice_stop of {slices.path.name} is {slices.end}"
         announce(told, quiet=quiet or as_json)
     cases = api.find_cases(
         inputs, water=options["water"], fat=options["fat"], reference=options["reference"]
     )
+    if levels is not None:
+        cases, levels = _with_levels(cases, levels)
     settings = api.RunOptions(
         model=options["model"],
         mode=options["mode"],
         slices=slices,
+        levels=levels,
         accept_origin_mismatch=options["accept_origin_mismatch"],
         ignore=options["ignore_label"],
         keep_doubtful=options["keep_doubtful"],
@@ -108,6 +117,50 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         quiet=quiet,
         as_json=as_json,
     )
+
+
+def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions | None]:
+    """Return the slice table or the source of levels that was asked for, if any."""
+    from lpm_segmentator import api
+
+    named = api.LevelOptions(**read_level_options(options))
+    levels = options["levels"]
+    if levels == "auto":
+        return None, named
+    if named != api.LevelOptions():
+        raise click.UsageError("options about where the discs are need --levels auto")
+    if levels == "none":
+        return None, None
+    path = Path(levels)
+    if path.is_dir() or path.suffix.lower() == ".json":
+        return None, api.LevelOptions(written=path)
+    return api.SliceTable(path, options["slice_end"]), None
+
+
+def _with_levels(
+    cases: Sequence[CaseFiles], levels: LevelOptions
+) -> tuple[list[CaseFiles], LevelOptions]:
+    """Find each case's sagittal series, and refuse what is about one image if there are several."""
+    from lpm_segmentator import api
+    from lpm_segmentator.core import InputError
+
+    given = levels.sagittal
+    cases = api.with_sagittal(cases, given)
+    if given is not None and given.is_dir():
+        levels = replace(levels, sagittal=None)
+    one = {
+        "--anchor": levels.anchor,
+        "--from-slice": levels.slices,
+        "--vertebrae": levels.vertebrae,
+        "--levels": None if levels.written is None or levels.written.is_dir() else levels.written,
+    }
+    about_one = [flag for flag, value in one.items() if value is not None]
+    if about_one and len(cases) > 1:
+        raise InputError(
+            f"{about_one[0]} is about one image, and {len(cases)} cases were given",
+            hint="Run the cases one by one, or give a folder of CASE_levels.json with --levels",
+        )
+    return cases, levels
 
 
 def execute(

@@ -18,12 +18,14 @@ from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, wri
 from lpm_segmentator.io.nifti import (
     Image,
     is_nifti,
+    read_geometry,
     read_header,
     read_image,
     read_label_map,
     write_image,
     write_label_map,
 )
+from lpm_segmentator.io.sidecar import read_sidecar
 from lpm_segmentator.io.tables import (
     SliceEnd,
     SliceRange,
@@ -51,9 +53,11 @@ __all__ = [
     "pair_dixon",
     "pair_volumes",
     "read_dixon",
+    "read_geometry",
     "read_header",
     "read_image",
     "read_label_map",
+    "read_sidecar",
     "read_slice_table",
     "read_table",
     "remove_leftovers",

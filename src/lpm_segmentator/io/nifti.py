@@ -33,6 +33,7 @@ __all__ = [
     "NIFTI_SUFFIXES",
     "Image",
     "is_nifti",
+    "read_geometry",
     "read_header",
     "read_image",
     "read_label_map",
@@ -147,6 +148,21 @@ def read_header(path: str | os.PathLike[str]) -> Any:
         As `read_image`, as far as the header tells.
     """
     return _open(path).header.copy()
+
+
+def read_geometry(path: str | os.PathLike[str]) -> Geometry:
+    """Read where an image lies, without its voxels.
+
+    Raises
+    ------
+    FileFormatError, GeometryError
+        As `read_image`, as far as the header tells.
+    """
+    header = _open(path).header
+    geometry: Geometry = _placed(
+        Geometry, path, header.get_data_shape()[:_AXES], header.get_best_affine()
+    )
+    return geometry
 
 
 def _whole_numbers(path: str | os.PathLike[str], array: npt.NDArray[Any]) -> npt.NDArray[Any]:

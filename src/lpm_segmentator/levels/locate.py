@@ -17,7 +17,7 @@ from lpm_segmentator.levels.chain import (
 )
 from lpm_segmentator.levels.model import LevelModel
 from lpm_segmentator.levels.planes import normalise, sagittal_planes
-from lpm_segmentator.levels.types import DiscLocation, Levels, slice_at
+from lpm_segmentator.levels.types import GUESS, DiscLocation, Levels
 
 __all__ = ["Anchor", "find_levels"]
 
@@ -27,8 +27,6 @@ _SHORTEST_MM = 60.0
 _FEWEST_DISCS = 2
 #: below this a name is doubtful and a warning asks for an anchor
 SURE = 0.85
-#: a named disc that no map supports is at most this sure
-_GUESS = 0.5
 #: unless a further disc would be in view below it, the lowest may be that of an L5 cut short
 _BELOW_MM = 33.0
 #: then the map of L5-S1 must say so clearly, and this much must be in view whatever it says
@@ -123,7 +121,7 @@ def _named(chain: Chain, anchor: Anchor | None) -> Levels:
         sure, more = _judged(chain, offset, sure)
         warnings += more
     if warnings and anchor is None:
-        sure = min(sure, _GUESS)
+        sure = min(sure, GUESS)
     discs = tuple(
         _location(_DISCS[number], node, sure) for number, node in numbered if 0 <= number <= _SACRUM
     )
@@ -140,19 +138,19 @@ def _judged(chain: Chain, offset: int, sure: float) -> tuple[float, list[str]]:
     last = offset + len(chain.nodes) - 1
     ask = "give --anchor L5-S1=SLICE (any disc will do) to settle it"
     if last < _SACRUM:
-        return min(sure, _GUESS), [
+        return min(sure, GUESS), [
             f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
         ]
     lowest = chain.nodes[_SACRUM - offset]
     supported = float(lowest.names[_SACRUM])
     clear = supported >= _CLEAR and lowest.below_mm >= _LEAST_BELOW_MM
     if lowest.below_mm < _BELOW_MM and not clear:
-        return min(sure, _GUESS), [
+        return min(sure, GUESS), [
             f"the image ends {lowest.below_mm:.0f} mm below the lowest disc, too close to tell the "
             f"sacrum from L5, so that the count is a guess: {ask}"
         ]
     if sure < SURE or supported < 0.3:
-        return min(sure, _GUESS), [
+        return min(sure, GUESS), [
             f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "
             f"lumbar vertebrae or a transitional one: {ask}"
         ]
@@ -192,8 +190,3 @@ def _location(disc: Disc, node: Node, sure: float) -> DiscLocation:
     a, b, c = (float(v) for v in node.normal)
     confidence = sure * min(1.0, node.score / 0.6)
     return DiscLocation(disc, (x, y, z), (a, b, c), confidence)
-
-
-def outside(levels: Levels, geometry: Geometry) -> list[Disc]:
-    """Return the discs that lie in no slice of an image."""
-    return [d.disc for d in levels.discs if slice_at(geometry, d.centre_mm) is None]

@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from lpm_segmentator.core import Geometry, Volume, reorient, resample
 
-__all__ = ["SPACING_MM", "SagittalPlanes", "normalise", "plane_geometry", "sagittal_planes"]
+__all__ = [
+    "SPACING_MM",
+    "SagittalPlanes",
+    "is_sagittal",
+    "normalise",
+    "plane_geometry",
+    "sagittal_planes",
+]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -26,6 +33,11 @@ class SagittalPlanes:
 
     array: FloatArray
     geometry: Geometry
+
+
+def is_sagittal(geometry: Geometry) -> bool:
+    """Return whether the slices, as taken, follow each other from one side to the other."""
+    return geometry.axis_codes[geometry.through_plane_axis] in "LR" and not geometry.is_axial
 
 
 def plane_geometry(geometry: Geometry) -> Geometry:

@@ -10,7 +10,10 @@ import numpy as np
 
 from lpm_segmentator.core import Disc, Geometry, InputError
 
-__all__ = ["DiscLocation", "Levels", "slice_at", "to_slices"]
+__all__ = ["GUESS", "DiscLocation", "Levels", "slice_at", "slice_range", "to_slices"]
+
+#: names that are a guess give their discs no more confidence than this
+GUESS = 0.5
 
 Vector = tuple[float, float, float]
 
@@ -43,6 +46,11 @@ class Levels:
     discs: tuple[DiscLocation, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def named_surely(self) -> bool:
+        """Whether the count of the discs is known; if not, every name is a guess."""
+        return max((found.confidence for found in self.discs), default=0.0) > GUESS
+
     def find(self, disc: Disc) -> DiscLocation | None:
         """Return a disc, or None where it was not found."""
         return next((found for found in self.discs if found.disc is disc), None)
@@ -67,12 +75,12 @@ class Levels:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Levels:
-        """Read what `to_dict` gave, corrected by hand or not.
+        """Read what `to_dict` gave.
 
         Raises
         ------
         InputError
-            If entries are missing or a disc has no such name.
+            If entries are missing, a disc has no such name or one name stands twice.
         """
         try:
             discs = tuple(
@@ -84,16 +92,22 @@ class Levels:
                 )
                 for entry in values["discs"]
             )
-            return cls(discs, tuple(str(warning) for warning in values.get("warnings", ())))
-        except (KeyError, TypeError, ValueError) as error:
+            warnings = tuple(str(warning) for warning in values.get("warnings", ()))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"these are no levels as 'lpm levels' writes them ({error!r})",
-                hint="Every disc needs name (L1-L2 … L5-S1), center_mm, normal and confidence",
+                hint="Every disc needs name (L1-L2 … L5-S1), center_mm, normal and confidence; of "
+                "the image's own discs, name and slice are enough",
             ) from error
+        if len({found.disc for found in discs}) < len(discs):
+            raise InputError("a disc is named twice", hint="Give each disc one entry")
+        return cls(discs, warnings)
 
 
 def _vector(values: Any) -> Vector:
     x, y, z = (float(v) for v in values)
+    if not np.isfinite([x, y, z]).all():
+        raise ValueError(f"{values} is no place")
     return x, y, z
 
 
@@ -112,3 +126,21 @@ def to_slices(levels: Levels, geometry: Geometry) -> dict[Disc, int]:
     """Return the slice of each disc that lies in an image, along its slice axis."""
     found = {level.disc: slice_at(geometry, level.centre_mm) for level in levels.discs}
     return {disc: index for disc, index in found.items() if index is not None}
+
+
+def slice_range(levels: Levels, geometry: Geometry) -> tuple[int, int] | None:
+    """Return the slices from L1-L2 to L5-S1, as far as an image shows them.
+
+    Returns
+    -------
+    tuple of int or None
+        Half-open range along the slice axis that holds the slices of both discs, cut at the ends
+        of the image. None where one of the two is not known or all of the image lies outside.
+    """
+    ends = [levels.find(disc) for disc in (Disc.L1_L2, Disc.L5_S1)]
+    axis = geometry.slice_axis
+    at = [round(float(geometry.world_to_voxel(e.centre_mm)[axis])) for e in ends if e is not None]
+    if len(at) < len(ends):
+        return None
+    start, stop = max(0, min(at)), min(geometry.shape[axis], max(at) + 1)
+    return (start, stop) if start < stop else None

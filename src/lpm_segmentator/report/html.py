@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
@@ -32,6 +33,7 @@ def render_report(
     *,
     run: Mapping[str, Any],
     pictures: Mapping[str, bytes | None],
+    level_views: Mapping[str, bytes | None] | None = None,
 ) -> str:
     """Return the report as one HTML page that needs no other file.
 
@@ -43,6 +45,8 @@ def render_report(
         What ``run.json`` holds; may be empty.
     pictures : mapping of str to bytes or None
         PNG of each case.
+    level_views : mapping of str to bytes or None, optional
+        PNG of the discs of each case that has levels.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -54,7 +58,11 @@ def render_report(
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
-        cases=[_case_view(record, pictures.get(record["case"])) for record in records],
+        cases=[
+            _case_view(r, pictures.get(r["case"]))
+            | _levels_view(r, (level_views or {}).get(r["case"]))
+            for r in records
+        ],
         failed={c: s["error"] for c, s in run.get("cases", {}).items() if s["state"] == "failed"},
         run=run,
         version=__version__,
@@ -65,7 +73,7 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
     whole = [row for row in record["measures"] if row["level"] == "all"]
     return {
         "name": record["case"],
-        "picture": None if picture is None else base64.b64encode(picture).decode("ascii"),
+        "picture": _encoded(picture),
         "warnings": record["warnings"],
         "notes": record["notes"],
         "has_fat": record["fat_ratios"] is not None,
@@ -78,6 +86,27 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "details": _details(record),
         "asymmetry_formula": record["asymmetry_formula"],
     }
+
+
+def _levels_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, Any]:
+    """Return what the page says about where the discs were found."""
+    levels = record.get("levels")
+    if not levels:
+        return {"discs": [], "level_picture": None, "level_source": ""}
+    discs = [
+        {
+            "name": disc["name"],
+            "slice": "outside the image" if disc["slice"] is None else disc["slice"],
+            "confidence": _number(disc["confidence"], 2),
+        }
+        for disc in levels["discs"]
+    ]
+    source = PurePath(levels["source"]).name
+    return {"discs": discs, "level_picture": _encoded(picture), "level_source": source}
+
+
+def _encoded(picture: bytes | None) -> str | None:
+    return None if picture is None else base64.b64encode(picture).decode("ascii")
 
 
 def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:

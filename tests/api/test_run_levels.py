@@ -1,0 +1,159 @@
+"""Levels within a run, from what a person or another tool named; the model has tests of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from lpm_segmentator import api
+from lpm_segmentator.api.levels import LevelOptions
+from lpm_segmentator.core import Disc, GeometryError, InputError
+from phantoms import SHAPE, write_pair
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_pair(tmp_path, "A")
+    return tmp_path
+
+
+def process(folder: Path, tiny_path: Path, levels: LevelOptions, out: str = "out") -> Any:
+    (files,) = api.with_sagittal(api.find_cases([folder]))
+    options = api.RunOptions(model=str(tiny_path), mode="fast", keep_doubtful=True, levels=levels)
+    return api.process_case(files, folder / out, options)
+
+
+def write_levels(folder: Path, discs: list[dict[str, Any]], **more: Any) -> Path:
+    path = folder / "A_levels.json"
+    values = {"case": "A", "image": "A_water.nii.gz", "discs": discs, "warnings": [], **more}
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_slices_by_hand_choose_what_is_measured(folder: Path, tiny_path: Path) -> None:
+    record = process(folder, tiny_path, LevelOptions(slices=(4, 1)))
+    assert record["slices"] == [1, 5]
+    kinds = {row["level"] for row in record["measures"]}
+    assert {"L1-L2", "L5-S1", "L1-L2..L5-S1"} <= kinds
+    assert {row["slice"] for row in record["profile"] if row["csa_mm2"] > 0} == {1, 2, 3, 4}
+    case = folder / "out" / "cases" / "A"
+    labels = np.asarray(nib.load(case / "A_dseg.nii.gz").dataobj)
+    assert not labels[..., [0, 5]].any()
+    assert labels[..., 1:5].any()
+    written = json.loads((case / "A_levels.json").read_text())
+    assert [d["slice"] for d in written["discs"]] == [4, 1]
+    assert (case / "A_levels.png").stat().st_size > 0
+    assert "L1-L2" in api.write_report(folder / "out").read_text(encoding="utf-8")
+
+
+def test_what_a_run_wrote_can_be_corrected_and_run_again(folder: Path, tiny_path: Path) -> None:
+    process(folder, tiny_path, LevelOptions(slices=(5, 0)))
+    path = folder / "out" / "cases" / "A" / "A_levels.json"
+    values = json.loads(path.read_text())
+    values["discs"][0]["slice"] = 3
+    values["discs"].append({"name": "L4-L5", "slice": 1})
+    path.write_text(json.dumps(values))
+    record = process(folder, tiny_path, LevelOptions(written=folder / "out" / "cases"), "again")
+    assert record["slices"] == [0, 4]
+    levels = {row["slice"]: row["level"] for row in record["profile"]}
+    assert levels[3] == "L1-L2"
+    assert levels[1] == "L4-L5"
+    assert levels[0] == "L5-S1"
+
+
+def test_a_corrected_file_makes_a_case_run_again(folder: Path, tiny_path: Path) -> None:
+    path = write_levels(folder, [{"name": "L1-L2", "slice": 5}, {"name": "L5-S1", "slice": 0}])
+    (files,) = api.find_cases([folder])
+    options = api.RunOptions(
+        str(tiny_path), "fast", keep_doubtful=True, levels=LevelOptions(written=path)
+    )
+    out = folder / "out"
+    api.process_case(files, out, options)
+    model = api.load_predictor(str(tiny_path), mode="fast").info
+    assert api.is_done(files, out, options, model)
+    write_levels(folder, [{"name": "L1-L2", "slice": 4}, {"name": "L5-S1", "slice": 0}])
+    assert not api.is_done(files, out, options, model)
+
+
+def test_discs_in_the_wrong_order_are_refused(folder: Path, tiny_path: Path) -> None:
+    path = write_levels(folder, [{"name": "L1-L2", "slice": 1}, {"name": "L5-S1", "slice": 1}])
+    with pytest.raises(GeometryError, match="anatomical order"):
+        process(folder, tiny_path, LevelOptions(written=path))
+    assert not (folder / "out" / "cases").exists()
+
+
+def test_levels_of_part_of_the_discs_name_slices_but_choose_none(
+    folder: Path, tiny_path: Path
+) -> None:
+    path = write_levels(folder, [{"name": "L3-L4", "slice": 3}])
+    record = process(folder, tiny_path, LevelOptions(written=path))
+    assert record["slices"] is None
+    assert any("not both known" in warning for warning in record["warnings"])
+    assert {row["level"] for row in record["profile"]} == {"", "L3-L4"}
+
+
+def test_a_folder_without_the_case_is_refused(folder: Path, tiny_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no A_levels\.json"):
+        process(folder, tiny_path, LevelOptions(written=folder))
+
+
+def test_where_no_spine_is_seen_all_slices_are_kept_and_it_is_said(
+    folder: Path, tiny_path: Path
+) -> None:
+    record = process(folder, tiny_path, LevelOptions())
+    assert record["slices"] is None
+    assert record["levels"] is None
+    assert any("no levels" in warning for warning in record["warnings"])
+    written = json.loads((folder / "out" / "cases" / "A" / "A_levels.json").read_text())
+    assert written["discs"] == []
+    assert written["warnings"]
+
+
+def _vertebrae(folder: Path, *, shift: float = 0.0) -> Path:
+    """Five boxes, stacked so that the discs between them lie within the phantom's slices."""
+    image = nib.load(folder / "A_water.nii.gz")
+    affine = image.affine.copy()
+    affine[:3, 2] /= 4  # thinner slices over the same height
+    array = np.zeros((*SHAPE[:2], SHAPE[2] * 4), np.uint8)
+    for number in range(1, 6):
+        top = array.shape[2] - (number - 1) * 4
+        array[40:60, 30:50, top - 3 : top] = number
+    affine[0, 3] += shift
+    path = folder / "vertebrae_dseg.nii.gz"
+    nib.save(nib.Nifti1Image(array, affine), path)
+    return path
+
+
+def test_a_map_of_vertebrae_names_the_slices(folder: Path, tiny_path: Path) -> None:
+    record = process(folder, tiny_path, LevelOptions(vertebrae=_vertebrae(folder)))
+    found = {d["name"]: d["slice"] for d in record["levels"]["discs"]}
+    assert list(found) == [str(disc) for disc in Disc]
+    assert found["L1-L2"] == 5
+    assert found["L1-L2"] > found["L3-L4"] > found["L5-S1"]
+
+
+def test_another_examination_is_refused_unless_it_is_said(folder: Path, tiny_path: Path) -> None:
+    far = LevelOptions(vertebrae=_vertebrae(folder, shift=1000))
+    with pytest.raises(GeometryError, match="--accept-frame-mismatch"):
+        process(folder, tiny_path, far)
+    taken = process(folder, tiny_path, replace(far, accept_frame_mismatch=True))
+    assert taken["levels"]["discs"]  # slices go by height alone
+
+
+@pytest.mark.parametrize("key", ["FrameOfReferenceUID", "StudyInstanceUID"])
+def test_sidecars_tell_another_examination(folder: Path, tiny_path: Path, key: str) -> None:
+    options = LevelOptions(vertebrae=_vertebrae(folder))
+    (folder / "A_water.json").write_text(json.dumps({key: "1.2.3"}))
+    process(folder, tiny_path, options)  # one sidecar alone says nothing
+    (folder / "vertebrae_dseg.json").write_text(json.dumps({key: "1.2.4"}))
+    with pytest.raises(GeometryError, match=key):
+        process(folder, tiny_path, options)
+    process(folder, tiny_path, replace(options, accept_frame_mismatch=True))
+    (folder / "vertebrae_dseg.json").write_text("{")  # a damaged one neither
+    process(folder, tiny_path, options)
