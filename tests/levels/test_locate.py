@@ -11,24 +11,30 @@ BODIES = [np.array([2.0, 10.0 + 3.0 * np.sin(i), 100.0 - 36.0 * i]) for i in ran
 
 
 class KnowingModel:
-    """Answers with the maps of a spine that is known, as far as it is in view."""
+    """Answers with the maps of a spine that is known, as far as it is in view, and its names."""
 
-    def __init__(self, volume: Volume, shift: int = 0, blind: bool = False) -> None:
+    def __init__(self, volume: Volume, *, unsure: bool = False) -> None:
         geometry = sagittal_planes(volume).geometry
         world = geometry.voxel_to_world(np.moveaxis(np.indices(geometry.shape), 0, -1))
         self._maps = np.zeros((7, *geometry.shape), np.float32)
+        self._unsure = unsure
         for index in range(6):
             middle = (BODIES[index] + BODIES[index + 1]) / 2
             off = (world - middle) / np.array([14.0, 8.0, 2.8])
             heat = np.exp(-0.5 * (off**2).sum(-1))
             self._maps[5] = np.maximum(self._maps[5], heat)
-            number = index - 1 + shift
-            if 0 <= number < 5:
-                self._maps[number] = heat * (0.2 if blind else 1.0)
 
     def maps(self, planes: np.ndarray) -> np.ndarray:
         assert planes.shape == self._maps.shape[1:]
         return self._maps
+
+    def names(self, patches: np.ndarray) -> np.ndarray:
+        """From the head: thoracic, L1-L2 … as far as the discs in view, three looks at each."""
+        assert patches.shape[1:] == (4, 48, 48)
+        looks = np.repeat(np.arange(len(patches) // 3), 3)
+        if self._unsure:
+            return np.full((len(patches), 7), 1 / 7, np.float32)
+        return np.eye(7, dtype=np.float32)[looks] * 0.88 + 0.02
 
 
 def expected(disc: Disc) -> np.ndarray:
@@ -54,8 +60,38 @@ def test_says_when_the_sacrum_is_not_in_view(spine: Volume) -> None:
 
 
 def test_says_when_the_names_are_doubtful(spine: Volume) -> None:
-    levels = find_levels(spine, KnowingModel(spine, blind=True))  # type: ignore[arg-type]
+    levels = find_levels(spine, KnowingModel(spine, unsure=True))  # type: ignore[arg-type]
     assert any("--anchor" in warning for warning in levels.warnings)
+
+
+def test_says_when_the_image_ends_just_below_the_sacrum(spine: Volume) -> None:
+    cut = Volume(spine.array[:, :125], spine.affine)  # L5-S1 lies 12 mm above the edge
+    levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
+    assert any("too close to tell" in warning for warning in levels.warnings)
+
+
+def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
+    class Missing(KnowingModel):
+        def maps(self, planes: np.ndarray) -> np.ndarray:
+            found = super().maps(planes).copy()
+            middle = expected(Disc.L3_L4)[2]
+            rows = np.abs(140 - 2 * np.arange(found.shape[2]) - middle) < 15
+            found[:, :, rows] = 0
+            return found
+
+        def names(self, patches: np.ndarray) -> np.ndarray:
+            names = np.full((len(patches), 7), 0.02)
+            for look, kind in enumerate(np.repeat([0, 1, 2, 4, 5], 3)):
+                names[look, kind] = 0.88
+            return names
+
+    levels = find_levels(spine, Missing(spine))  # type: ignore[arg-type]
+    assert levels.find(Disc.L3_L4) is None
+    for disc in (Disc.L2_L3, Disc.L4_L5, Disc.L5_S1):
+        found = levels.find(disc)
+        assert found is not None
+        assert np.linalg.norm(np.asarray(found.centre_mm) - expected(disc)) < 1.5
+    assert any("a disc may have been missed" in warning for warning in levels.warnings)
 
 
 def test_an_anchor_settles_the_count(spine: Volume) -> None:

@@ -1,4 +1,4 @@
-"""From heat maps to named discs: find the chain of discs, then where in the spine it lies."""
+"""From heat maps to a chain of discs, and from their looks to where in the spine it lies."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import numpy.typing as npt
 from lpm_segmentator.core import Disc, Geometry
 from lpm_segmentator.levels.planes import FloatArray
 
-__all__ = ["Chain", "Node", "find_chain", "offset_probabilities"]
+__all__ = ["SPACING_LIMITS_MM", "Chain", "Node", "Points", "find_chain", "offset_probabilities"]
 
 Points = npt.NDArray[np.float64]
 
 _ANY = len(Disc)
 #: a disc is a maximum of at least this height
-_SEEN = 0.25
+_SEEN = 0.2
 #: middles of neighbouring discs lie this far apart in an adult, with a margin
 SPACING_LIMITS_MM = (20.0, 52.0)
-#: height that the map of L5-S1 must beat to be believed
-_NOT_IN_VIEW = 0.3
+#: a step longer than the limit, and this many times the chain's median, passes over a disc
+_MISSED = 1.6
+#: neighbouring patches overlap and err together: this share of their evidence counts
+_EVIDENCE = 0.5
+#: what a name is given at least, so that one odd patch decides nothing
+_LEAST = 0.01
 _WINDOW_MM = 12.0
 _ALONG_MM = 6.0
 _LATERAL_MM = 14.0
@@ -36,8 +40,6 @@ class Node:
         In the world; the normal points to the head.
     score : float
         Height of "any disc" there, 0 to 1.
-    names : ndarray, shape (5,)
-        Height of each named disc there.
     below_mm : float
         How far the image reaches below the middle.
     """
@@ -45,7 +47,6 @@ class Node:
     centre_mm: Points
     normal: Points
     score: float
-    names: Points
     below_mm: float
 
 
@@ -61,6 +62,15 @@ class Chain:
         centres = np.array([node.centre_mm for node in self.nodes])
         lengths: Points = np.linalg.norm(np.diff(centres, axis=0), axis=1)
         return lengths
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int_]:
+        """Numbers of the discs from 0 at the head; one is left out where a disc was missed."""
+        spacing_mm = self.spacing_mm
+        missed = spacing_mm > SPACING_LIMITS_MM[1]
+        if missed.any():
+            missed &= spacing_mm > _MISSED * float(np.median(spacing_mm))
+        return np.concatenate([[0], np.cumsum(1 + missed)])
 
 
 def find_chain(maps: FloatArray, geometry: Geometry) -> Chain:
@@ -79,17 +89,14 @@ def find_chain(maps: FloatArray, geometry: Geometry) -> Chain:
     # Discs are wider than planes are apart: over neighbours, chance findings of one plane fade.
     sigma = (6.0 / spacing[0], 1.5 / spacing[1], 2.0 / spacing[2])
     any_disc = ndimage.gaussian_filter(np.maximum(maps[_ANY], named.max(axis=0)), sigma)
-    names = np.stack([ndimage.gaussian_filter(one, sigma) for one in named])
     size = [2 * int(mm / step) + 1 for mm, step in zip((20.0, 8.0, 14.0), spacing, strict=True)]
     peaks = ndimage.maximum_filter(any_disc, size=size) == any_disc
     found = np.argwhere(peaks & (any_disc > _SEEN))
-    nodes = [_node(at, any_disc, names, geometry) for at in found]
+    nodes = [_node(at, any_disc, geometry) for at in found]
     return Chain(_best_chain(nodes, geometry))
 
 
-def _node(
-    at: npt.NDArray[np.int_], any_disc: FloatArray, names: FloatArray, geometry: Geometry
-) -> Node:
+def _node(at: npt.NDArray[np.int_], any_disc: FloatArray, geometry: Geometry) -> Node:
     """Return the disc around a maximum: its middle and plane by the moments of the map."""
     reach = np.ceil(np.array([_LATERAL_MM, _WINDOW_MM, _WINDOW_MM]) / geometry.spacing_mm)
     low = np.maximum(at - reach.astype(int), 0)
@@ -108,11 +115,9 @@ def _node(
     offset = points - centre
     normal = _normal(offset, near, down, back)
     score = float(np.clip(any_disc[tuple(at)], 0, 1))
-    inside = names[(slice(None), *box)].reshape(len(names), -1)
-    heights = inside[:, near > 0].max(axis=1).astype(np.float64)
     row = float(geometry.world_to_voxel(centre)[1])
     below_mm = (geometry.shape[1] - 0.5 - row) * geometry.spacing_mm[1]
-    return Node(centre, normal, score, heights, below_mm)
+    return Node(centre, normal, score, below_mm)
 
 
 def _normal(offset: Points, weights: Points, down: Points, back: Points) -> Points:
@@ -147,44 +152,47 @@ def _best_chain(nodes: list[Node], geometry: Geometry) -> tuple[Node, ...]:
 
 
 def _strain(upper: Node, lower: Node, down: Points) -> float:
-    """Return what a step costs: nothing near 36 mm straight down, everything beyond anatomy.
+    """Return what a step costs: nothing along the discs' own axis, everything beyond anatomy.
 
-    A step over one missing disc is possible, at a price.
+    The spine bends most above the sacrum, where a step runs backward as the discs' normals do. A
+    step over one missing disc is possible, at a price.
     """
     step = lower.centre_mm - upper.centre_mm
     length = float(np.linalg.norm(step))
-    tilt = float(np.degrees(np.arccos(np.clip(step @ down / max(length, 1e-6), -1, 1))))
+    tilt = _angle_deg(step, down)
     if length < 16.0 or tilt > 60.0 or length > 2 * SPACING_LIMITS_MM[1]:
         return np.inf
+    bend = _angle_deg(step, -(upper.normal + lower.normal))
     missing = 0.8 if length > SPACING_LIMITS_MM[1] + 4 else 0.0
-    return missing + 0.4 * (tilt / 45.0) ** 2 + (0.4 if length < SPACING_LIMITS_MM[0] else 0.0)
+    short = 0.4 if length < SPACING_LIMITS_MM[0] else 0.0
+    return missing + short + 0.1 * (tilt / 45.0) ** 2 + 0.2 * (bend / 45.0) ** 2
 
 
-def offset_probabilities(chain: Chain) -> dict[int, float]:
+def _angle_deg(a: Points, b: Points) -> float:
+    lengths = max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-6)
+    return float(np.degrees(np.arccos(np.clip(a @ b / lengths, -1, 1))))
+
+
+def offset_probabilities(chain: Chain, names: Points) -> dict[int, float]:
     """Return how likely each naming of a chain is: its first disc is disc number `offset`.
 
     Discs count from 0 (L1-L2) to 4 (L5-S1); negative ones are thoracic, higher ones remnants in
-    the sacrum. The likelihood of a naming is the product over the chain of what the map of each
-    name says there.
+    the sacrum. The likelihood of a naming is the product over the chain of how likely each disc is
+    to have the name that it gives.
+
+    Parameters
+    ----------
+    chain : Chain
+    names : ndarray, shape (discs, 7)
+        Probabilities of each disc: thoracic, L1-L2 … L5-S1, within the sacrum.
     """
-    count = len(chain.nodes)
-    # The disc above the sacrum is unlike the others, so that its map tells the discs of a chain
-    # apart better than the other four, which differ by degrees; it may also not be in view.
-    sacral = np.array([node.names[-1] for node in chain.nodes])
-    sacral_share = np.append(sacral, _NOT_IN_VIEW) ** 2
-    sacral_share /= sacral_share.sum()
+    count, numbers = len(Disc), chain.numbers
+    evidence = np.log(np.clip(names, _LEAST, None))
     logs: dict[int, float] = {}
-    for offset in range(1 - count, len(Disc)):
-        last = len(Disc) - 1 - offset
-        total = 2 * float(np.log(max(0.001, sacral_share[last if 0 <= last < count else count])))
-        for index, node in enumerate(chain.nodes):
-            share = np.clip(node.names / max(1.0, node.names.sum()), 0.01, 0.99)
-            other = max(0.01, 1.0 - float(share.sum()))
-            number = offset + index
-            total += float(np.log(share[number] if 0 <= number < len(Disc) else other))
-        logs[offset] = total
+    for offset in range(-int(numbers[-1]), count):
+        classes = np.clip(numbers + offset, -1, count) + 1
+        logs[offset] = _EVIDENCE * float(evidence[np.arange(len(classes)), classes].sum())
     top = max(logs.values())
-    # Neighbouring discs do not err independently: half the evidence is counted.
-    weights = {offset: float(np.exp(0.5 * (value - top))) for offset, value in logs.items()}
+    weights = {offset: float(np.exp(value - top)) for offset, value in logs.items()}
     whole = sum(weights.values())
     return {offset: weight / whole for offset, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""The level model: heat maps of the discs on sagittal planes, by onnxruntime."""
+"""The level model: maps of the discs on sagittal planes, and their names, by onnxruntime."""
 
 from __future__ import annotations
 
@@ -22,11 +22,24 @@ CHANNELS = len(Disc) + 2
 #: rows and columns of what the network sees are multiples of this
 MULTIPLE = 16
 _EMBEDDED = "levels.onnx"
+#: the network that names discs, in the folder of the one that marks them
+NAMES_FILE = "levels-names.onnx"
 _BATCH = 8
 
 
 class LevelModel:
-    """An ONNX network from planes ``(n, 1, h, w)`` to maps ``(n, 7, h, w)`` of 0 to 1.
+    """Two ONNX networks: one marks the discs on planes, the other names what it sees of each.
+
+    Parameters
+    ----------
+    model : bytes
+        From planes ``(n, 1, h, w)`` to maps ``(n, 7, h, w)`` of 0 to 1.
+    names : bytes
+        From patches ``(n, 4, 48, 48)`` to probabilities ``(n, 7)``.
+    name : str, optional
+        Of the file, for messages.
+    threads : int, optional
+        As onnxruntime chooses if not given.
 
     Raises
     ------
@@ -34,26 +47,12 @@ class LevelModel:
         If the bytes are no such model.
     """
 
-    def __init__(self, model: bytes, *, name: str = _EMBEDDED, threads: int | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                model, sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise ModelError(
-                f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
-                where=name,
-                hint="The file is damaged or not an ONNX model",
-            ) from error
-        if self._session.get_outputs()[0].name != "heat":
-            raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
-        self.sha256 = hashlib.sha256(model).hexdigest()
+    def __init__(
+        self, model: bytes, names: bytes, *, name: str = _EMBEDDED, threads: int | None = None
+    ) -> None:
+        self._session = _session(model, "heat", name=name, threads=threads)
+        self._naming = _session(names, "names", name=NAMES_FILE, threads=threads)
+        self.sha256 = hashlib.sha256(model + names).hexdigest()
 
     def maps(self, planes: FloatArray) -> FloatArray:
         """Return the maps of normalised planes.
@@ -75,6 +74,44 @@ class LevelModel:
         found: FloatArray = np.moveaxis(np.concatenate(parts), 1, 0)[:, :, :height, :width]
         return found
 
+    def names(self, patches: FloatArray) -> FloatArray:
+        """Return how likely each name of a disc is.
+
+        Parameters
+        ----------
+        patches : ndarray of float32, shape (n, 4, 48, 48)
+            As `lpm_segmentator.levels.patches.standardise` gives them.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 7)
+            Thoracic, L1-L2 … L5-S1, within the sacrum.
+        """
+        found: FloatArray = self._naming.run(None, {"image": patches})[0]
+        return found
+
+
+def _session(model: bytes, output: str, *, name: str, threads: int | None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(
+            model, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ModelError(
+            f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
+            where=name,
+            hint="The file is damaged or not an ONNX model",
+        ) from error
+    if session.get_outputs()[0].name != output:
+        raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
+    return session
+
 
 def embedded_level_model(*, threads: int | None = None) -> LevelModel:
     """Return the model that comes with the package.
@@ -84,28 +121,32 @@ def embedded_level_model(*, threads: int | None = None) -> LevelModel:
     ModelError
         If the installation lacks it.
     """
-    source = resources.files("lpm_segmentator.levels") / "weights" / _EMBEDDED
+    source = resources.files("lpm_segmentator.levels") / "weights"
     try:
-        model = source.read_bytes()
+        model, names = ((source / file).read_bytes() for file in (_EMBEDDED, NAMES_FILE))
     except FileNotFoundError as error:
         raise ModelError(
             "the level model is missing from this installation",
             where=source,
             hint="Install lpm-segmentator again",
         ) from error
-    return LevelModel(model, threads=threads)
+    return LevelModel(model, names, threads=threads)
 
 
 def load_level_model(path: Path, *, threads: int | None = None) -> LevelModel:
-    """Return the level model of an ONNX file.
+    """Return the level model of an ONNX file and of ``levels-names.onnx`` beside it.
 
     Raises
     ------
     ModelError
         If it cannot be read or is no such model.
     """
+    model, names = _read(path), _read(path.with_name(NAMES_FILE))
+    return LevelModel(model, names, name=str(path), threads=threads)
+
+
+def _read(path: Path) -> bytes:
     try:
-        model = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror}", where=path) from error
-    return LevelModel(model, name=str(path), threads=threads)

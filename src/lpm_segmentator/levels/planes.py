@@ -25,6 +25,10 @@ _FRAME = ("R", "I", "P")
 SPACING_MM = 2.0
 #: neighbouring voxels closer than this are merged into one plane, as thick as a sagittal slice
 _PLANE_MM = 4.0
+#: standard deviation of the neighbourhood that sets the scale
+_NEIGHBOURHOOD_MM = 25.0
+#: share of the body's level added to the neighbourhood's mean, so that noise in air stays dark
+_AIR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +63,25 @@ def sagittal_planes(volume: Volume) -> SagittalPlanes:
 
 
 def normalise(plane: FloatArray) -> FloatArray:
-    """Scale a plane so that the 95th percentile of its body is 1.
+    """Scale a plane by its own neighbourhood, so that one brightness serves all sequences.
 
-    The body is what lies above half the mean of the plane.
+    Each pixel is divided by the mean of what lies within some 25 mm. That takes out the fall-off of
+    a surface coil, and the fat under the skin, which in Dixon fat and T1w images is many times
+    brighter than the spine, does not set the scale for it.
+
+    Parameters
+    ----------
+    plane : ndarray of float32, shape (rows, columns)
+        Not negative, pixels of `SPACING_MM`.
     """
+    from scipy import ndimage
+
     body = plane[plane > 0.5 * plane.mean()]
     if body.size == 0:
         return plane
-    top = max(float(np.percentile(body, 95)), 1e-6)
-    scaled: FloatArray = np.clip(plane / np.float32(top), 0.0, 3.0)
+    level = max(float(np.median(body)), 1e-6)
+    bounded = np.minimum(plane, 4 * level)
+    sigma = _NEIGHBOURHOOD_MM / SPACING_MM
+    around = ndimage.gaussian_filter(bounded, sigma, mode="constant", truncate=2.5)
+    scaled: FloatArray = np.clip(bounded / (around + _AIR * level), 0.0, 3.0).astype(np.float32)
     return scaled

@@ -51,13 +51,15 @@ def export_onnx(
     path: Path,
     *,
     channels: int,
-    multiple: int,
     output: str,
     metadata: dict[str, Any],
+    multiple: int = 1,
+    size: tuple[int, int] | None = None,
 ) -> None:
     """Write a model as ONNX: input ``image`` (n, channels, h, w), one output.
 
-    Batch, rows and columns are free. The file is written to a temporary name and renamed.
+    The batch is free, rows and columns too unless `size` sets them. The file is written to a
+    temporary name and renamed.
 
     Parameters
     ----------
@@ -67,26 +69,30 @@ def export_onnx(
         The file to write.
     channels : int
         Of the input.
-    multiple : int
-        Rows and columns are multiples of this.
     output : str
         Name of the output.
     metadata : dict
         Stored as JSON under the key ``lpm``.
+    multiple : int
+        Free rows and columns are multiples of this.
+    size : tuple of int, optional
+        Rows and columns.
     """
     import onnx
 
     model = model.cpu().eval()
-    rows, columns = (torch.export.Dim(name, min=2, max=512) for name in ("rows", "columns"))
+    free: dict[int, Any] = {0: torch.export.Dim("n")}
+    if size is None:
+        size = 4 * multiple, 6 * multiple
+        for axis, name in ((2, "rows"), (3, "columns")):
+            free[axis] = multiple * torch.export.Dim(name, min=2, max=512)
     with _quiet():
         program = torch.onnx.export(
             model,
-            (torch.zeros(2, channels, 4 * multiple, 6 * multiple),),
+            (torch.zeros(2, channels, *size),),
             input_names=["image"],
             output_names=[output],
-            dynamic_shapes={
-                "image": {0: torch.export.Dim("n"), 2: multiple * rows, 3: multiple * columns}
-            },
+            dynamic_shapes={"image": free},
             dynamo=True,
             verbose=False,
         )

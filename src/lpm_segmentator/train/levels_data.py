@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from lpm_segmentator.core import Disc, Volume
+from lpm_segmentator.core import Disc, Geometry, Volume
 from lpm_segmentator.io import read_image
 from lpm_segmentator.levels.model import CHANNELS
 from lpm_segmentator.levels.planes import normalise, sagittal_planes
@@ -20,7 +20,7 @@ from lpm_segmentator.train.draw import Draw, blur
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LevelSubject", "draw_batch", "read_level_subject"]
+__all__ = ["LevelSubject", "change_contrast", "draw_batch", "read_level_subject"]
 
 #: standard deviations of a disc's heat map: across the disc, front to back, left to right
 _SIGMA_MM = (2.8, 8.0, 14.0)
@@ -44,6 +44,8 @@ class LevelSubject:
         The reference.
     planes : torch.Tensor
         ``(x, h, w)``.
+    geometry : Geometry
+        Grid of the planes.
     targets : torch.Tensor
         ``(x, channels + 1, h, w)``; the last tells where "any disc" and "body" are known.
     """
@@ -53,6 +55,7 @@ class LevelSubject:
     volume: Volume
     discs: dict[str, Plane]
     planes: torch.Tensor
+    geometry: Geometry
     targets: torch.Tensor
 
 
@@ -81,6 +84,7 @@ def read_level_subject(name: str, group: str, folder: Path) -> LevelSubject:
         volume,
         discs,
         torch.from_numpy(planes.array),
+        planes.geometry,
         torch.from_numpy(np.moveaxis(targets, 0, 1).copy()),
     )
 
@@ -132,7 +136,7 @@ def _sample(subjects: list[LevelSubject], draw: Draw) -> tuple[torch.Tensor, tor
         stack[None], _grid(subject.targets[index, _BODY], draw), align_corners=False
     )[0]
     seen = _field_of_view(draw)
-    image = _acquire(_contrast(warped[0], draw), draw) * seen
+    image = _acquire(change_contrast(warped[0], draw), draw) * seen
     targets = warped[1:].clone()
     targets[:CHANNELS] *= seen
     return torch.from_numpy(normalise(image.numpy()))[None], targets
@@ -160,23 +164,33 @@ def _grid(body: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 
 def _field_of_view(draw: Draw) -> torch.Tensor:
-    """Return a mask of rows and columns: all, or a window."""
+    """Return a mask of rows and columns: all, or a window.
+
+    Axial stacks are often planned from one disc to another: rows of 90 to 150 mm are drawn as often
+    as all longer ones.
+    """
+    rows, columns = PATCH
     seen = torch.ones(PATCH)
-    for axis, shortest in ((0, 45), (1, 45)):
-        if not draw.chance(0.4):
-            continue
-        size = PATCH[axis]
-        length = draw.uniform(shortest, size)
-        start = draw.uniform(0, size - length)
-        position = torch.arange(size)
-        inside = (position >= start) & (position < start + length)
-        seen = seen * (inside[:, None] if axis == 0 else inside[None, :])
+    if draw.chance(0.5):
+        seen = (
+            seen * _window(rows, draw.uniform(45, 75 if draw.chance(0.5) else rows), draw)[:, None]
+        )
+    if draw.chance(0.4):
+        seen = seen * _window(columns, draw.uniform(45, columns), draw)[None, :]
     return seen
 
 
-def _contrast(image: torch.Tensor, draw: Draw) -> torch.Tensor:
+def _window(size: int, length: float, draw: Draw) -> torch.Tensor:
+    """Return which of `size` positions lie in a window that holds the middle: the spine."""
+    start = draw.uniform(max(0.0, size / 2 - length), min(size - length, size / 2))
+    position = torch.arange(size)
+    return (position >= start) & (position < start + length)
+
+
+def change_contrast(image: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Return the image through a random curve: another sequence of the same anatomy."""
-    image = torch.from_numpy(normalise(image.clamp_min(0).numpy()))
+    image = image.clamp_min(0)
+    image = image / torch.quantile(image[image > 0.5 * image.mean()], 0.95).clamp_min(1e-6)
     body = (image / 0.12).clamp(0, 1)  # air stays dark whatever the curve does
     kind = draw.uniform()
     if kind < 0.25:
@@ -198,6 +212,8 @@ def _acquire(image: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Return the image with shading, lower resolution and noise."""
     if draw.chance(0.6):
         image = image * torch.exp(draw.uniform(0, 0.5) * draw.smooth(PATCH, (2, 2))[0])
+    if draw.chance(0.3):  # a coil at the back
+        image = image * torch.exp(draw.uniform(0, 3.0) * (torch.arange(PATCH[1]) / PATCH[1] - 0.5))
     if draw.chance(0.45):  # axial slices of 4 mm and thicker
         thickness = draw.uniform(3.0, 7.0) / 2.0
         rows = max(8, round(PATCH[0] / thickness))

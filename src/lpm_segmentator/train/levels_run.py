@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 from lpm_segmentator import __version__
 from lpm_segmentator.core import FileFormatError, InputError
 from lpm_segmentator.io import write_table, write_text
-from lpm_segmentator.levels.model import load_level_model
+from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
 from lpm_segmentator.train.levels_data import LevelSubject, read_level_subject
 from lpm_segmentator.train.levels_evaluate import LevelScore, evaluate_levels, levels_table
+from lpm_segmentator.train.levels_naming import (
+    NamingConfig,
+    SubjectPatches,
+    export_naming,
+    train_naming,
+)
+from lpm_segmentator.train.levels_patches import draw_patches
 from lpm_segmentator.train.levels_train import LevelsConfig, export_levels, train_levels
 
 if TYPE_CHECKING:
@@ -36,6 +43,9 @@ class LevelsRecipe:
     held_out : tuple of int
         Folds that the shipped model is not trained on.
     config : LevelsConfig
+        Of the network that marks discs.
+    naming : NamingConfig
+        Of the network that names them.
     """
 
     name: str
@@ -46,6 +56,7 @@ class LevelsRecipe:
     same_person: Mapping[str, str]
     held_out: tuple[int, ...]
     config: LevelsConfig
+    naming: NamingConfig
 
 
 def load_levels_recipe(path: Path) -> LevelsRecipe:
@@ -69,6 +80,7 @@ def load_levels_recipe(path: Path) -> LevelsRecipe:
             same_person=dict(values.get("same_person", {})),
             held_out=tuple(int(fold) for fold in values.get("held_out", ())),
             config=LevelsConfig.from_dict(values.get("config", {})),
+            naming=NamingConfig(**values.get("naming", {})),
         )
     except OSError as error:
         raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
@@ -113,7 +125,8 @@ def run_levels_recipe(
     data : Path
         Folder of ``NAME_image.nii.gz`` and ``NAME_levels.nii.gz``.
     out : Path
-        ``model/levels.onnx`` is the model, ``fold-N/levels.onnx`` those without a fold;
+        ``model/levels.onnx`` and ``model/levels-names.onnx`` are the model, ``fold-N`` holds those
+        without a fold;
         ``evaluation.csv`` and ``evaluation.md`` the scores.
     evaluate : sequence of int
         Folds to leave out and score.
@@ -136,19 +149,7 @@ def run_levels_recipe(
     subjects = [read_level_subject(n, recipe.same_person.get(n, n), data) for n in names]
     folds = assign_folds([s.group for s in subjects], recipe.config.folds)
 
-    def train(kept: list[LevelSubject], name: str) -> Path:
-        network = train_levels(
-            kept,
-            recipe.config,
-            out / name,
-            progress=None
-            if progress is None
-            else lambda step, _: progress(name, step, recipe.config.steps),
-        )
-        path = out / name / "levels.onnx"
-        export_levels(network, path, _metadata(recipe, kept))
-        return path
-
+    train = _Trainer(recipe, {s.name: s for s in subjects}, out, progress)
     scores: list[LevelScore] = []
     for fold in evaluate:
         path = train([s for s in subjects if folds[s.group] != fold], f"fold-{fold}")
@@ -163,6 +164,48 @@ def run_levels_recipe(
     return train(kept, "model"), tuple(scores)
 
 
+class _Trainer:
+    """Trains both networks on some of the subjects; draws the patches of each once."""
+
+    def __init__(
+        self,
+        recipe: LevelsRecipe,
+        subjects: Mapping[str, LevelSubject],
+        out: Path,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self._recipe, self._subjects, self._out, self._progress = recipe, subjects, out, progress
+        self._patches: dict[str, SubjectPatches] = {}
+
+    def __call__(self, kept: list[LevelSubject], name: str) -> Path:
+        recipe, folder = self._recipe, self._out / name
+        marking = train_levels(
+            kept, recipe.config, folder, progress=self._step(name, recipe.config.steps)
+        )
+        metadata = _metadata(recipe, kept)
+        export_levels(marking, folder / "levels.onnx", metadata)
+        naming = train_naming(
+            [subject.name for subject in kept],
+            self._patches_of,
+            recipe.naming,
+            folder / "names.pt",
+            progress=self._step(f"{name}, names", recipe.naming.steps),
+        )
+        export_naming(naming, folder / NAMES_FILE, metadata)
+        return folder / "levels.onnx"
+
+    def _patches_of(self, name: str) -> SubjectPatches:
+        if name not in self._patches:
+            naming = self._recipe.naming
+            drawn = draw_patches(self._subjects[name], naming.patches_each, seed=naming.seed)
+            self._patches[name] = SubjectPatches(name, *drawn)
+        return self._patches[name]
+
+    def _step(self, name: str, steps: int) -> Callable[[int, float], None] | None:
+        progress = self._progress
+        return None if progress is None else lambda step, _: progress(name, step, steps)
+
+
 def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
     """Return what the ONNX file says of itself."""
     return {
@@ -173,5 +216,6 @@ def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[st
         "description": recipe.description,
         "subjects": [subject.name for subject in subjects],
         "config": dataclasses.asdict(recipe.config),
+        "naming": dataclasses.asdict(recipe.naming),
         "made_with": f"lpm-segmentator {__version__}",
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LevelsConfig", "export_levels", "train_levels"]
+__all__ = ["LevelsConfig", "export_levels", "resume", "save_checkpoint", "train_levels"]
 
 _CHECKPOINT_EVERY = 100
 
@@ -84,7 +84,7 @@ def train_levels(
     )
     parts = {"network": network, "average": average, "optimiser": optimiser}
     identity = json.dumps([dataclasses.asdict(config), [s.name for s in subjects]])
-    step = _resume(folder / "checkpoint.pt", identity, parts)
+    step = resume(folder / "checkpoint.pt", identity, parts)
     while step < config.steps:
         for group in optimiser.param_groups:
             group["lr"] = _rate(step, config)
@@ -99,7 +99,7 @@ def train_levels(
         if progress is not None:
             progress(step, float(loss.detach()))
         if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
-            _save(folder / "checkpoint.pt", identity, parts, step)
+            save_checkpoint(folder / "checkpoint.pt", identity, parts, step)
     return average.eval()
 
 
@@ -142,7 +142,14 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.copy_(new)
 
 
-def _resume(path: Path, identity: str, parts: dict[str, Any]) -> int:
+def resume(path: Path, identity: str, parts: dict[str, Any]) -> int:
+    """Load a checkpoint into the parts of a run and return its step; 0 where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is another run's.
+    """
     if not path.exists():
         return 0
     saved = torch.load(path, weights_only=True)
@@ -153,7 +160,8 @@ def _resume(path: Path, identity: str, parts: dict[str, Any]) -> int:
     return int(saved["step"])
 
 
-def _save(path: Path, identity: str, parts: dict[str, Any], step: int) -> None:
+def save_checkpoint(path: Path, identity: str, parts: dict[str, Any], step: int) -> None:
+    """Write what `resume` reads."""
     state = {name: part.state_dict() for name, part in parts.items()}
     with atomic_path(path) as temporary:
         torch.save({"identity": identity, "step": step, **state}, temporary)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from lpm_segmentator.train.levels_naming import (
+    NamingConfig,
+    SubjectPatches,
+    export_naming,
+    train_naming,
+)
+
+
+def patches_of(name: str) -> SubjectPatches:
+    """Patches whose class is the brightest of seven rows."""
+    random = np.random.default_rng(len(name))
+    classes = np.arange(28) % 7
+    patches = random.normal(size=(28, 4, 48, 48)).astype(np.float16)
+    for patch, kind in zip(patches, classes, strict=True):
+        patch[:3, 6 * kind : 6 * kind + 6] += 3
+    return SubjectPatches(name, patches, classes)
+
+
+def test_names_are_learnt_and_a_cut_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    config = NamingConfig(steps=30, batch_size=16, seed=1)
+    whole = train_naming(["a_water", "b_spinecho"], patches_of, config, tmp_path / "whole.pt")
+
+    class CutError(Exception):
+        pass
+
+    def stop(step: int, _: float) -> None:
+        if step == 20:
+            raise CutError
+
+    with pytest.raises(CutError):
+        train_naming(
+            ["a_water", "b_spinecho"], patches_of, config, tmp_path / "cut.pt", progress=stop
+        )
+    again = train_naming(["a_water", "b_spinecho"], patches_of, config, tmp_path / "cut.pt")
+    new = patches_of("longer_name_water")
+    images = torch.from_numpy(new.patches).float()
+    with torch.no_grad():
+        assert torch.allclose(whole(images), again(images), atol=1e-4)
+        right = whole(images).argmax(1).numpy() == new.classes
+    assert right.mean() > 0.8
+
+
+def test_another_run_is_not_taken_over(tmp_path: Path) -> None:
+    train_naming(["a_water"], patches_of, NamingConfig(steps=1, batch_size=2), tmp_path / "n.pt")
+    with pytest.raises(ValueError, match="another run"):
+        train_naming(
+            ["b_water"], patches_of, NamingConfig(steps=1, batch_size=2), tmp_path / "n.pt"
+        )
+
+
+def test_the_exported_network_gives_probabilities(tmp_path: Path) -> None:
+    import onnxruntime
+
+    config = NamingConfig(steps=1, batch_size=2)
+    network = train_naming(["a_water"], patches_of, config, tmp_path / "n.pt")
+    export_naming(network, tmp_path / "names.onnx", {})
+    session = onnxruntime.InferenceSession(str(tmp_path / "names.onnx"))
+    for count in (1, 5):
+        images = np.zeros((count, 4, 48, 48), np.float32)
+        (names,) = session.run(["names"], {"image": images})
+        assert names.shape == (count, 7)
+        assert np.allclose(names.sum(1), 1, atol=1e-5)
