@@ -6,9 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import GeometryError, LabelMap, ModelError, Volume, reorient
-from lpm_segmentator.measure import dice, overlap
-from lpm_segmentator.segment import CompactPredictor, Predictor, keep_largest, load_compact
+from lpm_segmentator.core import GeometryError, ModelError, Volume, reorient
+from lpm_segmentator.segment import CompactPredictor, Predictor, load_compact
 from lpm_segmentator.segment.compact import CompactSpec, context_slices, normalise
 from strategies import ORIENTATIONS, signed_permutation
 from tiny_model import TINY, tiny_onnx
@@ -233,50 +232,3 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         load_compact(tmp_path / "model.onnx")
-
-
-# -- the shipped model on real images
-
-
-def foreground_dice(reference: LabelMap, prediction: LabelMap) -> float:
-    return dice(overlap(reference.foreground, prediction.foreground))
-
-
-def test_the_shipped_model_finds_the_muscles(embedded, tum_slab):
-    image, labels = tum_slab(5)
-    found = keep_largest(embedded.predict(image).labels).labels
-    assert foreground_dice(labels, found) > 0.9
-    for value in (1, 2, 3, 4):
-        centre, other = (np.argwhere(m.mask(value)).mean(axis=0) for m in (labels, found))
-        assert np.linalg.norm(centre[:2] - other[:2]) < 12, value
-
-
-def test_the_shipped_model_segments_a_single_slice(embedded, tum_slab):
-    image, labels = tum_slab(1)
-    assert image.shape[2] == 1
-    assert foreground_dice(labels, embedded.predict(image).labels) > 0.7
-
-
-@pytest.mark.slow
-def test_the_shipped_model_sees_the_same_in_all_orientations(embedded, tum_slab):
-    image, _ = tum_slab(1)
-    expected = embedded.predict(image).labels
-    frame = image.geometry.axis_codes
-    size = np.count_nonzero(expected.array)
-    for codes in ORIENTATIONS:
-        turned = embedded.predict(reorient(image, codes)).labels
-        differing = np.count_nonzero(reorient(turned, frame).array != expected.array)
-        assert differing < 0.005 * size, codes
-
-
-@pytest.mark.parametrize("case", ["t2-005", "t2-100"])
-def test_the_shipped_model_segments_a_fine_t2_slice(embedded, shared_data, case):
-    from lpm_segmentator.io import read_image, read_label_map
-
-    folder = shared_data / "axial_t2_check"
-    image = read_image(folder / f"{case}_image.nii.gz").volume
-    labels = read_label_map(folder / f"{case}_label.nii.gz", ignore=[255])
-    found = embedded.predict(image).labels
-    seen = ~labels.ignored
-    assert found.shape == image.shape
-    assert dice(overlap(labels.foreground & seen, found.foreground & seen)) > 0.7
