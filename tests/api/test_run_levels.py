@@ -98,6 +98,17 @@ def test_levels_of_part_of_the_discs_name_slices_but_choose_none(
     assert {row["level"] for row in record["profile"]} == {"", "L3-L4"}
 
 
+def test_a_stack_beyond_the_levels_is_told_so(folder: Path, tiny_path: Path) -> None:
+    discs = [
+        {"name": name, "center_mm": [0, 0, height], "normal": [0, 0, 1], "confidence": 1}
+        for name, height in (("L1-L2", 5200), ("L5-S1", 5000))
+    ]
+    path = write_levels(folder, discs, image="sagittal.nii.gz")
+    record = process(folder, tiny_path, LevelOptions(written=path))
+    assert record["slices"] is None
+    assert any("lies outside L1-L2 to L5-S1" in warning for warning in record["warnings"])
+
+
 def test_a_folder_without_the_case_is_refused(folder: Path, tiny_path: Path) -> None:
     with pytest.raises(InputError, match=r"no A_levels\.json"):
         process(folder, tiny_path, LevelOptions(written=folder))

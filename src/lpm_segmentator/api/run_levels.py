@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.api.levels import ImageLevels, LevelOptions, image_levels
-from lpm_segmentator.core import GeometryError, InputError, LpmError
+from lpm_segmentator.core import Disc, GeometryError, InputError, LpmError
 from lpm_segmentator.levels import Levels, slice_range, to_slices
 from lpm_segmentator.measure import SliceLevels
 
@@ -122,7 +122,11 @@ def _applied(case: Case, found: ImageLevels, *, trusted: bool) -> CaseLevels:
         raise
     slices = slice_range(found.levels, geometry)
     if slices is None:
-        warnings += ("L1-L2 and L5-S1 are not both known, so that all slices are measured",)
+        ends = (found.levels.find(disc) for disc in (Disc.L1_L2, Disc.L5_S1))
+        why = "L1-L2 and L5-S1 are not both known"
+        if all(ends):
+            why = "the image lies outside L1-L2 to L5-S1"
+        warnings += (f"{why}, so that all slices are measured",)
     else:
         note = f"slices {slices[0]} to {slices[1] - 1} were chosen by the discs in "
         case = replace(case, notes=(*case.notes, note + found.source.name))
