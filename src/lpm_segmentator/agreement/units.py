@@ -85,7 +85,7 @@ def check_one_unit(
                 raise AgreementError(
                     f"{name}: the prediction is {side:g} times the reference in the median, so "
                     "the two columns seem to be in different units",
-                    hint="Convert one of them; if the values are right, switch the unit check off",
+                    hint="Convert one of them; if the values are right, use --no-unit-check",
                 )
     odd = _odd_rows(ratio, reference[usable], prediction[usable], median)
     if odd.any():
@@ -94,7 +94,7 @@ def check_one_unit(
         raise AgreementError(
             f"{name}: the values of {name_some(shown)} differ from the others by a factor of a "
             "unit (100 or 1000), so the rows seem to mix units",
-            hint="Convert these rows; if the values are right, switch the unit check off",
+            hint="Convert these rows; if the values are right, use --no-unit-check",
         )
 
 

@@ -46,6 +46,13 @@ _VERDICT = {True: "yes", False: "no", None: "–"}
     "--resamples", "n_resamples", type=click.IntRange(100), default=10_000, show_default=True
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--unit-check/--no-unit-check",
+    "check_units",
+    default=True,
+    show_default=True,
+    help="Refuse columns or rows that seem to be in different units.",
+)
 @click.option("--no-plots", is_flag=True, help="Tables only.")
 @output_options
 def compare(
