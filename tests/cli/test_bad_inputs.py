@@ -446,22 +446,3 @@ def test_swapped_water_and_fat_are_warned_of(lpm, tum01, tmp_path):
     assert done.returncode == 0
     assert "water and fat look exchanged" in done.stderr
     assert (tmp_path / "m.csv").exists()
-
-
-# -- tables
-
-
-def test_other_units_are_refused_and_the_flag_named_lets_them_through(lpm, tmp_path):
-    table = tmp_path / "units.csv"
-    rows = ["case,volume1_gd,volume1_ai", "a,10,9900", "b,12,12100", "c,14,14200", "d,9,9300"]
-    table.write_text("\n".join(rows), encoding="utf-8")
-    command = ["compare", table, "-o", tmp_path / "out", "--no-plots"]
-
-    refused = lpm(*command)
-    assert refused.returncode == 2
-    assert "1000 times the reference" in refused.stderr
-    assert "--no-unit-check" in refused.stderr
-    assert not (tmp_path / "out").exists()
-
-    assert lpm(*command, "--no-unit-check").returncode == 0
-    assert (tmp_path / "out" / "agreement.csv").exists()

@@ -96,3 +96,10 @@ def _show(comparison: Comparison) -> None:
             f"{_VERDICT[tost.equivalent]} ({tost.method})",
         )
     Console().print(shown)
+    for pair in comparison.pairs:
+        by_reason: dict[str, list[str]] = {}
+        for statistic, why in pair.reasons.items():
+            by_reason.setdefault(why, []).append(statistic)
+        for why, statistics in by_reason.items():
+            named = f"{pair.name}, {pair.subgroup}" if pair.subgroup else pair.name
+            click.echo(f"{named}: {why} ({', '.join(statistics)})")
