@@ -257,6 +257,10 @@ def test_all_figures_of_a_study_in_one_call(finished, lpm, tmp_path):
     refused = lpm("figures", out, "-o", tmp_path / "x", "--sequences", tmp_path / "s.csv")
     assert refused.returncode == 2
     assert "lists no sequence" in refused.stderr
+    (tmp_path / "s.csv").write_text("case,sequence\nT,T1w\nT,T2w\n", encoding="utf-8")
+    refused = lpm("figures", out, "-o", tmp_path / "x", "--sequences", tmp_path / "s.csv")
+    assert refused.returncode == 2
+    assert "more than once: T" in refused.stderr
 
 
 def test_levels_and_slices_are_measured_and_compared(finished, lpm, crops, tmp_path):

@@ -43,7 +43,7 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
     InputError
         If the folder holds no measures.
     TableError
-        If a table cannot be read, or lists no sequence of a case.
+        If a table cannot be read, or lists no sequence of a case or a case twice.
     """
     if not (out / "measures.csv").exists():
         raise InputError("holds no measures.csv", where=out, hint="Give the folder of 'lpm run'")
@@ -102,6 +102,9 @@ def _accuracy(out: Path, sequences: Path | None) -> pd.DataFrame | None:
     if sequences is None:
         return table.assign(sequence=[_named(case) for case in cases])
     listed = read_table(sequences, required=("case", "sequence"))
+    twice = sorted(set(listed["case"][listed["case"].duplicated()].astype(str)))
+    if twice:
+        raise TableError(f"lists more than once: {', '.join(twice[:5])}", where=sequences)
     by_case = dict(zip(listed["case"].astype(str), listed["sequence"].astype(str), strict=True))
     unknown = [case for case in cases if case not in by_case]
     if unknown:
