@@ -110,7 +110,7 @@ def test_a_stack_beyond_the_levels_is_told_so(folder: Path, tiny_path: Path) -> 
 
 
 def test_a_folder_without_the_case_is_refused(folder: Path, tiny_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no A_levels\.json"):
+    with pytest.raises(InputError, match="no files of levels belong to the case 'A'"):
         process(folder, tiny_path, LevelOptions(written=folder))
 
 

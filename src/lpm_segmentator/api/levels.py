@@ -47,6 +47,7 @@ __all__ = [
     "LevelOptions",
     "find_levels_of",
     "image_levels",
+    "levels_file",
     "read_levels",
     "read_slice_levels",
     "write_levels",
@@ -94,6 +95,18 @@ class LevelOptions:
         """Whether a person or another tool has named the discs, so that the names are no guess."""
         named = (self.vertebrae, self.slices, self.written, self.anchor)
         return any(source is not None for source in named)
+
+    def of_case(self, case: str) -> LevelOptions:
+        """Return the options with the case's own file of levels, where a folder holds them.
+
+        Raises
+        ------
+        InputError
+            As `levels_file`.
+        """
+        if self.written is None:
+            return self
+        return replace(self, written=levels_file(self.written, [case]))
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -275,6 +288,39 @@ def read_levels(
         raise
 
 
+def levels_file(path: Path, names: Sequence[str]) -> Path:
+    """Return the file of levels of a case.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a folder that holds ``CASE_levels.json`` or ``CASE.json``, or
+        ``CASE_levels.json`` in a folder of its own, as a run leaves it.
+    names : sequence of str
+        What the case is called; files are matched by whole names.
+
+    Raises
+    ------
+    InputError
+        If the folder has no file of the case, or several.
+    """
+    if not path.is_dir():
+        return path
+    wanted = {subject_key(name) for name in names}
+    for pattern in ("*.json", "*/*_levels.json"):
+        fitting = [p for p in sorted(path.glob(pattern)) if subject_key(p.stem) in wanted]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            break
+    raise InputError(
+        f"{len(fitting) or 'no'} files of levels belong to the case {names[0]!r}",
+        where=path,
+        hint="Names are matched whole; name them CASE_levels.json, as 'lpm levels' and "
+        "'lpm run --levels auto' do",
+    )
+
+
 def read_slice_levels(
     path: Path, names: Sequence[str], geometry: Geometry
 ) -> tuple[SliceLevels, tuple[str, ...]]:
@@ -283,9 +329,8 @@ def read_slice_levels(
     Parameters
     ----------
     path : Path
-        The file, or a folder that holds ``<case>_levels.json`` or ``<case>.json``.
     names : sequence of str
-        What the case is called; files are matched by whole names.
+        As for `levels_file`.
     geometry : Geometry
         Of the image to be measured.
 
@@ -296,16 +341,7 @@ def read_slice_levels(
     GeometryError
         If discs share a slice or do not follow each other.
     """
-    if path.is_dir():
-        wanted = {subject_key(name) for name in names}
-        fitting = [p for p in sorted(path.glob("*.json")) if subject_key(p.stem) in wanted]
-        if len(fitting) != 1:
-            raise InputError(
-                f"{len(fitting) or 'no'} files of levels belong to the case {names[0]!r}",
-                where=path,
-                hint="Names are matched whole; name them CASE_levels.json",
-            )
-        (path,) = fitting
+    path = levels_file(path, names)
     levels = read_levels(path)
     slices = to_slices(levels, geometry)
     if not slices:

@@ -25,7 +25,6 @@ from lpm_segmentator.api.run_levels import (
     CaseLevels,
     level_figure,
     levels_of_case,
-    written_levels,
 )
 from lpm_segmentator.core import InputError, LpmError, OutputError
 from lpm_segmentator.io import (
@@ -230,9 +229,7 @@ def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str
     if options.slices is not None:
         named["slices"] = options.slices.path
     if options.levels is not None:
-        named |= options.levels.paths
-        written = written_levels(files.case, options.levels.written)
-        named |= {} if written is None else {"levels": written}
+        named |= options.levels.of_case(files.case).paths
     for role, path in named.items():
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.api.cases import CaseFiles
     from lpm_segmentator.pipeline import Case
 
-__all__ = ["CaseLevels", "level_figure", "levels_of_case", "written_levels"]
+__all__ = ["CaseLevels", "level_figure", "levels_of_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def levels_of_case(files: CaseFiles, case: Case, options: LevelOptions) -> CaseL
         If what was named by hand cannot be read or does not fit the image.
     """
     image = _image_path(files)
-    here = replace(options, written=written_levels(files.case, options.written))
+    here = options.of_case(files.case)
     strict = options.by_hand or options.sagittal is not None
     warnings: list[str] = []
     if here.sagittal is None and files.sagittal is not None:
@@ -85,27 +85,6 @@ def _image_path(files: CaseFiles) -> Path:
     if path is None:
         raise InputError("the case has no image", where=files.case)
     return path
-
-
-def written_levels(case: str, given: Path | None) -> Path | None:
-    """Return the file of levels of a case, given as a file or as a folder that holds it.
-
-    Raises
-    ------
-    InputError
-        If the folder holds none for the case.
-    """
-    if given is None or not given.is_dir():
-        return given
-    name = f"{case}_levels.json"
-    for path in (given / name, given / case / name):
-        if path.is_file():
-            return path
-    raise InputError(
-        f"there is no {name}, nor {case}/{name}",
-        where=given,
-        hint="Write it with 'lpm levels', or use --levels auto",
-    )
 
 
 def _applied(case: Case, found: ImageLevels, *, trusted: bool) -> CaseLevels:
