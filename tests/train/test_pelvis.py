@@ -25,7 +25,7 @@ def test_narrowing_is_odd_and_keeps_the_order(
     inner: float, outer: float, widen: float, narrow: float
 ) -> None:
     x = torch.linspace(-120, 120, 481, dtype=torch.float64)
-    source = Narrowing(inner, outer, widen, narrow).source_mm(x)
+    source = Narrowing(inner, outer, widen, narrow).source_mm(x, x)[0]
     torch.testing.assert_close(source, -source.flip(0))
     assert (source.diff() > 0).all()
 
@@ -35,8 +35,10 @@ def test_narrowing_moves_the_outer_border(
     inner: float, outer: float, widen: float, narrow: float
 ) -> None:
     narrowing = Narrowing(inner, outer, widen, narrow)
-    border = narrowing.source_mm(torch.tensor([outer * narrow], dtype=torch.float64))
+    x, y = (torch.tensor([value], dtype=torch.float64) for value in (outer * narrow, 7.0))
+    border, row = narrowing.source_mm(x, y)
     torch.testing.assert_close(border, torch.tensor([outer], dtype=torch.float64))
+    assert row == 7.0
 
 
 def test_the_borders_are_read_off_the_labels() -> None:

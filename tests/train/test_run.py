@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+from hashlib import sha256
 from pathlib import Path
 
+import onnx
 import pytest
 import yaml
 
@@ -43,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_recipe_becomes_models_and_a_table(study: Path, tmp_path: Path) -> None:
     recipe = load_recipe(study / "recipe.yaml")
-    outcome = run_recipe(recipe, study, tmp_path, leave_one_out=True, device="cpu")
+    outcome = run_recipe(recipe, [study], tmp_path, leave_one_out=True, device="cpu")
     info = load_compact(outcome.model).info
     assert (info.name, info.version) == ("tiny", "3")
     assert {p.parent.name for p in tmp_path.glob("*/compact.onnx")} == {
@@ -55,8 +58,19 @@ def test_a_recipe_becomes_models_and_a_table(study: Path, tmp_path: Path) -> Non
         rows = [(row["case"], row["sequence"]) for row in csv.DictReader(stream)]
     assert rows == [("A", "water"), ("A", "fat"), ("B", "water"), ("B", "fat")]
     assert "| A, water | 1 |" in outcome.table
-    again = run_recipe(recipe, study, tmp_path, device="cpu")
+    again = run_recipe(recipe, [study], tmp_path, device="cpu")
     assert load_compact(again.model).info.sha256 == info.sha256
+
+
+def test_a_run_goes_on_from_the_models_of_an_earlier_one(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    run_recipe(recipe, [study], tmp_path / "first", leave_one_out=True, device="cpu")
+    start = tmp_path / "first"
+    run_recipe(recipe, [study], tmp_path / "second", leave_one_out=True, start=start, device="cpu")
+    for name in ("all", "without-A", "without-B"):
+        first, second = (tmp_path / run / name / "compact.onnx" for run in ("first", "second"))
+        metadata = json.loads(onnx.load(second).metadata_props[0].value)
+        assert metadata["started_from"] == sha256(first.read_bytes()).hexdigest()
 
 
 def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:
@@ -66,4 +80,4 @@ def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:
     short = make_phantom(seed=0, shape=(110, 80, 3), spacing_mm=(3.0, 3.0, 20.0))
     write_image(Volume(short.fat, short.affine), tmp_path / "A_fat.nii.gz")
     with pytest.raises(InputError, match="differ in shape"):
-        run_recipe(recipe, tmp_path, tmp_path / "out", device="cpu")
+        run_recipe(recipe, [tmp_path], tmp_path / "out", device="cpu")

@@ -70,7 +70,7 @@ def test_low_slices_are_drawn_more_often(subject: TrainingSubject) -> None:
         spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64), low_slices=1.0, single_slice=1.0
     )
     drawing = Synthesiser([subject], low)
-    assert {drawing._choose_slices(subject, Draw(seed))[1] for seed in range(30)} == {0}
+    assert {drawing._choose_slices(subject, None, Draw(seed))[1] for seed in range(30)} == {0}
 
 
 def test_mirroring_swaps_sides_twice_to_itself() -> None:

@@ -70,4 +70,4 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_leaving_out_and_going_on_exclude_each_other(exported: Path, tmp_path: Path) -> None:
     recipe = Recipe("x", "1", "", "", "", (), CompactConfig())
     with pytest.raises(InputError, match="left out"):
-        run_recipe(recipe, tmp_path, tmp_path, leave_one_out=True, start=exported)
+        run_recipe(recipe, [tmp_path], tmp_path, leave_one_out=True, start=exported)

@@ -28,7 +28,13 @@ def train() -> None:
 
 @train.command()
 @click.argument("recipe", type=PATH)
-@click.option("--data", type=PATH, required=True, help="Folder of the files the recipe names.")
+@click.option(
+    "--data",
+    type=PATH,
+    required=True,
+    multiple=True,
+    help="Folder of files the recipe names; may be repeated.",
+)
 @click.option("-o", "--output", "out", type=PATH, required=True, help="Where the run is kept.")
 @click.option(
     "--leave-one-out",
@@ -43,10 +49,14 @@ def train() -> None:
     help="Folder of X_image.nii.gz and X_label.nii.gz to score the model on; may be repeated.",
 )
 @_DEVICE
-@click.option("--start", type=PATH, help="A compact ONNX model to go on from: fine-tuning.")
+@click.option(
+    "--start",
+    type=PATH,
+    help="A compact ONNX model, or the folder of an earlier run, to go on from.",
+)
 @output_options
 def compact(
-    recipe: Path, data: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
+    recipe: Path, data: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **options: Any
 ) -> None:
     """Train the compact model of RECIPE and export it to ONNX.
 

@@ -35,6 +35,8 @@ class SynthesisConfig:
     pelvis : float
         Probability that a sample from the lowest third of a stack gets iliac wings, gluteal
         muscles and an erector spinae narrowed between bone and multifidus.
+    shapes : float
+        Probability that a subject with `warps` is bent to the shape of another person's muscles.
     foreign : float
         Probability of a body without the muscles.
     narrow_field : float
@@ -55,6 +57,7 @@ class SynthesisConfig:
     streaks: float = 0.5
     fascia: float = 0.4
     pelvis: float = 0.6
+    shapes: float = 0.35
     foreign: float = 0.07
     narrow_field: float = 0.5
     low_slices: float = 0.0

@@ -41,17 +41,18 @@ class Narrowing:
     widen: float
     narrow: float
 
-    def source_mm(self, x_mm: torch.Tensor) -> torch.Tensor:
-        """Return where in the subject a distance from the midline in the sample comes from."""
+    def source_mm(
+        self, x_mm: torch.Tensor, y_mm: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where in the subject points of the sample come from, in mm from its muscles."""
         outer = self.outer_mm * self.narrow
         inner = min(self.inner_mm * self.widen, outer - 5.0)
         away = x_mm.abs()
         within = away * (self.inner_mm / inner)
         strip = self.inner_mm + (away - inner) * ((self.outer_mm - self.inner_mm) / (outer - inner))
         beyond = self.outer_mm + (away - outer)
-        return x_mm.sign() * torch.where(
-            away < inner, within, torch.where(away < outer, strip, beyond)
-        )
+        away = torch.where(away < inner, within, torch.where(away < outer, strip, beyond))
+        return x_mm.sign() * away, y_mm
 
 
 def draw_narrowing(labels: torch.Tensor, spacing_mm: float, draw: Draw) -> Narrowing | None:

@@ -6,18 +6,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from lpm_segmentator.core import FileFormatError, InputError, LabelMap, Volume, reorient
 from lpm_segmentator.io import read_image, read_label_map
 from lpm_segmentator.train.config import CompactConfig
+from lpm_segmentator.train.shapes import Shapes, shapes_of
 from lpm_segmentator.train.subjects import TrainingSubject, training_subject
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Recipe", "SubjectFiles", "SubjectImages", "load_recipe", "read_subject"]
+__all__ = [
+    "Recipe",
+    "ShapeFile",
+    "SubjectFiles",
+    "SubjectImages",
+    "load_recipe",
+    "read_shapes",
+    "read_subject",
+]
 
 _FRAME = ("L", "P", "S")
+
+#: slices of a label map nearer than this to the last one show the same shape again
+_SHAPE_STEP_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,22 @@ class SubjectFiles:
 
 
 @dataclass(frozen=True)
+class ShapeFile:
+    """A label map without an image, relative to the data folder.
+
+    Attributes
+    ----------
+    labels : str
+        The file.
+    values : dict of int to int
+        Its values of ES right, MF right, MF left and ES left → 1 … 4; others are left out.
+    """
+
+    labels: str
+    values: dict[int, int]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a model, beside the data themselves.
 
@@ -40,6 +70,8 @@ class Recipe:
         Written into the model.
     subjects : tuple of SubjectFiles
     config : CompactConfig
+    shapes : tuple of ShapeFile
+        Muscles of other people, which the subjects are bent to.
     """
 
     name: str
@@ -49,6 +81,7 @@ class Recipe:
     description: str
     subjects: tuple[SubjectFiles, ...]
     config: CompactConfig
+    shapes: tuple[ShapeFile, ...] = ()
 
     def without(self, name: str) -> Recipe:
         """Return the recipe with one subject left out."""
@@ -97,6 +130,7 @@ def load_recipe(path: Path) -> Recipe:
             description=values["description"],
             subjects=tuple(SubjectFiles(**subject) for subject in values["subjects"]),
             config=CompactConfig.from_dict(values.get("config", {})),
+            shapes=tuple(ShapeFile(**shape) for shape in values.get("shapes", ())),
         )
     except OSError as error:
         raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
@@ -108,8 +142,10 @@ def load_recipe(path: Path) -> Recipe:
         ) from error
 
 
-def read_subject(files: SubjectFiles, folder: Path) -> SubjectImages:
-    """Read a subject; fat and labels are taken on the water image's grid.
+def read_subject(files: SubjectFiles, folders: Sequence[Path]) -> SubjectImages:
+    """Read a subject from the first folder that holds each file.
+
+    Fat and labels are taken on the water image's grid.
 
     Raises
     ------
@@ -118,9 +154,9 @@ def read_subject(files: SubjectFiles, folder: Path) -> SubjectImages:
     InputError
         If the three differ in shape.
     """
-    water = read_image(folder / files.water).volume
-    fat = read_image(folder / files.fat).volume
-    labels = read_label_map(folder / files.labels)
+    water = read_image(_found(files.water, folders)).volume
+    fat = read_image(_found(files.fat, folders)).volume
+    labels = read_label_map(_found(files.labels, folders))
     if not water.shape == fat.shape == labels.shape:
         raise InputError(
             f"water {water.shape}, fat {fat.shape} and labels {labels.shape} differ in shape",
@@ -132,3 +168,35 @@ def read_subject(files: SubjectFiles, folder: Path) -> SubjectImages:
         water.with_array(fat.array),
         labels.with_grid(labels.array, water.affine),
     )
+
+
+def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> Shapes:
+    """Read the shapes of a label map, every few millimetres, from the first folder that holds it.
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the file.
+    InputError
+        If no slice holds all four muscles.
+    """
+    path = _found(file.labels, folders)
+    volume = reorient(read_image(path).volume, _FRAME)
+    labels = np.zeros(volume.shape, dtype=np.uint8)
+    for value, label in file.values.items():
+        labels[np.asarray(volume.array) == value] = label
+    step = max(1, round(_SHAPE_STEP_MM / volume.spacing_mm[2]))
+    shapes = shapes_of(torch.from_numpy(labels.T[::step].copy()), volume.spacing_mm[0])
+    if len(shapes.labels) == 0:
+        raise InputError(
+            "no slice holds all four muscles",
+            where=path,
+            hint="Check the recipe's 'values': the file's value of each muscle → 1 … 4",
+        )
+    return shapes
+
+
+def _found(name: str, folders: Sequence[Path]) -> Path:
+    """Return the file in the first folder that holds it; where none does, where it should be."""
+    paths = [folder / name for folder in folders]
+    return next((path for path in paths if path.exists()), paths[0])

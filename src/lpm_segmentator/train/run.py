@@ -16,7 +16,8 @@ from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.compact import train_compact
 from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
 from lpm_segmentator.train.export import Softmax, export_onnx
-from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_subject
+from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_shapes, read_subject
+from lpm_segmentator.train.shapes import Shapes, fit_warps
 from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class TrainingOutcome:
 
 def run_recipe(
     recipe: Recipe,
-    data: Path,
+    data: Sequence[Path],
     out: Path,
     *,
     leave_one_out: bool = False,
@@ -66,8 +67,8 @@ def run_recipe(
     Parameters
     ----------
     recipe : Recipe
-    data : Path
-        The folder of the subjects' files.
+    data : sequence of Path
+        The folders of the files that the recipe names.
     out : Path
         ``all/compact.onnx`` is the model; ``without-NAME/compact.onnx`` those that have not seen a
         subject; ``evaluation.csv`` and ``evaluation.md`` the scores.
@@ -78,36 +79,40 @@ def run_recipe(
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     start : Path, optional
-        An exported compact model to go on from. Not with `leave_one_out`: it has seen subjects.
+        An exported compact model to go on from, or the folder of an earlier run, whose models of
+        the same names are gone on from.
     progress : callable, optional
         Called with the name of the training, its step and the number of steps.
 
     Raises
     ------
     InputError
-        If both `start` and `leave_one_out` are given.
+        If `leave_one_out` is to start from a single model: it may have seen the subject.
     LpmError
         Whatever is wrong with the data or the model to start from.
     """
-    if start is not None and leave_one_out:
+    if start is not None and leave_one_out and not start.is_dir():
         raise InputError(
             "a model to start from may have been trained on the subject left out",
             where=start,
-            hint="Leave out either --start or --leave-one-out",
+            hint="Give the folder of a run that was made with --leave-one-out",
         )
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     phantoms = phantom_subjects(recipe.config.phantoms, seed=recipe.config.seed)
+    shapes = [read_shapes(file, data) for file in recipe.shapes]
+    real = {name: _trainable(subject, shapes) for name, subject in images.items()}
     scores: list[Score] = []
 
     def train(part: Recipe, name: str) -> Path:
-        subjects = _mixed([images[f.name] for f in part.subjects], phantoms, part)
+        subjects = _mixed([real[f.name] for f in part.subjects], phantoms, part)
         folder = out / name
+        first = start / name / "compact.onnx" if start and start.is_dir() else start
         network = train_compact(
             subjects,
             part.config,
             folder,
             device=device,
-            start=start,
+            start=first,
             progress=None
             if progress is None
             else lambda step, _: progress(name, step, part.config.total_steps),
@@ -118,7 +123,7 @@ def run_recipe(
             channels=2 * part.config.synthesis.context + 1,
             multiple=network.multiple,
             output="probability",
-            metadata=_metadata(part, network, start),
+            metadata=_metadata(part, network, first),
         )
         return folder / "compact.onnx"
 
@@ -135,11 +140,17 @@ def run_recipe(
     return TrainingOutcome(model, tuple(scores))
 
 
+def _trainable(images: SubjectImages, shapes: Sequence[Shapes]) -> TrainingSubject:
+    """Return a subject to draw from, with its ways to the shapes where there are any."""
+    subject = images.to_training()
+    return subject.with_warps(fit_warps(subject, Shapes.joined(shapes))) if shapes else subject
+
+
 def _mixed(
-    real: Sequence[SubjectImages], phantoms: Sequence[TrainingSubject], recipe: Recipe
+    real: Sequence[TrainingSubject], phantoms: Sequence[TrainingSubject], recipe: Recipe
 ) -> list[TrainingSubject]:
     """Return real and synthetic subjects, weighted so that phantoms have the recipe's share."""
-    subjects = [subject.to_training() for subject in real]
+    subjects = list(real)
     share = recipe.config.phantom_share
     if not phantoms or share <= 0:
         return subjects

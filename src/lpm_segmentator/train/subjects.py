@@ -17,6 +17,8 @@ from lpm_segmentator.train.phantom import make_phantom
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .shapes import Warps
+
 #: standard deviation of the smoothing that estimates coil shading
 _SHADING_MM = 25.0
 
@@ -41,6 +43,8 @@ class TrainingSubject:
         ``(s, 2)``: row and column of the muscles' centroid of each slice.
     weight : float
         How often to draw from this subject, relative to the others.
+    warps : Warps, optional
+        Displacements to the shapes of other people.
     """
 
     name: str
@@ -52,10 +56,15 @@ class TrainingSubject:
     spacing_mm: float
     centre_px: torch.Tensor
     weight: float = 1.0
+    warps: Warps | None = None
 
     def weighted(self, weight: float) -> TrainingSubject:
         """Return this subject with another weight."""
         return replace(self, weight=weight)
+
+    def with_warps(self, warps: Warps) -> TrainingSubject:
+        """Return this subject with displacements to the shapes of other people."""
+        return replace(self, warps=warps)
 
 
 def training_subject(

@@ -18,12 +18,14 @@ from torch.nn import functional
 from .draw import Draw, blur
 from .foreign import foreign_tissue
 from .infiltration import Tissue, infiltrate, wrap_in_fascia
-from .pelvis import Narrowing, add_pelvis, draw_narrowing
+from .pelvis import add_pelvis, draw_narrowing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .config import SynthesisConfig
+    from .pelvis import Narrowing
+    from .shapes import Bend
     from .subjects import TrainingSubject
 
 #: label value → label value after a left–right flip (LPM order: ES right, MF right, MF left, ES
@@ -91,10 +93,17 @@ class Synthesiser:
         """Return a warped sample of a subject with what patients have and the subjects lack."""
         config = self.config
         subject = self._choose_subject(draw)
-        slices = self._choose_slices(subject, draw)
+        bend: Bend | Narrowing | None = None
+        middle = None
+        if subject.warps is not None and draw.chance(config.shapes):
+            middle, bend = subject.warps.draw(draw)
+        slices = self._choose_slices(subject, middle, draw)
         low = slices[config.context] < _LOW_PART * len(subject.labels)
-        pelvis = low and draw.chance(config.pelvis)
-        tissue = self._warp(subject, slices, draw, patch=patch, narrowed=pelvis)
+        # The lowest slices of other people's muscles bring their own narrowing.
+        pelvis = bend is None and low and draw.chance(config.pelvis)
+        if pelvis:
+            bend = draw_narrowing(subject.labels[slices[config.context]], subject.spacing_mm, draw)
+        tissue = self._warp(subject, slices, draw, patch=patch, bend=bend)
         if pelvis:
             tissue = add_pelvis(tissue, config.spacing_mm, draw)
         if draw.chance(config.infiltration):
@@ -119,13 +128,9 @@ class Synthesiser:
         draw: Draw,
         *,
         patch: tuple[int, int],
-        narrowed: bool,
+        bend: Bend | Narrowing | None,
     ) -> Tissue:
-        middle = slices[self.config.context]
-        narrowing = None
-        if narrowed:
-            narrowing = draw_narrowing(subject.labels[middle], subject.spacing_mm, draw)
-        grid = self._grid(subject, middle, draw, patch=patch, narrowing=narrowing)
+        grid = self._grid(subject, slices[self.config.context], draw, patch=patch, bend=bend)
         debiased = draw.chance(0.6)
         water = subject.water_flat if debiased else subject.water
         fat = subject.fat_flat if debiased else subject.fat
@@ -141,12 +146,12 @@ class Synthesiser:
         classes[0] = 1.0 - classes[1:].sum(0)
         return Tissue(warped[0], warped[1], classes)
 
-    def _choose_slices(self, subject: TrainingSubject, draw: Draw) -> list[int]:
+    def _choose_slices(self, subject: TrainingSubject, middle: int | None, draw: Draw) -> list[int]:
         count = subject.water.shape[0]
-        middle = draw.integer(count)
-        low = self.config.low_slices
-        if low > 0 and draw.chance(low):
-            middle = draw.integer(max(1, count // 5))
+        if middle is None:
+            low = self.config.low_slices
+            highest = max(1, count // 5) if low > 0 and draw.chance(low) else count
+            middle = draw.integer(highest)
         if draw.chance(self.config.single_slice):
             return [middle] * (2 * self.config.context + 1)
         step = 1 + (draw.integer(3) if draw.chance(0.3) else 0)
@@ -162,7 +167,7 @@ class Synthesiser:
         draw: Draw,
         *,
         patch: tuple[int, int],
-        narrowing: Narrowing | None,
+        bend: Bend | Narrowing | None,
     ) -> torch.Tensor:
         """Return the sampling grid ``(1, h, w, 2)`` in normalised source coordinates."""
         config = self.config
@@ -187,8 +192,11 @@ class Synthesiser:
         # The muscles lie in the posterior third of a body; look further forward more often.
         y = y + draw.uniform(-0.375, 0.175) * height
         x = x + draw.normal(0.104) * width
-        if narrowing is not None:
-            x = narrowing.source_mm(x * config.spacing_mm) / config.spacing_mm
+        if bend is not None:
+            x, y = (
+                points / config.spacing_mm
+                for points in bend.source_mm(x * config.spacing_mm, y * config.spacing_mm)
+            )
         source_h, source_w = subject.water.shape[1:]
         y = (centre_y + y * spacing + 0.5) / source_h * 2 - 1
         x = (centre_x + x * spacing + 0.5) / source_w * 2 - 1
