@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -70,8 +73,30 @@ def test_bland_altman_draws_bias_and_limits_where_they_are(comparison):
     assert {result.bias.value, result.lower.value, result.upper.value} <= heights
     points = axes.collections[0].get_offsets()
     assert np.allclose(points[:, 1], pair.prediction - pair.reference)
-    assert axes.get_ylabel() == "Automatic − reference (mL)"
+    assert axes.get_ylabel() == "Automatic − reference\nvolume (mL)"
     assert axes.get_title(loc="left") == "ES right"
+
+
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_bland_altman_labels_never_lie_over_each_other(n):
+    for pair in _comparison(n).pairs[:4]:
+        figure = bland_altman_figure(pair)
+        figure.savefig(io.BytesIO(), format="png")
+        boxes = sorted(
+            (text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: box.y0
+        )
+        assert len(boxes) == 3
+        assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))
+
+
+def test_bland_altman_of_few_cases_shows_the_points_and_writes_the_intervals():
+    pair = _comparison(2).pairs[0]
+    axes = bland_altman_figure(pair).axes[0]
+    low, high = axes.get_ylim()
+    limits = pair.bland_altman.upper.value - pair.bland_altman.lower.value
+    assert high - low < 1.5 * max(limits, float(np.abs(pair.prediction - pair.reference).max()))
+    assert pair.bland_altman.upper.high > high
+    assert all("[" in text.get_text() for text in axes.texts)
 
 
 @pytest.mark.parametrize("line", ["ols", "deming", "passing_bablok"])
@@ -128,6 +153,13 @@ def test_levels_go_from_head_to_foot_and_leave_the_whole_out():
     assert ticks == ["L3-L4", "L4"]
     assert figure.axes[0].get_ylabel() == "Cross-sectional area (mm²)"
     assert len(figure.axes) == 2
+
+
+def test_the_profile_says_how_many_cases_a_level_has():
+    table = _measures()
+    assert "n = 15)" in _texts(level_profile_figure(table))
+    missing = (table["level"] == "L4") & (table["case"] == "c3")
+    assert "n = 14 to 15)" in _texts(level_profile_figure(table[~missing]))
 
 
 def test_sums_of_both_sides_do_not_enter_the_profile():

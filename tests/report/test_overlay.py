@@ -86,6 +86,19 @@ def test_the_reference_is_drawn_and_named():
     assert len(axis.collections) == 4  # ES right and left, each drawn and as the reference
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_every_name_lies_within_the_picture(count):
+    image, labels = scene()
+    figure = overlay_montage(image, labels, reference=labels, count=count)
+    figure.savefig(io.BytesIO(), format="png")
+    (legend,) = figure.legends
+    for text in legend.get_texts():
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0
+
+
 def test_the_picture_is_cut_to_the_muscles():
     image, labels = scene()
     (axis,) = tiles(overlay_montage(image, labels, count=1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.agreement import Comparison, LineFit, PairAgreement
+from lpm_segmentator.agreement import BlandAltmanResult, Comparison, LineFit, PairAgreement
 from lpm_segmentator.core.errors import TableError
 from lpm_segmentator.report.style import (
     DOUBLE_COLUMN,
@@ -25,12 +25,14 @@ from lpm_segmentator.report.words import lower_first, pair_label, quantity_label
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 __all__ = ["bland_altman_figure", "reference_automatic_figure", "scatter_figure"]
 
 _REFERENCE, _AUTOMATIC = OKABE_ITO["orange"], OKABE_ITO["blue"]
 _NEARLY_ONE = 0.99  # above this three decimals no longer tell correlations apart
 _LONG_LABELS = 90  # letters under one axis
+_APART = 0.2  # part of the axes' height between the middles of two labels
 
 
 def bland_altman_figure(pair: PairAgreement, *, title: str | None = None) -> Figure:
@@ -51,31 +53,47 @@ def bland_altman_figure(pair: PairAgreement, *, title: str | None = None) -> Fig
         axes = figure.add_subplot()
         axes.axhline(0, color="0.75", linewidth=0.7, zorder=1)
         axes.scatter(mean, difference, color=_AUTOMATIC, linewidths=0, zorder=2, **points(pair.n))
-        percent = f"{100 * result.limits:g} %"
-        digits = _decimals(result.sd)
-        for estimate, name, style in (
-            (result.upper, f"Upper {percent} limit", "--"),
-            (result.bias, "Bias", "-"),
-            (result.lower, f"Lower {percent} limit", "--"),
-        ):
-            if not estimate.defined:
-                continue
-            colour = OKABE_ITO["black"] if style == "-" else OKABE_ITO["vermillion"]
-            axes.axhline(estimate.value, color=colour, linestyle=style, linewidth=1.1, zorder=3)
-            if np.isfinite([estimate.low, estimate.high]).all():
-                axes.axhspan(estimate.low, estimate.high, color=colour, alpha=0.13, linewidth=0)
-            _beside(axes, estimate.value, _two_lines(name, estimate.value, digits), colour)
+        labels = _estimates(axes, result)
+        axes.set_ylim(_reach(difference, result))
+        axes.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
+        _beside(axes, labels)
+        quantity = lower_first(quantity_label(pair.measure, ""))
         label_axes(
             axes,
-            f"Mean of reference and automatic{unit}",
-            f"Automatic − reference{unit}",
+            f"Mean of reference and automatic\n{quantity}{unit}",
+            f"Automatic − reference\n{quantity}{unit}",
             title=pair_label(pair) if title is None else title,
         )
     return figure
 
 
-def _two_lines(name: str, value: float, digits: int) -> str:
-    return f"{name}\n{value:+.{digits}f}".replace("-", "−")
+def _estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, str, str]]:
+    """Draw bias, limits and their intervals; return the labels beside them, highest first."""
+    percent = f"{100 * result.limits:g} %"
+    digits = _decimals(result.sd)
+    # Intervals of a few cases lie over each other: written, they can be told apart.
+    apart = result.lower.high < result.bias.low and result.bias.high < result.upper.low
+    labels = []
+    for estimate, name, style in (
+        (result.upper, f"Upper {percent} limit", "--"),
+        (result.bias, "Bias", "-"),
+        (result.lower, f"Lower {percent} limit", "--"),
+    ):
+        if not estimate.defined:
+            continue
+        colour = OKABE_ITO["black"] if style == "-" else OKABE_ITO["vermillion"]
+        axes.axhline(estimate.value, color=colour, linestyle=style, linewidth=1.1, zorder=3)
+        text = f"{name}\n{_signed(estimate.value, digits)}"
+        if apart:
+            axes.axhspan(estimate.low, estimate.high, color=colour, alpha=0.13, linewidth=0)
+        elif np.isfinite([estimate.low, estimate.high]).all():
+            text += f"\n[{_signed(estimate.low, digits)}, {_signed(estimate.high, digits)}]"
+        labels.append((estimate.value, text, colour))
+    return labels
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _decimals(sd: float) -> int:
@@ -83,19 +101,46 @@ def _decimals(sd: float) -> int:
     return max(0, 2 - math.floor(math.log10(sd))) if math.isfinite(sd) and sd > 0 else 2
 
 
-def _beside(axes: Axes, y: float, text: str, colour: str) -> None:
-    """Write to the right of the axes, at a height of the data."""
-    axes.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7,
-        color=colour,
-        annotation_clip=False,
-    )
+def _reach(difference: NDArray[np.float64], result: BlandAltmanResult) -> tuple[float, float]:
+    """Return the ends of the axis of differences.
+
+    Points, limits and zero are shown whole. The intervals of the limits are not waited for: of a
+    few cases they are so wide that nothing else would be seen.
+    """
+    shown = [0.0, *difference, result.lower.value, result.upper.value]
+    finite = [value for value in shown if math.isfinite(value)]
+    pad = 0.1 * (max(finite) - min(finite)) or 1.0
+    return min(finite) - pad, max(finite) + pad
+
+
+def _beside(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write labels (value, text, colour), highest first, beside the axes, none over another."""
+    low, high = axes.get_ylim()
+    ordered = labels[::-1]
+    wished = [(value - low) / (high - low) for value, _, _ in ordered]
+    for (_, text, colour), height in zip(ordered, _spread(wished), strict=True):
+        axes.annotate(
+            text,
+            (1.0, height),
+            xycoords="axes fraction",
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def _spread(heights: Sequence[float]) -> list[float]:
+    """Move sorted heights (parts of an axis) apart by at least `_APART`, about the middle one."""
+    found = list(heights)
+    middle = len(found) // 2
+    for index in range(middle + 1, len(found)):
+        found[index] = max(found[index], found[index - 1] + _APART)
+    for index in range(middle - 1, -1, -1):
+        found[index] = min(found[index], found[index + 1] - _APART)
+    return found
 
 
 def scatter_figure(pair: PairAgreement, *, line: str = "ols", title: str | None = None) -> Figure:

@@ -125,8 +125,15 @@ def _profile(axes: Axes, cases: pd.DataFrame, muscle: str, shift: float) -> None
         markersize=4.5,
         capsize=2.5,
         elinewidth=0.9,
-        label=f"{muscle} (median, quartiles; n = {len(cases)})",
+        label=f"{muscle} (median, quartiles; n = {_counts(cases)})",
     )
+
+
+def _counts(cases: pd.DataFrame) -> str:
+    """Cases a level: one number where all levels have as many, else the least and the most."""
+    counts = cases.count()
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def asymmetry_figure(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["STRUCTURE_COLOURS", "choose_slices", "overlay_montage", "structure_colour"]
 
@@ -30,6 +31,8 @@ GridT = TypeVar("GridT", Volume, LabelMap)
 _FRAME = ("L", "P", "S")
 _MARGIN_MM = 20.0
 _TILE_INCHES = 2.6
+#: width of the longest name in the legend, height of a line of it
+_ENTRY_INCHES, _LINE_INCHES = 1.55, 0.17
 
 
 def structure_colour(structure: Structure) -> str:
@@ -90,8 +93,11 @@ def overlay_montage(
     rows = -(-len(picks) // columns)
     height, width = (s.stop - s.start for s in box)
     aspect = height * spacing[1] / (width * spacing[0])
+    names = _legend_lines(labels, truth is not None)
+    abreast = min(len(names), max(1, int(columns * _TILE_INCHES / _ENTRY_INCHES)))
+    below = 0.45 + _LINE_INCHES * (-(-len(names) // abreast) - 1)
     figure = Figure(
-        figsize=(columns * _TILE_INCHES, rows * _TILE_INCHES * aspect + 0.45 + 0.2 * rows),
+        figsize=(columns * _TILE_INCHES, rows * (_TILE_INCHES * aspect + 0.2) + below),
         facecolor="black",
         layout="constrained",
     )
@@ -116,7 +122,16 @@ def overlay_montage(
             f"slice {numbers[pick]}{' · ' + name if name else ''}", color="white", fontsize=8, pad=2
         )
         _mark_sides(axis)
-    _legend(figure, labels, truth is not None)
+    figure.legend(
+        handles=names,
+        loc="outside lower center",
+        ncols=abreast,
+        fontsize=8,
+        frameon=False,
+        labelcolor="white",
+        handlelength=1.5,
+        columnspacing=1.4,
+    )
     return figure
 
 
@@ -173,19 +188,10 @@ def _mark_sides(axis: Axes) -> None:
         )  # fmt: skip
 
 
-def _legend(figure: Figure, labels: LabelMap, with_reference: bool) -> None:
+def _legend_lines(labels: LabelMap, with_reference: bool) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color=structure_colour(s), label=s.full_name) for s in labels.scheme]
     if with_reference:
         lines.append(Line2D([], [], color=_REFERENCE_COLOUR, linestyle=":", label="reference"))
-    figure.legend(
-        handles=lines,
-        loc="outside lower center",
-        ncols=len(lines),
-        fontsize=8,
-        frameon=False,
-        labelcolor="white",
-        handlelength=1.5,
-        columnspacing=1.4,
-    )
+    return lines
