@@ -99,14 +99,20 @@ def test_levels_of_part_of_the_discs_name_slices_but_choose_none(
 
 
 def test_a_stack_beyond_the_levels_is_told_so(folder: Path, tiny_path: Path) -> None:
+    options = LevelOptions(vertebrae=_vertebrae(folder, up=400.0), accept_frame_mismatch=True)
+    record = process(folder, tiny_path, options)
+    assert record["slices"] is None
+    assert any("lies outside L1-L2 to L5-S1" in warning for warning in record["warnings"])
+
+
+def test_a_file_of_levels_that_lie_elsewhere_is_refused(folder: Path, tiny_path: Path) -> None:
     discs = [
         {"name": name, "center_mm": [0, 0, height], "normal": [0, 0, 1], "confidence": 1}
         for name, height in (("L1-L2", 5200), ("L5-S1", 5000))
     ]
     path = write_levels(folder, discs, image="sagittal.nii.gz")
-    record = process(folder, tiny_path, LevelOptions(written=path))
-    assert record["slices"] is None
-    assert any("lies outside L1-L2 to L5-S1" in warning for warning in record["warnings"])
+    with pytest.raises(InputError, match="none of its discs lies in the image"):
+        process(folder, tiny_path, LevelOptions(written=path))
 
 
 def test_a_folder_without_the_case_is_refused(folder: Path, tiny_path: Path) -> None:
@@ -126,7 +132,7 @@ def test_where_no_spine_is_seen_all_slices_are_kept_and_it_is_said(
     assert written["warnings"]
 
 
-def _vertebrae(folder: Path, *, shift: float = 0.0) -> Path:
+def _vertebrae(folder: Path, *, shift: float = 0.0, up: float = 0.0) -> Path:
     """Five boxes, stacked so that the discs between them lie within the phantom's slices."""
     image = nib.load(folder / "A_water.nii.gz")
     affine = image.affine.copy()
@@ -136,6 +142,7 @@ def _vertebrae(folder: Path, *, shift: float = 0.0) -> Path:
         top = array.shape[2] - (number - 1) * 4
         array[40:60, 30:50, top - 3 : top] = number
     affine[0, 3] += shift
+    affine[2, 3] += up
     path = folder / "vertebrae_dseg.nii.gz"
     nib.save(nib.Nifti1Image(array, affine), path)
     return path

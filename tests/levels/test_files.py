@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from lpm_segmentator.api.levels import LevelOptions, find_levels_of, read_levels, write_levels
+from lpm_segmentator.api.levels import LevelOptions, find_levels_of
+from lpm_segmentator.api.levels_file import read_levels, write_levels
 from lpm_segmentator.cli.main import main
 from lpm_segmentator.core import Disc, FileFormatError, GeometryError, InputError
 
@@ -18,6 +20,7 @@ def test_vertebrae_of_another_tool_become_a_file(files: Path) -> None:
     written = json.loads((files / "out.json").read_text())
     assert [disc["name"] for disc in written["discs"]] == [str(disc) for disc in Disc]
     assert written["case"] == "spine"
+    assert written["grid"]["shape"] == list(nib.load(files / "spine.nii.gz").shape)
     assert set(written["discs"][0]) == {"name", "center_mm", "normal", "slice", "confidence"}
     assert len(read_levels(files / "out.json").discs) == 5
 
@@ -35,7 +38,6 @@ def test_csv_needs_both_ends(files: Path) -> None:
 
 
 def test_a_series_that_lies_elsewhere_is_refused(files: Path) -> None:
-    import nibabel as nib
 
     image = nib.load(files / "vertebrae.nii.gz")
     affine = image.affine.copy()

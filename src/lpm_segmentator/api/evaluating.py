@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.cases import CaseFiles, find_cases, match_labels, same_subject
-from lpm_segmentator.api.levels import read_slice_levels
+from lpm_segmentator.api.levels_file import read_slice_levels
 from lpm_segmentator.api.steps import find_label_maps
 from lpm_segmentator.core import InputError, resample
 from lpm_segmentator.io import case_id, find_images, read_dixon, read_label_map
@@ -35,6 +35,8 @@ class EvaluateOptions:
         Dixon pair, or folders of them: adds differences of the fat ratio.
     accept_origin_mismatch : bool
         Whether images of one scan that differ by a lost origin count as one grid.
+    accept_frame_mismatch : bool
+        Whether levels that were written for another person are taken as they lie.
     """
 
     ignore: Sequence[int] = ()
@@ -43,6 +45,7 @@ class EvaluateOptions:
     water: Path | None = None
     fat: Path | None = None
     accept_origin_mismatch: bool = False
+    accept_frame_mismatch: bool = False
 
 
 def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
@@ -110,7 +113,12 @@ def evaluate_files(
     levels = pair = None
     if options.levels is not None:
         names = (case, case_id(reference))
-        levels, _ = read_slice_levels(options.levels, names, truth.geometry)
+        levels, _ = read_slice_levels(
+            options.levels,
+            names,
+            truth.geometry,
+            accept_mismatch=options.accept_frame_mismatch,
+        )
     if options.water is not None or options.fat is not None:
         water, fat = _images(case, options)
         pair = read_dixon(water, fat, accept_origin_mismatch=options.accept_origin_mismatch).pair

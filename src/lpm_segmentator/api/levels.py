@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lpm_segmentator.api.levels_file import FRAME_FLAG, check_inside, levels_file, read_levels
 from lpm_segmentator.api.sagittal import overlap
 from lpm_segmentator.core import (
     Disc,
-    FileFormatError,
     Geometry,
     GeometryError,
-    InputError,
     LabelError,
     LpmError,
     Volume,
 )
-from lpm_segmentator.io import (
-    case_id,
-    read_image,
-    read_sidecar,
-    subject_key,
-    write_json,
-    write_table,
-)
+from lpm_segmentator.io import case_id, read_image, read_sidecar
 from lpm_segmentator.levels import (
     Anchor,
     Levels,
-    corrected_levels,
     embedded_level_model,
     find_levels,
     levels_from_slices,
@@ -40,22 +29,16 @@ from lpm_segmentator.levels import (
     load_level_model,
     to_slices,
 )
-from lpm_segmentator.measure import SliceLevels
 
 __all__ = [
     "ImageLevels",
     "LevelOptions",
     "find_levels_of",
     "image_levels",
-    "levels_file",
-    "read_levels",
-    "read_slice_levels",
-    "write_levels",
 ]
 
 #: what a sidecar says about the space that an image lies in, the most telling first
 _FRAMES = ("FrameOfReferenceUID", "StudyInstanceUID")
-FRAME_FLAG = "--accept-frame-mismatch"
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,8 @@ class LevelOptions:
     model : Path, optional
         Another level model than the embedded one.
     accept_frame_mismatch : bool
-        Whether a series of another frame of reference is taken as it lies.
+        Whether a series of another frame of reference, or a file of levels that was written for
+        another person, is taken as it lies.
     """
 
     sagittal: Path | None = None
@@ -187,7 +171,7 @@ def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLev
     if options.slices is not None:
         found = ImageLevels(levels_from_slices(geometry, *options.slices), image, seen)
     elif options.written is not None:
-        levels = read_levels(options.written, image=image, geometry=geometry)
+        levels = _written(options.written, image, geometry, options)
         found = ImageLevels(levels, options.written, seen)
     elif options.vertebrae is not None:
         levels, place = _from_vertebrae(options.vertebrae, options.numbering)
@@ -197,6 +181,13 @@ def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLev
         source = options.sagittal or image
         found = ImageLevels(_seen(seen, source, geometry, options), source, seen)
     return replace(found, levels=_warned(found.levels, geometry))
+
+
+def _written(path: Path, image: Path, geometry: Geometry, options: LevelOptions) -> Levels:
+    names = None if options.accept_frame_mismatch else [case_id(image)]
+    levels = read_levels(path, names=names, image=image, geometry=geometry)
+    check_inside(levels, geometry, path)
+    return levels
 
 
 def _seen(seen: Volume, source: Path, image: Geometry, options: LevelOptions) -> Levels:
@@ -253,132 +244,3 @@ def _check_place(
             hint="Give a series of the same examination, or name the slices with --from-slice "
             f"and --to-slice; {FRAME_FLAG} takes it as it lies",
         )
-
-
-def read_levels(
-    path: Path, *, image: Path | None = None, geometry: Geometry | None = None
-) -> Levels:
-    """Read a JSON file of levels, as written or corrected by hand.
-
-    Parameters
-    ----------
-    path : Path
-    image, geometry : Path and Geometry, optional
-        The image to be labelled. Where the file is about it, a corrected slice counts more than
-        the middle of the disc.
-
-    Raises
-    ------
-    FileFormatError
-        If it cannot be read or is no JSON.
-    InputError
-        If entries are missing or make no sense.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
-    own = image is not None and isinstance(values, dict) and values.get("image") == image.name
-    try:
-        if own and geometry is not None:
-            return corrected_levels(values, geometry)
-        return Levels.from_dict(values)
-    except LpmError as error:
-        error.where = error.where or str(path)
-        raise
-
-
-def levels_file(path: Path, names: Sequence[str]) -> Path:
-    """Return the file of levels of a case.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or a folder that holds ``CASE_levels.json`` or ``CASE.json``, or
-        ``CASE_levels.json`` in a folder of its own, as a run leaves it.
-    names : sequence of str
-        What the case is called; files are matched by whole names.
-
-    Raises
-    ------
-    InputError
-        If the folder has no file of the case, or several.
-    """
-    if not path.is_dir():
-        return path
-    wanted = {subject_key(name) for name in names}
-    for pattern in ("*.json", "*/*_levels.json"):
-        fitting = [p for p in sorted(path.glob(pattern)) if subject_key(p.stem) in wanted]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            break
-    raise InputError(
-        f"{len(fitting) or 'no'} files of levels belong to the case {names[0]!r}",
-        where=path,
-        hint="Names are matched whole; name them CASE_levels.json, as 'lpm levels' and "
-        "'lpm run --levels auto' do",
-    )
-
-
-def read_slice_levels(
-    path: Path, names: Sequence[str], geometry: Geometry
-) -> tuple[SliceLevels, tuple[str, ...]]:
-    """Return which slices of an image show the discs of a file of levels, and what lies outside.
-
-    Parameters
-    ----------
-    path : Path
-    names : sequence of str
-        As for `levels_file`.
-    geometry : Geometry
-        Of the image to be measured.
-
-    Raises
-    ------
-    InputError
-        If the folder has no file of the case, or no disc lies in the image.
-    GeometryError
-        If discs share a slice or do not follow each other.
-    """
-    path = levels_file(path, names)
-    levels = read_levels(path)
-    slices = to_slices(levels, geometry)
-    if not slices:
-        raise InputError(
-            "none of its discs lies in the image",
-            where=path,
-            hint="Give levels of the same scan; they are matched by place in the world",
-        )
-    outside = [str(found.disc) for found in levels.discs if found.disc not in slices]
-    notes = (f"outside the image: {', '.join(outside)}",) if outside else ()
-    try:
-        return SliceLevels(slices, geometry.shape[geometry.slice_axis]), notes
-    except GeometryError as error:
-        error.where = error.where or str(path)
-        raise
-
-
-def write_levels(found: dict[str, Any], path: Path) -> None:
-    """Write levels as JSON, or with ``.csv`` as a row of the slice table (both ends kept).
-
-    Raises
-    ------
-    InputError
-        For a CSV, if L1-L2 or L5-S1 is not in the image.
-    OutputError
-        If the file cannot be written.
-    """
-    if path.suffix.lower() != ".csv":
-        write_json(found, path)
-        return
-    slices = {disc["name"]: disc["slice"] for disc in found["discs"]}
-    first, last = (slices.get(str(disc)) for disc in (Disc.L1_L2, Disc.L5_S1))
-    if first is None or last is None:
-        raise InputError(
-            "a slice table needs both L1-L2 and L5-S1 in the image, and not both were found",
-            where=found["image"],
-            hint="Write JSON to see what was found, or name the slices by hand",
-        )
-    row = {"pid": found["case"], "slice_start": min(first, last), "slice_stop": max(first, last)}
-    write_table([row], path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.api.cases import CaseFiles, find_cases, load_case, match_labels
-from lpm_segmentator.api.levels import read_slice_levels
+from lpm_segmentator.api.levels_file import read_slice_levels
 from lpm_segmentator.api.maps import write_fat_maps
 from lpm_segmentator.api.steps import find_label_maps
 from lpm_segmentator.core import DixonPair, InputError, LabelMap
@@ -31,6 +31,8 @@ class MeasureOptions:
         Values of the label map that are no structure.
     accept_origin_mismatch : bool
         Whether images of one scan that differ by a lost origin count as one grid.
+    accept_frame_mismatch : bool
+        Whether levels that were written for another person are taken as they lie.
     levels : Path, optional
         JSON of ``lpm levels``, or a folder with one a case.
     formula : AsymmetryFormula
@@ -43,6 +45,7 @@ class MeasureOptions:
 
     ignore: Sequence[int] = ()
     accept_origin_mismatch: bool = False
+    accept_frame_mismatch: bool = False
     levels: Path | None = None
     formula: AsymmetryFormula = AsymmetryFormula.MEAN
     brightness: bool = True
@@ -124,7 +127,12 @@ def measure_files(files: CaseFiles, options: MeasureOptions | None = None) -> Me
     levels, notes = None, given.notes
     if options.levels is not None:
         geometry = given.labels.geometry
-        levels, outside = read_slice_levels(options.levels, files.ids_of_all, geometry)
+        levels, outside = read_slice_levels(
+            options.levels,
+            files.ids_of_all,
+            geometry,
+            accept_mismatch=options.accept_frame_mismatch,
+        )
         notes += outside
     measures = measure_case(
         given.labels,

@@ -14,13 +14,15 @@ from lpm_segmentator.core import Geometry, InputError, LpmError
 from lpm_segmentator.io import case_id, find_images, read_geometry
 from lpm_segmentator.levels import is_sagittal
 
-__all__ = ["overlap", "with_sagittal"]
+__all__ = ["overlap", "person", "with_sagittal"]
 
 #: parts of a file name that say which image of a person it is, not of whom
 _SERIES_WORDS = re.compile(
-    r"acq|ax|axial|dixon|fat|fse|image|img|in|out|iso|lspine|lumbar|mr|mri|ophase|phase|pd|sag"
-    r"|sagittal|se|series|spine|spinecho|stack\d*|stir|t[12]w?|tirm|tra|transverse|tse|vibe|water"
-    r"|[wf]|\d{1,2}mm|run|opp"
+    r"acq|ax|axial|cor|coronal|dixon|fat|fatsat|flair|frfse|fs|fse|haste|image|images|img|in|opp"
+    r"|out|iso|levels|loc|localizer|lspine|lumbar|lwk|lws|mdixon|mr|mri|obl|oblique|ophase|para"
+    r"|paracor|parasag|phase|pd|pdw?|plane|sag|sagittal|scout|se|series\d*|space|spair|spine"
+    r"|spinecho|spir|stack\d*|stir|survey|t[12]w?|tirm|tra|trans|transversal|transverse|tse|vibe"
+    r"|water|[wf]|[23]d|\d{1,2}mm|run|dseg"
 )
 
 
@@ -55,7 +57,7 @@ def with_sagittal(cases: Sequence[CaseFiles], given: Path | None = None) -> list
         return list(cases)
     if given is not None and not given.is_dir():
         return [replace(files, sagittal=given) for files in images]
-    alone = len({_person(files.case) for files in images}) == 1
+    alone = len({person(files.case) for files in images}) == 1
     placed = [(path, read_geometry(path)) for path in series]
     return [
         replace(files, sagittal=_best(files, geometries[files.case], placed, alone=alone))
@@ -97,7 +99,8 @@ def _geometry(files: CaseFiles) -> Geometry | None:
     return next((g for g in places if np.abs(g.origin_mm).max() > 0), places[0])
 
 
-def _person(name: str) -> tuple[str, ...]:
+def person(name: str) -> tuple[str, ...]:
+    """Return the parts of a file's or case's name that may say of whom it is."""
     parts = [part for part in re.split(r"[_\-. ]+", name.lower()) if part]
     return tuple(part for part in parts if not _SERIES_WORDS.fullmatch(part))
 
@@ -112,13 +115,13 @@ def _best(
     """Return the series of the same person that shows the most of the image's height."""
     if geometry is None:
         return None
-    person = _person(files.case)
+    who = person(files.case)
     fitting = [
         (overlap(geometry, other)[2], path)
         for path, other in series
-        if (alone or _person(case_id(path)) == person) and min(overlap(geometry, other)) > 0
+        if (alone or person(case_id(path)) == who) and min(overlap(geometry, other)) > 0
     ]
-    named = [entry for entry in fitting if _person(case_id(entry[1])) == person]
+    named = [entry for entry in fitting if person(case_id(entry[1])) == who]
     return max(named or fitting, key=lambda entry: entry[0], default=(0.0, None))[1]
 
 

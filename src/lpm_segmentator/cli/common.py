@@ -102,7 +102,7 @@ def level_options(command: Command) -> Command:
             click.option(
                 "--accept-frame-mismatch",
                 is_flag=True,
-                help="Take a sagittal series or a map of another frame of reference as it lies.",
+                help="Take a series, map or file of levels of another examination as it lies.",
             ),
         )
     ):  # fmt: skip

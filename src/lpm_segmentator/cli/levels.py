@@ -31,7 +31,8 @@ def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
     IMAGE is a sagittal series, or an axial stack, whose slices are counted from 0 along its slice
     axis. Read the warnings: where the sacrum is not in view, the count of the vertebrae is a guess.
     """
-    from lpm_segmentator.api.levels import LevelOptions, find_levels_of, write_levels
+    from lpm_segmentator.api.levels import LevelOptions, find_levels_of
+    from lpm_segmentator.api.levels_file import write_levels
 
     chosen = LevelOptions(**read_level_options(options), **options)
     found = find_levels_of(image, chosen)

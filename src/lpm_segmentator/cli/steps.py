@@ -251,6 +251,9 @@ _LEVELS = click.option(
     type=PATH,
     help="JSON of 'lpm levels', or a folder with CASE_levels.json: adds discs and vertebrae.",
 )
+_FRAME = click.option(
+    "--accept-frame-mismatch", is_flag=True, help="Take levels of another case as they lie."
+)
 _MISMATCH = click.option(
     "--accept-origin-mismatch", is_flag=True, help="One image has lost its origin."
 )
@@ -263,6 +266,7 @@ _MISMATCH = click.option(
 @click.option("--fat", type=PATH, help="Fat image.")
 @_MISMATCH
 @_LEVELS
+@_FRAME
 @ignore_option
 @click.option("-o", "--output", "out", type=PATH, required=True, help="The CSV to write.")
 @click.option("--by-slice", type=PATH, help="CSV for the course along the spine, slice by slice.")
@@ -296,6 +300,7 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
     settings = api.MeasureOptions(
         ignore=options["ignore_label"],
         accept_origin_mismatch=options["accept_origin_mismatch"],
+        accept_frame_mismatch=options["accept_frame_mismatch"],
         levels=options["levels"],
         formula=AsymmetryFormula[options["asymmetry"].upper()],
         brightness=not options["no_brightness_fat"],
@@ -321,6 +326,7 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
 @click.option("--by-slice", type=PATH, help="CSV for every slice: shows where a case fails.")
 @click.option("--by-level", type=PATH, help="CSV for every disc and vertebra; needs --levels.")
 @_LEVELS
+@_FRAME
 @click.option("--water", type=PATH, help="Water image, or folder: adds fat ratio differences.")
 @click.option("--fat", type=PATH, help="Fat image, or folder.")
 @_MISMATCH
@@ -351,6 +357,7 @@ def evaluate(
         water=options["water"],
         fat=options["fat"],
         accept_origin_mismatch=options["accept_origin_mismatch"],
+        accept_frame_mismatch=options["accept_frame_mismatch"],
     )
 
     def rows_of(case: str) -> Tables:

@@ -58,7 +58,8 @@ class Levels:
     def to_dict(self, geometry: Geometry, *, case: str, image: str) -> dict[str, Any]:
         """Return what ``lpm levels`` writes; slices count along the slice axis of `geometry`.
 
-        A disc outside the image has the slice None.
+        A disc outside the image has the slice None. ``grid`` is the image's shape and affine, so
+        that a slice corrected by hand keeps its meaning.
         """
         slices = to_slices(self, geometry)
         discs = [
@@ -71,7 +72,14 @@ class Levels:
             }
             for found in self.discs
         ]
-        return {"case": case, "image": image, "discs": discs, "warnings": list(self.warnings)}
+        grid = {"shape": list(geometry.shape), "affine": geometry.affine.tolist()}
+        return {
+            "case": case,
+            "image": image,
+            "grid": grid,
+            "discs": discs,
+            "warnings": list(self.warnings),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Levels:

@@ -1,0 +1,221 @@
+"""Files of levels: read as written or corrected, for the right case and place; and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lpm_segmentator.api.sagittal import person
+from lpm_segmentator.core import (
+    Disc,
+    FileFormatError,
+    Geometry,
+    GeometryError,
+    InputError,
+    LpmError,
+)
+from lpm_segmentator.io import subject_key, write_json, write_table
+from lpm_segmentator.levels import Levels, corrected_levels, to_slices
+from lpm_segmentator.measure import SliceLevels
+
+__all__ = [
+    "FRAME_FLAG",
+    "check_inside",
+    "levels_file",
+    "read_levels",
+    "read_slice_levels",
+    "write_levels",
+]
+
+FRAME_FLAG = "--accept-frame-mismatch"
+
+
+def read_levels(
+    path: Path,
+    *,
+    names: Sequence[str] | None = None,
+    image: Path | None = None,
+    geometry: Geometry | None = None,
+) -> Levels:
+    """Read a JSON file of levels, as written or corrected by hand.
+
+    A corrected slice counts in the image that the file was written for, whose grid it holds, and
+    moves the disc in the world; so the file serves other images of the same examination too, and
+    crops of the image.
+
+    Parameters
+    ----------
+    path : Path
+    names : sequence of str, optional
+        What the case to be labelled is called; a file of another person is refused. Not given, it
+        is not asked whose the file is.
+    image, geometry : Path and Geometry, optional
+        The image to be labelled: the grid of a file that holds none but names this image.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read or is no JSON.
+    InputError
+        If entries are missing or make no sense, or the file is of another person.
+    GeometryError
+        If a corrected slice lies outside the image that the file is about.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
+    try:
+        if not isinstance(values, Mapping):
+            return Levels.from_dict(values)  # raises, saying what is missing
+        if names is not None:
+            _check_person(values, names)
+        grid = _grid(values)
+        if grid is None and image is not None and values.get("image") == image.name:
+            grid = geometry
+        return Levels.from_dict(values) if grid is None else corrected_levels(values, grid)
+    except LpmError as error:
+        error.where = error.where or str(path)
+        raise
+
+
+def _check_person(values: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Refuse levels of another person, as far as names tell."""
+    theirs = person(str(values.get("case") or ""))
+    mine = [person(name) for name in names]
+    if theirs and all(mine) and theirs not in mine:
+        raise InputError(
+            f"holds the levels of {values['case']!r}, not of {names[0]!r}",
+            hint="Give the file of this case, a folder with a file a case, or add "
+            f"{FRAME_FLAG} if both are of one examination",
+        )
+
+
+def _grid(values: Mapping[str, Any]) -> Geometry | None:
+    """Return the grid that the slices of a file count in; None where it holds none."""
+    found = values.get("grid")
+    if found is None:
+        return None
+    try:
+        i, j, k = (int(n) for n in found["shape"])
+        return Geometry((i, j, k), np.asarray(found["affine"], dtype=np.float64))
+    except (KeyError, TypeError, ValueError, LpmError) as error:
+        raise InputError(
+            f"its grid is no shape and affine ({error!r})",
+            hint="Leave the entry 'grid' as 'lpm levels' wrote it",
+        ) from error
+
+
+def check_inside(levels: Levels, geometry: Geometry, path: Path) -> None:
+    """Refuse levels of which none lies in an image.
+
+    Raises
+    ------
+    InputError
+        If that is so, though there are discs.
+    """
+    if levels.discs and not to_slices(levels, geometry):
+        raise InputError(
+            "none of its discs lies in the image",
+            where=path,
+            hint="Levels are matched by place in the world: give those of the same examination, "
+            "found on an image that has not lost its origin",
+        )
+
+
+def levels_file(path: Path, names: Sequence[str]) -> Path:
+    """Return the file of levels of a case.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a folder that holds ``CASE_levels.json`` or ``CASE.json``, or
+        ``CASE_levels.json`` in a folder of its own, as a run leaves it.
+    names : sequence of str
+        What the case is called; files are matched by whole names.
+
+    Raises
+    ------
+    InputError
+        If the folder has no file of the case, or several.
+    """
+    if not path.is_dir():
+        return path
+    wanted = {subject_key(name) for name in names}
+    for pattern in ("*.json", "*/*_levels.json"):
+        fitting = [p for p in sorted(path.glob(pattern)) if subject_key(p.stem) in wanted]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            break
+    raise InputError(
+        f"{len(fitting) or 'no'} files of levels belong to the case {names[0]!r}",
+        where=path,
+        hint="Names are matched whole; name them CASE_levels.json, as 'lpm levels' and "
+        "'lpm run --levels auto' do",
+    )
+
+
+def read_slice_levels(
+    path: Path, names: Sequence[str], geometry: Geometry, *, accept_mismatch: bool = False
+) -> tuple[SliceLevels, tuple[str, ...]]:
+    """Return which slices of an image show the discs of a file of levels, and what lies outside.
+
+    Parameters
+    ----------
+    path : Path
+    names : sequence of str
+        As for `levels_file`.
+    geometry : Geometry
+        Of the image to be measured.
+    accept_mismatch : bool
+        Whether a file that was written for another person is taken as it lies.
+
+    Raises
+    ------
+    InputError
+        If the folder has no file of the case, the file is of another person, or no disc lies in
+        the image.
+    GeometryError
+        If discs share a slice or do not follow each other.
+    """
+    path = levels_file(path, names)
+    levels = read_levels(path, names=None if accept_mismatch else names)
+    check_inside(levels, geometry, path)
+    slices = to_slices(levels, geometry)
+    outside = [str(found.disc) for found in levels.discs if found.disc not in slices]
+    notes = (f"outside the image: {', '.join(outside)}",) if outside else ()
+    try:
+        return SliceLevels(slices, geometry.shape[geometry.slice_axis]), notes
+    except GeometryError as error:
+        error.where = error.where or str(path)
+        raise
+
+
+def write_levels(found: dict[str, Any], path: Path) -> None:
+    """Write levels as JSON, or with ``.csv`` as a row of the slice table (both ends kept).
+
+    Raises
+    ------
+    InputError
+        For a CSV, if L1-L2 or L5-S1 is not in the image.
+    OutputError
+        If the file cannot be written.
+    """
+    if path.suffix.lower() != ".csv":
+        write_json(found, path)
+        return
+    slices = {disc["name"]: disc["slice"] for disc in found["discs"]}
+    first, last = (slices.get(str(disc)) for disc in (Disc.L1_L2, Disc.L5_S1))
+    if first is None or last is None:
+        raise InputError(
+            "a slice table needs both L1-L2 and L5-S1 in the image, and not both were found",
+            where=found["image"],
+            hint="Write JSON to see what was found, or name the slices by hand",
+        )
+    row = {"pid": found["case"], "slice_start": min(first, last), "slice_stop": max(first, last)}
+    write_table([row], path)

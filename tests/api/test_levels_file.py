@@ -1,0 +1,148 @@
+"""Files of levels: whose they are, in which grid their slices count, where their discs lie."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lpm_segmentator.api.levels import LevelOptions, find_levels_of
+from lpm_segmentator.api.levels_file import read_levels, read_slice_levels, write_levels
+from lpm_segmentator.api.sagittal import person
+from lpm_segmentator.core import Disc, InputError, Volume
+from lpm_segmentator.io import write_image
+
+SHAPE = (20, 20, 12)
+AFFINE = np.array([[-2.0, 0, 0, 10], [0, -2.0, 0, 20], [0, 0, 4.0, -100], [0, 0, 0, 1]])
+
+
+def _noise(shape: tuple[int, ...] = SHAPE) -> NDArray[np.float32]:
+    return np.random.default_rng(0).random(shape, dtype=np.float32)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "p01_t2w.nii.gz"
+    write_image(Volume(_noise(), AFFINE), path)
+    return path
+
+
+@pytest.fixture
+def written(image: Path) -> Path:
+    path = image.parent / "p01.json"
+    write_levels(find_levels_of(image, LevelOptions(slices=(9, 1))), path)
+    return path
+
+
+def _moved(image: Path, name: str, first: int) -> Volume:
+    """The image without its lowest slices, as a crop or, misplaced, with the origin kept."""
+    affine = AFFINE.copy()
+    affine[2, 3] += 4.0 * first
+    volume = Volume(_noise((*SHAPE[:2], SHAPE[2] - first)), affine)
+    write_image(volume, image.parent / name)
+    return volume
+
+
+def _corrected(path: Path, **slices: int) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text())
+    for disc in values["discs"]:
+        disc["slice"] = slices.get(disc["name"].replace("-", "_"), disc["slice"])
+    path.write_text(json.dumps(values))
+    return values
+
+
+def test_levels_of_another_person_are_refused_unless_it_is_said(written: Path) -> None:
+    other = written.parent / "p02_t2w.nii.gz"
+    write_image(Volume(_noise(), AFFINE), other)
+    with pytest.raises(InputError, match="levels of 'p01_t2w', not of 'p02_t2w'") as caught:
+        find_levels_of(other, LevelOptions(written=written))
+    assert "--accept-frame-mismatch" in str(caught.value.hint)
+    taken = find_levels_of(other, LevelOptions(written=written, accept_frame_mismatch=True))
+    assert [disc["slice"] for disc in taken["discs"]] == [9, 1]
+
+
+def test_another_image_of_the_same_person_takes_the_levels(written: Path) -> None:
+    dixon = written.parent / "p01_dixon_water.nii.gz"
+    write_image(Volume(_noise(), AFFINE), dixon)
+    assert len(find_levels_of(dixon, LevelOptions(written=written))["discs"]) == 2
+
+
+@pytest.mark.parametrize("name", ["p01_t2w.nii.gz", "p01_cropped.nii.gz"])
+def test_a_crop_is_labelled_by_place_whatever_it_is_called(
+    image: Path, written: Path, name: str
+) -> None:
+    _corrected(written, L1_L2=8)
+    (image.parent / "crop").mkdir()
+    _moved(image, f"crop/{name}", 1)
+    options = LevelOptions(written=written, accept_frame_mismatch=True)
+    found = find_levels_of(image.parent / "crop" / name, options)
+    assert {disc["name"]: disc["slice"] for disc in found["discs"]} == {"L1-L2": 7, "L5-S1": 0}
+
+
+def test_a_file_without_a_grid_counts_in_the_image_it_names(image: Path, written: Path) -> None:
+    values = _corrected(written, L1_L2=8)
+    del values["grid"]
+    written.write_text(json.dumps(values))
+    found = find_levels_of(image, LevelOptions(written=written))
+    assert [disc["slice"] for disc in found["discs"]] == [8, 1]
+    assert read_levels(written).find(Disc.L1_L2) != read_levels(
+        written, image=image, geometry=Volume(_noise(), AFFINE).geometry
+    ).find(Disc.L1_L2)
+
+
+def test_levels_of_an_image_that_lost_its_origin_serve_nothing(image: Path) -> None:
+    lost = AFFINE.copy()
+    lost[:3, 3] = 0
+    lost_path = image.parent / "lost" / image.name
+    lost_path.parent.mkdir()
+    write_image(Volume(_noise(), lost), lost_path)
+    path = image.parent / "lost.json"
+    write_levels(find_levels_of(lost_path, LevelOptions(slices=(9, 1))), path)
+    geometry = Volume(_noise(), AFFINE).geometry
+    with pytest.raises(InputError, match="none of its discs"):
+        find_levels_of(image, LevelOptions(written=path))
+    with pytest.raises(InputError, match="none of its discs"):
+        read_slice_levels(path, ["p01_t2w"], geometry)
+
+
+def test_measuring_asks_whose_the_levels_are(written: Path) -> None:
+    geometry = Volume(_noise(), AFFINE).geometry
+    found, _ = read_slice_levels(written, ["p01_dseg"], geometry)
+    assert found.discs[Disc.L1_L2] == 9
+    with pytest.raises(InputError, match="not of 'p02'"):
+        read_slice_levels(written, ["p02"], geometry)
+    read_slice_levels(written, ["p02"], geometry, accept_mismatch=True)
+
+
+@pytest.mark.parametrize(
+    "grid", [{}, {"shape": [1, 2], "affine": []}, "none", {"shape": [1, 2, 3]}]
+)
+def test_a_broken_grid_is_refused(written: Path, grid: Any) -> None:
+    values = json.loads(written.read_text())
+    written.write_text(json.dumps({**values, "grid": grid}))
+    with pytest.raises(InputError, match="grid"):
+        read_levels(written)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("s1_T2_obl", "s1_sag_T1"),
+        ("s1_cor_stir", "s1_t2_tse_tra"),
+        ("P7_oblique_axial", "p7_parasag"),
+        ("sub-01_ses-2_T2w", "sub-01_ses-2_acq-sag_T2w"),
+        ("s1_Series3_axial", "s1_series12_sagittal"),
+        ("s1_mdixon_water", "s1_3d_space_sag"),
+    ],
+)
+def test_names_of_one_person_are_alike_after_words_of_the_sequence(one: str, other: str) -> None:
+    assert person(one) == person(other) != ()
+
+
+@pytest.mark.parametrize(("one", "other"), [("s1_obl", "s2_obl"), ("a_ses-1_cor", "a_ses-2_cor")])
+def test_other_people_and_sessions_stay_apart(one: str, other: str) -> None:
+    assert person(one) != person(other)
