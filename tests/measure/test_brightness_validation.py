@@ -39,11 +39,12 @@ def test_every_map_follows_dixon_across_levels_and_grades(benchmark, tum) -> Non
     ratios = [v.dixon for v in values]
     assert min(ratios) < 0.2
     assert max(ratios) > 0.7
-    for contrast, name, r, bias, limits in benchmark.table(values):
+    for contrast, name, r, bias, limits, n in benchmark.table(values):
+        assert n == 48
         assert r >= 0.90, (contrast, name, r)
         assert -40 < bias < 0, (contrast, name, bias)  # brightness is linear in fat, Dixon is not
         assert 0 < limits < 25, (contrast, name, limits)
-    against_truth = {(c, n): (b, w) for c, n, _, b, w in benchmark.table(values, "made")}
+    against_truth = {(c, n): (b, w) for c, n, _, b, w, _ in benchmark.table(values, "made")}
     for contrast in benchmark.CONTRASTS:
         bias, limits = against_truth[contrast, "gmm3_soft"]
         assert abs(bias) < 8

@@ -138,6 +138,45 @@ def test_the_table_is_the_mean_of_the_maps_and_bounds_hold() -> None:
     )
 
 
+def clipped(image: Volume, labels: LabelMap, share: float) -> Volume:
+    """The image with its dark end cut off, so that a share of the muscles holds 0."""
+    floor = np.quantile(image.array[labels.foreground], share)
+    return image.with_array(np.maximum(image.array - floor, 0.0).astype(np.float32))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_clipped_image_gives_nearly_the_same_fat(method: IntensityMethod) -> None:
+    image, labels = t1_like()
+    whole = shares(image, labels, f"{method}_soft", correct=False)
+    cut = shares(clipped(image, labels, 0.25), labels, f"{method}_soft", correct=False)
+    np.testing.assert_allclose(cut, whole, atol=0.07)
+
+
+def test_a_clipped_image_is_told_and_one_clipped_too_far_refused() -> None:
+    image, labels = t1_like()
+    told = intensity_fat(clipped(image, labels, 0.25), labels)
+    assert any("25 % of the muscle voxels" in warning for warning in told.warnings)
+    assert not any(split.reason for split in told.splits.values())
+    assert not intensity_fat(clipped(image, labels, 0.1), labels).warnings
+    measures = measure_case(labels, brightness=intensity_fat(clipped(image, labels, 0.4), labels))
+    assert "40 % of the muscle voxels hold the image's lowest value" in measures.warnings[0]
+    assert all(math.isnan(row.fat_gmm3_soft) for row in measures.rows)
+
+
+def test_methods_that_contradict_each_other_are_told() -> None:
+    image, labels = t1_like()
+    assert not intensity_fat(image, labels).warnings
+    # Muscle of two brightnesses: two Gaussians call the brighter one fat.
+    rng = np.random.default_rng(0)
+    patchy = np.where(ndimage.gaussian_filter(rng.normal(size=image.shape), 2) > 0, 1.0, 1.8)
+    array = np.where(labels.foreground, image.array * patchy, image.array)
+    found = intensity_fat(image.with_array(array.astype(np.float32)), labels, correct=False)
+    (warning,) = found.warnings
+    assert "gmm2" in warning
+    assert "otsu" in warning
+    assert any("disagree" in w for w in measure_case(labels, brightness=found).warnings)
+
+
 def test_uneven_lighting_is_corrected_first() -> None:
     pytest.importorskip("SimpleITK", reason="needs the extra t1t2")
     image, labels = t1_like()

@@ -166,3 +166,22 @@ def test_a_case_without_picture_is_still_told(made, records):
     html = render_report(records, run={}, pictures={})
     assert "<img" not in html
     assert "Multifidus" in html
+
+
+def test_brightness_that_told_no_fat_is_a_sentence_not_a_table_of_dashes(records, made):
+    refused = {
+        "method": "gmm3",
+        "threshold": math.nan,
+        "means": [],
+        "weights": [],
+        "reason": "its dark end was cut off",
+    }
+    records[0]["brightness"] = [{**refused, "method": m} for m in ("gmm2", "gmm3", "otsu")]
+    html = rendered(records, made)
+    assert html.count("its dark end was cut off") == 1
+    assert "3 Gaussians" not in html
+    records[0]["brightness"][0] = {
+        **refused, "method": "gmm2", "threshold": 5.0, "means": [1.0, 9.0], "weights": [0.5, 0.5],
+        "reason": "",
+    }  # fmt: skip
+    assert "3 Gaussians" in rendered(records, made)

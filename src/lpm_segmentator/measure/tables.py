@@ -134,6 +134,7 @@ class _Measured:
         self.with_reliability = with_reliability
         self.map_pairs: dict[str, DixonPair] = {}
         self.split_reason = ""
+        self.contradictions: tuple[str, ...] = ()
         if brightness is not None:
             here = replace(brightness, image=cut(brightness.image, window))
             self.map_pairs = {name: _as_pair(values) for name, values in here.maps()}
@@ -141,12 +142,13 @@ class _Measured:
             if failed:
                 names = ", ".join(str(split.method) for split in failed)
                 self.split_reason = f"no fat by brightness ({names}): {failed[0].reason}"
+            self.contradictions = tuple(f"fat by brightness: {w}" for w in brightness.warnings)
         self.by_map = {n: slice_sums(self.labels, p) for n, p in self.map_pairs.items()}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong with the case as a whole."""
-        return (self.split_reason,) if self.split_reason else ()
+        return (*([self.split_reason] if self.split_reason else []), *self.contradictions)
 
     def of(self, group: Group) -> _GroupSums:
         """Return the sums of one group."""

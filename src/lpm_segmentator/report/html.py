@@ -80,6 +80,7 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "rows": [_measure_view(row) for row in whole],
         "levels": _level_views(record),
         "splits": [_split_view(split) for split in record["brightness"]],
+        "no_brightness": _refusal(record["brightness"]),
         "brightness_rows": [_brightness_view(row) for row in whole],
         "accuracy": _accuracy_view(record["accuracy"]),
         "score": _number(record["quality"]["score"], 2),
@@ -123,6 +124,11 @@ def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "fat_mean": _number(_scaled(row["fat_fraction_mean"], 100), 1, note),
         "asymmetry": _number(row["volume_asymmetry_percent"], 1, "compares right with left"),
     }
+
+
+def _refusal(splits: Sequence[Mapping[str, Any]]) -> str:
+    """Return why no method could tell fat by brightness; nothing where one could."""
+    return splits[0]["reason"] if splits and all(split["reason"] for split in splits) else ""
 
 
 def _split_view(split: Mapping[str, Any]) -> dict[str, Any]:
