@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lpm_segmentator.api.levels import LevelOptions, find_levels_of
 from lpm_segmentator.api.levels_file import read_levels, read_slice_levels, write_levels
 from lpm_segmentator.api.sagittal import person
-from lpm_segmentator.core import Disc, InputError, Volume
+from lpm_segmentator.core import Disc, GeometryError, InputError, Volume
 from lpm_segmentator.io import write_image
 
 SHAPE = (20, 20, 12)
@@ -78,8 +78,9 @@ def test_a_crop_is_labelled_by_place_whatever_it_is_called(
     _corrected(written, L1_L2=8)
     (image.parent / "crop").mkdir()
     _moved(image, f"crop/{name}", 1)
-    options = LevelOptions(written=written, accept_frame_mismatch=True)
-    found = find_levels_of(image.parent / "crop" / name, options)
+    crop = image.parent / "crop" / name
+    options = LevelOptions(written=written, accept_frame_mismatch=crop.name != image.name)
+    found = find_levels_of(crop, options)
     assert {disc["name"]: disc["slice"] for disc in found["discs"]} == {"L1-L2": 7, "L5-S1": 0}
 
 
@@ -103,10 +104,29 @@ def test_levels_of_an_image_that_lost_its_origin_serve_nothing(image: Path) -> N
     path = image.parent / "lost.json"
     write_levels(find_levels_of(lost_path, LevelOptions(slices=(9, 1))), path)
     geometry = Volume(_noise(), AFFINE).geometry
-    with pytest.raises(InputError, match="none of its discs"):
+    for names in (["p01_t2w"], ["p01_dseg"]):
+        with pytest.raises(GeometryError, match="another grid: origins differ"):
+            read_slice_levels(path, names, geometry)
+    with pytest.raises(GeometryError, match="another grid: origins differ"):
         find_levels_of(image, LevelOptions(written=path))
     with pytest.raises(InputError, match="none of its discs"):
-        read_slice_levels(path, ["p01_t2w"], geometry)
+        find_levels_of(image, LevelOptions(written=path, accept_frame_mismatch=True))
+
+
+def test_another_image_of_that_name_is_refused_though_its_discs_lie_inside(
+    image: Path, written: Path
+) -> None:
+    """In every person's folder the image may have this name."""
+    affine = AFFINE.copy()
+    affine[:3, 3] += (3.0, 1.0, 9.0)
+    write_image(Volume(_noise(), affine), image)
+    with pytest.raises(GeometryError, match=r"another grid: origins differ by 9\.54 mm") as caught:
+        find_levels_of(image, LevelOptions(written=written))
+    assert "--accept-frame-mismatch" in str(caught.value.hint)
+    with pytest.raises(GeometryError, match="another grid"):
+        read_slice_levels(written, ["p01_t2w"], Volume(_noise(), affine).geometry)
+    taken = find_levels_of(image, LevelOptions(written=written, accept_frame_mismatch=True))
+    assert [disc["slice"] for disc in taken["discs"]] == [7, None]
 
 
 def test_measuring_asks_whose_the_levels_are(written: Path) -> None:

@@ -163,3 +163,22 @@ def test_bad_sources_of_levels_end_a_run(lpm, examination, tmp_path, arguments, 
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_levels_of_another_case_end_a_run_unless_that_is_said(
+    lpm, examination, tiny_path, tmp_path
+):
+    image, levels = examination / "P1_ax.nii.gz", tmp_path / "Q7.json"
+    done = lpm("levels", image, "-o", levels, "--from-slice", "30", "--to-slice", "10")
+    assert done.returncode == 0, done.stderr
+    values = json.loads(levels.read_text())
+    levels.write_text(json.dumps({**values, "case": "Q7", "image": "Q7.nii.gz"}))
+    call = ["run", image, "-o", tmp_path / "out", "--levels", levels, "--model", tiny_path]
+    done = lpm(*call)
+    assert done.returncode != 0
+    assert "not of 'P1_ax'" in done.stderr
+    assert not (tmp_path / "out" / "cases" / "P1_ax").exists()
+    done = lpm(*call, "--accept-frame-mismatch")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out" / "cases" / "P1_ax" / "case.json").read_text())
+    assert record["slices"] == [10, 31]

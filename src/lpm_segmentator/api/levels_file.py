@@ -18,7 +18,7 @@ from lpm_segmentator.core import (
     InputError,
     LpmError,
 )
-from lpm_segmentator.io import subject_key, write_json, write_table
+from lpm_segmentator.io import case_id, subject_key, write_json, write_table
 from lpm_segmentator.levels import Levels, corrected_levels, to_slices
 from lpm_segmentator.measure import SliceLevels
 
@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 FRAME_FLAG = "--accept-frame-mismatch"
+#: a conversion that loses the origin may also round the spacing, which adds up over a grid
+_SAME_GRID_MM = 1.0
+#: a crop begins at a voxel of the whole image
+_WHOLE_VOXEL = 0.05
 
 
 def read_levels(
@@ -54,7 +58,8 @@ def read_levels(
         What the case to be labelled is called; a file of another person is refused. Not given, it
         is not asked whose the file is.
     image, geometry : Path and Geometry, optional
-        The image to be labelled: the grid of a file that holds none but names this image.
+        The image to be labelled: the grid of a file that holds none but names this image. A grid
+        that the file holds is compared with `geometry` where `names` are given.
 
     Raises
     ------
@@ -63,7 +68,8 @@ def read_levels(
     InputError
         If entries are missing or make no sense, or the file is of another person.
     GeometryError
-        If a corrected slice lies outside the image that the file is about.
+        If a corrected slice lies outside the image that the file is about, or that was another
+        image of this name, or one without its origin.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -77,6 +83,8 @@ def read_levels(
         grid = _grid(values)
         if grid is None and image is not None and values.get("image") == image.name:
             grid = geometry
+        elif grid is not None and names is not None and geometry is not None:
+            _check_grid(values, grid, names, geometry)
         return Levels.from_dict(values) if grid is None else corrected_levels(values, grid)
     except LpmError as error:
         error.where = error.where or str(path)
@@ -93,6 +101,44 @@ def _check_person(values: Mapping[str, Any], names: Sequence[str]) -> None:
             hint="Give the file of this case, a folder with a file a case, or add "
             f"{FRAME_FLAG} if both are of one examination",
         )
+
+
+def _check_grid(
+    values: Mapping[str, Any], grid: Geometry, names: Sequence[str], here: Geometry
+) -> None:
+    """Refuse the levels of another image of the same name, or of one that lost its origin.
+
+    Each person's folder may hold an image of that name, and without an origin a disc may lie in
+    the image by chance, in a wrong slice. A crop of the image is no other image.
+    """
+    difference = here.describe_difference(grid, atol=_SAME_GRID_MM)
+    if difference is None:
+        return
+    named = case_id(Path(str(values.get("image") or ""))) in names
+    if (named and not _is_part(here, grid)) or _lost_origin(here, grid):
+        raise GeometryError(
+            f"was written for an image {values.get('image')} on another grid: {difference}",
+            hint="Find the levels of this image again, on one that has its origin, or add "
+            f"{FRAME_FLAG} to take the discs where they lie in the world",
+        )
+
+
+def _is_part(crop: Geometry, whole: Geometry) -> bool:
+    """Return whether a grid is cut out of another along its voxels."""
+    if not np.allclose(crop.affine[:3, :3], whole.affine[:3, :3], rtol=0, atol=1e-4):
+        return False
+    start = whole.world_to_voxel(crop.origin_mm)
+    inside = (start > -0.5) & (start + crop.shape < np.array(whole.shape) + 0.5)
+    return bool(inside.all() and np.abs(start - np.rint(start)).max() <= _WHOLE_VOXEL)
+
+
+def _lost_origin(one: Geometry, other: Geometry) -> bool:
+    """Return whether two grids are one but for an origin that one of them has lost."""
+    lost = [not np.abs(grid.origin_mm).max() > 0 for grid in (one, other)]
+    affine = one.affine.copy()
+    affine[:3, 3] = other.origin_mm
+    laid = Geometry(one.shape, affine)
+    return sum(lost) == 1 and laid.describe_difference(other, atol=_SAME_GRID_MM) is None
 
 
 def _grid(values: Mapping[str, Any]) -> Geometry | None:
@@ -184,7 +230,7 @@ def read_slice_levels(
         If discs share a slice or do not follow each other.
     """
     path = levels_file(path, names)
-    levels = read_levels(path, names=None if accept_mismatch else names)
+    levels = read_levels(path, names=None if accept_mismatch else names, geometry=geometry)
     check_inside(levels, geometry, path)
     slices = to_slices(levels, geometry)
     outside = [str(found.disc) for found in levels.discs if found.disc not in slices]

@@ -127,13 +127,14 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
     levels = options["levels"]
     if levels == "auto":
         return None, named
-    if named != api.LevelOptions():
+    path = Path(levels)
+    written = levels != "none" and (path.is_dir() or path.suffix.lower() == ".json")
+    if named != api.LevelOptions(accept_frame_mismatch=written and named.accept_frame_mismatch):
         raise click.UsageError("options about where the discs are need --levels auto")
+    if written:
+        return None, replace(named, written=path)
     if levels == "none":
         return None, None
-    path = Path(levels)
-    if path.is_dir() or path.suffix.lower() == ".json":
-        return None, api.LevelOptions(written=path)
     return api.SliceTable(path, options["slice_end"]), None
 
 
