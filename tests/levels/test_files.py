@@ -60,6 +60,8 @@ def test_what_is_no_json_is_refused(files: Path) -> None:
         ["--anchor", "L9-L10=3"],
         ["--anchor", "L5-S1"],
         ["--vertebrae", "spine.nii.gz"],
+        ["--from-slice", "3", "--to-slice", "9999"],
+        ["--from-slice", "3", "--to-slice", "20", "-o", "out.txt"],
     ],
 )
 def test_bad_input_ends_with_a_message(
@@ -73,4 +75,4 @@ def test_bad_input_ends_with_a_message(
         main(["levels", "spine.nii.gz", "-o", "out.json", *arguments])
     assert stopped.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
-    assert not (files / "out.json").exists()
+    assert not list(files.glob("out.*"))

@@ -103,6 +103,17 @@ def test_an_anchor_settles_the_count(spine: Volume) -> None:
     found = levels.find(Disc.L4_L5)
     assert found is not None
     assert np.linalg.norm(np.asarray(found.centre_mm) - expected(Disc.L3_L4)) < 1.5
+    assert any("--anchor says L4-L5 where the image shows L3-L4" in w for w in levels.warnings)
+
+
+def test_an_anchor_that_agrees_or_settles_a_doubt_is_not_warned_of(spine: Volume) -> None:
+    axial = Geometry((100, 100, 80), np.diag([1.0, 1.0, 4.0, 1.0]))
+    axial = axial.shifted((-50, -50, -40), (100, 100, 80))
+    index = round(float(axial.world_to_voxel(expected(Disc.L3_L4))[2]))
+    for disc, unsure in ((Disc.L3_L4, False), (Disc.L4_L5, True)):
+        model = KnowingModel(spine, unsure=unsure)
+        levels = find_levels(spine, model, anchor=Anchor(disc, index, axial))  # type: ignore[arg-type]
+        assert not any("--anchor says" in warning for warning in levels.warnings)
 
 
 def test_an_anchor_between_discs_is_refused(spine: Volume) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +171,8 @@ def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLev
         seen = read_image(options.sagittal).volume
         _check_place(image, geometry, options.sagittal, seen.geometry, options=options)
     if options.slices is not None:
-        found = ImageLevels(levels_from_slices(geometry, *options.slices), image, seen)
+        with _about(image):
+            found = ImageLevels(levels_from_slices(geometry, *options.slices), image, seen)
     elif options.written is not None:
         levels = _written(options.written, image, geometry, options)
         found = ImageLevels(levels, options.written, seen)
@@ -193,10 +196,17 @@ def _written(path: Path, image: Path, geometry: Geometry, options: LevelOptions)
 def _seen(seen: Volume, source: Path, image: Geometry, options: LevelOptions) -> Levels:
     model = load_level_model(options.model) if options.model else embedded_level_model()
     anchor = None if options.anchor is None else Anchor(*options.anchor, image)
-    try:
+    with _about(source):
         return find_levels(seen, model, anchor=anchor)
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Name a file in the errors that do not say what they are about."""
+    try:
+        yield
     except LpmError as error:
-        error.where = error.where or str(source)
+        error.where = error.where or str(path)
         raise
 
 
@@ -217,7 +227,8 @@ def _from_vertebrae(path: Path, numbering: str | None) -> tuple[Levels, Geometry
     array = np.rint(volume.array)
     if array.min() < 0 or np.abs(array - volume.array).max() > 1e-3:
         raise LabelError("a map of vertebrae must hold whole numbers, not negative", where=path)
-    levels = levels_from_vertebrae(array.astype(np.int64), volume.geometry, numbering)
+    with _about(path):
+        levels = levels_from_vertebrae(array.astype(np.int64), volume.geometry, numbering)
     return levels, volume.geometry
 
 

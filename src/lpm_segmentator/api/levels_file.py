@@ -248,11 +248,15 @@ def write_levels(found: dict[str, Any], path: Path) -> None:
     Raises
     ------
     InputError
-        For a CSV, if L1-L2 or L5-S1 is not in the image.
+        For a CSV, if L1-L2 or L5-S1 is not in the image; for another suffix than these two.
     OutputError
         If the file cannot be written.
     """
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise InputError(
+            "levels are written as .json or .csv", where=path, hint="Name such a file with -o"
+        )
+    if path.suffix.lower() == ".json":
         write_json(found, path)
         return
     slices = {disc["name"]: disc["slice"] for disc in found["discs"]}

@@ -32,7 +32,8 @@ def levels_from_slices(geometry: Geometry, first: int, last: int) -> Levels:
     outside = [index for index in (first, last) if not 0 <= index < count]
     if outside:
         raise GeometryError(
-            f"slices {outside} lie outside the image, which has the slices 0 to {count - 1}"
+            f"slices {outside} lie outside the image, which has the slices 0 to {count - 1}",
+            hint="Count from 0 along the slice axis for --from-slice and --to-slice",
         )
     if first == last:
         raise GeometryError(f"first and last slice are the same ({first})")

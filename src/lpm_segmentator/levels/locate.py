@@ -112,14 +112,15 @@ def _check_geometry(geometry: Geometry) -> None:
 
 def _named(chain: Chain, names: Points, anchor: Anchor | None) -> Levels:
     likely = offset_probabilities(chain, names)
-    if anchor is not None:
-        offset = _anchored(chain, anchor)
-        likely = {offset: 1.0}
-    else:
-        offset = max(likely, key=lambda key: likely[key])
+    offset = max(likely, key=lambda key: likely[key])
     sure = likely[offset]
-    warnings = _spacing_warnings(chain, offset)
-    numbered = [(offset + int(i), node) for i, node in zip(chain.numbers, chain.nodes, strict=True)]
+    contrary: list[str] = []
+    if anchor is not None:
+        contrary = _contradicted(chain, anchor, offset, sure)
+        offset = _anchored(chain, anchor)
+        sure = 1.0
+    warnings = [*contrary, *_spacing_warnings(chain, offset)]
+    numbered = _numbered(chain, offset)
     if anchor is None:
         sure, more = _judged(numbered, sure)
         warnings += more
@@ -134,6 +135,24 @@ def _named(chain: Chain, names: Points, anchor: Anchor | None) -> Levels:
     if not discs:
         warnings.append("no lumbar disc is in the image")
     return Levels(discs, tuple(warnings))
+
+
+def _numbered(chain: Chain, offset: int) -> list[tuple[int, Node]]:
+    return [(offset + int(i), node) for i, node in zip(chain.numbers, chain.nodes, strict=True)]
+
+
+def _contradicted(chain: Chain, anchor: Anchor, seen: int, likely: float) -> list[str]:
+    """Return what there is to say where an anchor names the discs against a sure count."""
+    sure, _ = _judged(_numbered(chain, seen), likely)
+    named = _DISCS.index(anchor.disc)
+    shown = named + seen - _anchored(chain, anchor)
+    if shown == named or sure <= GUESS or _spacing_warnings(chain, seen):
+        return []
+    there = _DISCS[shown] if 0 <= shown <= _SACRUM else "no disc from L1-L2 to L5-S1"
+    return [
+        f"--anchor says {anchor.disc} where the image shows {there} with {sure:.0%} certainty: "
+        "check its slice, which counts from 0 along the slice axis"
+    ]
 
 
 def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[str]]:
