@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lpm_segmentator.api.levels import LevelOptions, find_levels_of
 from lpm_segmentator.api.levels_file import read_levels, read_slice_levels, write_levels
 from lpm_segmentator.api.sagittal import person
-from lpm_segmentator.core import Disc, GeometryError, InputError, Volume
+from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Volume
 from lpm_segmentator.io import write_image
 
 SHAPE = (20, 20, 12)
@@ -166,3 +166,14 @@ def test_names_of_one_person_are_alike_after_words_of_the_sequence(one: str, oth
 @pytest.mark.parametrize(("one", "other"), [("s1_obl", "s2_obl"), ("a_ses-1_cor", "a_ses-2_cor")])
 def test_other_people_and_sessions_stay_apart(one: str, other: str) -> None:
     assert person(one) != person(other)
+
+
+def test_the_example_of_the_manual_can_be_read(tmp_path: Path) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "levels.md"
+    example = manual.read_text(encoding="utf-8").split("```json\n")[1].split("```")[0]
+    path = tmp_path / "P1_levels.json"
+    path.write_text(example)
+    values = json.loads(example)
+    geometry = Geometry(tuple(values["grid"]["shape"]), np.array(values["grid"]["affine"]))
+    found, _ = read_slice_levels(path, ["P1"], geometry)
+    assert found.discs == {Disc(d["name"]): d["slice"] for d in values["discs"]}
