@@ -1,4 +1,4 @@
-"""A spine of boxes with known discs, and a model that knows it."""
+"""A spine of boxes with known discs, as a volume, a label map and files."""
 
 from __future__ import annotations
 
@@ -7,35 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from box_spine import box_geometry, box_vertebrae
 from lpm_segmentator.core import Geometry, Volume
-
-STEP_MM = 36.0
-TOP_MM = 100.0
-
-
-def body_centre(index: int) -> np.ndarray:
-    """Middle of body `index`: 0 T12, 1 L1 … 5 L5, 6 S1."""
-    return np.array([2.0, 10.0 + 3.0 * np.sin(index), TOP_MM - STEP_MM * index])
 
 
 @pytest.fixture(scope="session")
 def sagittal_geometry() -> Geometry:
-    """Sagittal slices of 4 mm, 2 mm in plane, axes to the right, feet and back."""
-    affine = np.array([[4.0, 0, 0, -22.0], [0, 0, -2.0, 50.0], [0, -2.0, 0, 140.0], [0, 0, 0, 1.0]])
-    return Geometry((13, 160, 40), affine)
+    return box_geometry()
 
 
 @pytest.fixture(scope="session")
 def vertebrae(sagittal_geometry: Geometry) -> np.ndarray:
-    """Label map in the numbering of the training labels; S1 included."""
-    world = sagittal_geometry.voxel_to_world(
-        np.moveaxis(np.indices(sagittal_geometry.shape), 0, -1)
-    )
-    labels = np.zeros(sagittal_geometry.shape, np.uint8)
-    for index, value in enumerate((12, 1, 2, 3, 4, 5, 6)):
-        off = np.abs(world - body_centre(index))
-        labels[(off[..., 0] < 22) & (off[..., 1] < 16) & (off[..., 2] < 13.5)] = value
-    return labels
+    return box_vertebrae(sagittal_geometry)
 
 
 @pytest.fixture(scope="session")

@@ -28,13 +28,14 @@ class KnowingModel:
         assert planes.shape == self._maps.shape[1:]
         return self._maps
 
-    def names(self, patches: np.ndarray) -> np.ndarray:
+    def look(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From the head: thoracic, L1-L2 … as far as the discs in view, three looks at each."""
         assert patches.shape[1:] == (4, 48, 48)
         looks = np.repeat(np.arange(len(patches) // 3), 3)
+        places = np.zeros((len(patches), 4), np.float32)
         if self._unsure:
-            return np.full((len(patches), 7), 1 / 7, np.float32)
-        return np.eye(7, dtype=np.float32)[looks] * 0.88 + 0.02
+            return np.full((len(patches), 7), 1 / 7, np.float32), places
+        return np.eye(7, dtype=np.float32)[looks] * 0.88 + 0.02, places
 
 
 def expected(disc: Disc) -> np.ndarray:
@@ -79,11 +80,11 @@ def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
             found[:, :, rows] = 0
             return found
 
-        def names(self, patches: np.ndarray) -> np.ndarray:
+        def look(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             names = np.full((len(patches), 7), 0.02)
             for look, kind in enumerate(np.repeat([0, 1, 2, 4, 5], 3)):
                 names[look, kind] = 0.88
-            return names
+            return names, np.zeros((len(patches), 4))
 
     levels = find_levels(spine, Missing(spine))  # type: ignore[arg-type]
     assert levels.find(Disc.L3_L4) is None

@@ -9,22 +9,20 @@ pytest.importorskip("torch")
 
 import torch
 
-from lpm_segmentator.train.levels_naming import (
-    NamingConfig,
-    SubjectPatches,
-    export_naming,
-    train_naming,
-)
+from lpm_segmentator.train.levels_naming import NamingConfig, export_naming, train_naming
+from lpm_segmentator.train.levels_patches import SubjectPatches
 
 
 def patches_of(name: str) -> SubjectPatches:
-    """Patches whose class is the brightest of seven rows."""
+    """Patches whose class, and place from head to foot, is the brightest of seven rows."""
     random = np.random.default_rng(len(name))
     classes = np.arange(28) % 7
     patches = random.normal(size=(28, 4, 48, 48)).astype(np.float16)
     for patch, kind in zip(patches, classes, strict=True):
         patch[:3, 6 * kind : 6 * kind + 6] += 3
-    return SubjectPatches(name, patches, classes)
+    places = np.full((28, 4), np.nan, np.float32)
+    places[:20] = np.column_stack([0 * classes, 6.0 * (classes - 3), 0 * classes, 0 * classes])[:20]
+    return SubjectPatches(name, patches, classes, places)
 
 
 def test_names_are_learnt_and_a_cut_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
@@ -46,9 +44,12 @@ def test_names_are_learnt_and_a_cut_run_goes_on_to_the_same_end(tmp_path: Path) 
     new = patches_of("longer_name_water")
     images = torch.from_numpy(new.patches).float()
     with torch.no_grad():
-        assert torch.allclose(whole(images), again(images), atol=1e-4)
-        right = whole(images).argmax(1).numpy() == new.classes
-    assert right.mean() > 0.8
+        scores, places = whole(images)
+        for one, other in zip((scores, places), again(images), strict=True):
+            assert torch.allclose(one, other, atol=1e-3)
+    assert (scores.argmax(1).numpy() == new.classes).mean() > 0.8
+    off = np.abs(places.numpy() - new.places)[:20, 1]
+    assert np.median(off) < 4.0  # the places lie 6 mm apart
 
 
 def test_another_run_is_not_taken_over(tmp_path: Path) -> None:
@@ -68,6 +69,7 @@ def test_the_exported_network_gives_probabilities(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(str(tmp_path / "names.onnx"))
     for count in (1, 5):
         images = np.zeros((count, 4, 48, 48), np.float32)
-        (names,) = session.run(["names"], {"image": images})
+        names, places = session.run(["names", "places"], {"image": images})
         assert names.shape == (count, 7)
+        assert places.shape == (count, 4)
         assert np.allclose(names.sum(1), 1, atol=1e-5)

@@ -23,6 +23,10 @@ SPACING_LIMITS_MM = (20.0, 52.0)
 _MISSED = 1.6
 #: neighbouring patches overlap and err together: this share of their evidence counts
 _EVIDENCE = 0.5
+#: above L4-L5 discs look much alike, and where they stand in the image says little of another
+#: image: this share of what tells them apart counts
+_FINE = 0.5
+_ALIKE = slice(0, len(Disc) - 1)
 #: what a name is given at least, so that one odd patch decides nothing
 _LEAST = 0.01
 _WINDOW_MM = 12.0
@@ -187,7 +191,10 @@ def offset_probabilities(chain: Chain, names: Points) -> dict[int, float]:
         Probabilities of each disc: thoracic, L1-L2 … L5-S1, within the sacrum.
     """
     count, numbers = len(Disc), chain.numbers
-    evidence = np.log(np.clip(names, _LEAST, None))
+    likely = np.clip(names, _LEAST, None)
+    evidence = np.log(likely)
+    alike = np.log(likely[:, _ALIKE].sum(axis=1, keepdims=True))
+    evidence[:, _ALIKE] = alike + _FINE * (evidence[:, _ALIKE] - alike)
     logs: dict[int, float] = {}
     for offset in range(-int(numbers[-1]), count):
         classes = np.clip(numbers + offset, -1, count) + 1

@@ -16,8 +16,8 @@ from lpm_segmentator.levels.chain import (
     find_chain,
     offset_probabilities,
 )
+from lpm_segmentator.levels.look import look_closer
 from lpm_segmentator.levels.model import LevelModel
-from lpm_segmentator.levels.patches import patches_around
 from lpm_segmentator.levels.planes import normalise, sagittal_planes
 from lpm_segmentator.levels.types import GUESS, DiscLocation, Levels
 
@@ -73,9 +73,8 @@ def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = No
             "no lumbar spine is to be seen: fewer than two neighbouring discs were clearly found",
             hint="Give a sagittal series or a contiguous axial stack of the lower back",
         )
-    patches = np.concatenate([patches_around(planes, node.centre_mm) for node in chain.nodes])
-    looks = model.names(patches).reshape(len(chain.nodes), -1, len(_DISCS) + 2)
-    return _named(chain, looks.mean(axis=1).astype(np.float64), anchor)
+    chain, names = look_closer(chain, planes, model)
+    return _named(chain, names, anchor)
 
 
 def _check_geometry(geometry: Geometry) -> None:

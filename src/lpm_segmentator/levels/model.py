@@ -1,4 +1,4 @@
-"""The level model: maps of the discs on sagittal planes, and their names, by onnxruntime."""
+"""The level model: maps of the discs on sagittal planes, their names and places, by onnxruntime."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ CHANNELS = len(Disc) + 2
 #: rows and columns of what the network sees are multiples of this
 MULTIPLE = 16
 _EMBEDDED = "levels.onnx"
-#: the network that names discs, in the folder of the one that marks them
+#: the network that names and centres discs, in the folder of the one that marks them
 NAMES_FILE = "levels-names.onnx"
 _BATCH = 8
 
 
 class LevelModel:
-    """Two ONNX networks: one marks the discs on planes, the other names what it sees of each.
+    """Two ONNX networks: one marks the discs on planes, the other names and centres each of them.
 
     Parameters
     ----------
     model : bytes
         From planes ``(n, 1, h, w)`` to maps ``(n, 7, h, w)`` of 0 to 1.
     names : bytes
-        From patches ``(n, 4, 48, 48)`` to probabilities ``(n, 7)``.
+        From patches ``(n, 4, 48, 48)`` to probabilities ``(n, 7)`` and places ``(n, 4)``.
     name : str, optional
         Of the file, for messages.
     threads : int, optional
@@ -50,8 +50,8 @@ class LevelModel:
     def __init__(
         self, model: bytes, names: bytes, *, name: str = _EMBEDDED, threads: int | None = None
     ) -> None:
-        self._session = _session(model, "heat", name=name, threads=threads)
-        self._naming = _session(names, "names", name=NAMES_FILE, threads=threads)
+        self._session = _session(model, ["heat"], name=name, threads=threads)
+        self._naming = _session(names, ["names", "places"], name=NAMES_FILE, threads=threads)
         self.sha256 = hashlib.sha256(model + names).hexdigest()
 
     def maps(self, planes: FloatArray) -> FloatArray:
@@ -74,8 +74,8 @@ class LevelModel:
         found: FloatArray = np.moveaxis(np.concatenate(parts), 1, 0)[:, :, :height, :width]
         return found
 
-    def names(self, patches: FloatArray) -> FloatArray:
-        """Return how likely each name of a disc is.
+    def look(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return how likely each name of a disc is, and where in the patch it lies.
 
         Parameters
         ----------
@@ -84,14 +84,17 @@ class LevelModel:
 
         Returns
         -------
-        ndarray of float32, shape (n, 7)
+        names : ndarray of float32, shape (n, 7)
             Thoracic, L1-L2 … L5-S1, within the sacrum.
+        places : ndarray of float32, shape (n, 4)
+            How far right of, below and behind the patch's middle the disc lies, in mm, and by how
+            many radians its front is lower than its back.
         """
-        found: FloatArray = self._naming.run(None, {"image": patches})[0]
-        return found
+        names, places = self._naming.run(["names", "places"], {"image": patches})
+        return names, places
 
 
-def _session(model: bytes, output: str, *, name: str, threads: int | None) -> Any:
+def _session(model: bytes, outputs: list[str], *, name: str, threads: int | None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -108,7 +111,7 @@ def _session(model: bytes, output: str, *, name: str, threads: int | None) -> An
             where=name,
             hint="The file is damaged or not an ONNX model",
         ) from error
-    if session.get_outputs()[0].name != output:
+    if [output.name for output in session.get_outputs()] != outputs:
         raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
     return session
 

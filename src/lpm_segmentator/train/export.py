@@ -14,7 +14,7 @@ from torch import nn
 from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import onnx
@@ -47,30 +47,30 @@ class Sigmoid(nn.Module):
 
 
 def export_onnx(
-    model: Softmax | Sigmoid,
+    model: nn.Module,
     path: Path,
     *,
     channels: int,
-    output: str,
+    outputs: Sequence[str],
     metadata: dict[str, Any],
     multiple: int = 1,
     size: tuple[int, int] | None = None,
 ) -> None:
-    """Write a model as ONNX: input ``image`` (n, channels, h, w), one output.
+    """Write a model as ONNX: input ``image`` (n, channels, h, w), named outputs.
 
     The batch is free, rows and columns too unless `size` sets them. The file is written to a
     temporary name and renamed.
 
     Parameters
     ----------
-    model : Softmax or Sigmoid
+    model : torch.nn.Module
         On any device; exported in evaluation mode on the CPU.
     path : Path
         The file to write.
     channels : int
         Of the input.
-    output : str
-        Name of the output.
+    outputs : sequence of str
+        Names of what the model returns.
     metadata : dict
         Stored as JSON under the key ``lpm``.
     multiple : int
@@ -91,7 +91,7 @@ def export_onnx(
             model,
             (torch.zeros(2, channels, *size),),
             input_names=["image"],
-            output_names=[output],
+            output_names=list(outputs),
             dynamic_shapes={"image": free},
             dynamo=True,
             verbose=False,

@@ -20,12 +20,13 @@ from lpm_segmentator.train.draw import Draw, blur
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LevelSubject", "change_contrast", "draw_batch", "read_level_subject"]
+__all__ = ["ANY_DISC", "LevelSubject", "change_contrast", "draw_batch", "read_level_subject"]
 
 #: standard deviations of a disc's heat map: across the disc, front to back, left to right
 _SIGMA_MM = (2.8, 8.0, 14.0)
-_ANY = len(Disc)
-_BODY = _ANY + 1
+#: the map of any disc
+ANY_DISC = len(Disc)
+_BODY = ANY_DISC + 1
 #: rows and columns of a training plane
 PATCH = (160, 96)
 
@@ -102,7 +103,7 @@ def heat_maps(points_mm: Any, discs: dict[str, Plane]) -> Any:
         front /= np.linalg.norm(front)
         parts = [offset @ plane.normal, offset @ front, offset @ np.cross(plane.normal, front)]
         heat = np.exp(-0.5 * sum((part / s) ** 2 for part, s in zip(parts, _SIGMA_MM, strict=True)))
-        maps[_ANY] = np.maximum(maps[_ANY], heat)
+        maps[ANY_DISC] = np.maximum(maps[ANY_DISC], heat)
         if name in names:
             maps[names.index(name)] = heat
     return maps

@@ -1,9 +1,10 @@
-"""Training data of the network that names discs: patches around them, drawn at random."""
+"""Training data of the network that names and centres discs: patches drawn near them."""
 
 from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +14,17 @@ from torch.nn import functional
 from lpm_segmentator.core import Disc
 from lpm_segmentator.levels.patches import PATCH_PIXELS, cut_patch, standardise
 from lpm_segmentator.train.draw import Draw, blur
-from lpm_segmentator.train.levels_data import change_contrast
+from lpm_segmentator.train.levels_data import ANY_DISC, change_contrast
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from lpm_segmentator.core import Geometry
     from lpm_segmentator.levels.planes import FloatArray
+    from lpm_segmentator.levels.vertebrae import Plane
     from lpm_segmentator.train.levels_data import LevelSubject
 
-__all__ = ["draw_patches", "labelled_places"]
+__all__ = ["Place", "SubjectPatches", "draw_patches", "labelled_places"]
 
 #: S1-S2, of which a remnant is often seen, lies about here below L5-S1
 _S1_MM = 29.0
@@ -30,65 +33,131 @@ _HALF_DISC_MM = 4.0
 _THORACIC_STEP_MM = 29.0
 
 
-def labelled_places(subject: LevelSubject) -> list[list[npt.NDArray[np.float64]]]:
-    """Return the places in voxels of each class: thoracic, L1-L2 … L5-S1, within the sacrum.
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a disc is in an image.
+
+    Attributes
+    ----------
+    voxel : ndarray, shape (3,)
+        Its middle on the grid of the planes.
+    front : ndarray, shape (2,)
+        Direction of the disc from back to front in the sagittal plane, as (rows, columns).
+    labelled : bool
+        False where anatomy, not a label, placed it.
+    """
+
+    voxel: npt.NDArray[np.float64]
+    front: npt.NDArray[np.float64]
+    labelled: bool
+
+
+def labelled_places(subject: LevelSubject) -> list[list[Place]]:
+    """Return the places of each class: thoracic, L1-L2 … L5-S1, within the sacrum.
 
     Discs above the highest labelled vertebra and within the sacrum are not labelled; they are
     placed where anatomy has them, as far as the image reaches.
     """
     discs = subject.discs
-    thoracic = [plane.centre_mm for name, plane in discs.items() if name[0] == "T"]
-    top = discs["top"]
-    thoracic += [
-        top.centre_mm + (_HALF_DISC_MM + count * _THORACIC_STEP_MM) * top.normal
-        for count in range(3)
-    ]
-    last = discs["L5-S1"]
-    places = [thoracic, *([discs[str(disc)].centre_mm] for disc in Disc)]
-    places.append([last.centre_mm - _S1_MM * last.normal])
+    top, last = discs["top"], discs["L5-S1"]
+    thoracic = [(plane, 0.0, True) for name, plane in discs.items() if name[0] == "T"]
+    thoracic += [(top, _HALF_DISC_MM + count * _THORACIC_STEP_MM, count < 1) for count in range(3)]
+    classes = [thoracic, *([(discs[str(disc)], 0.0, True)] for disc in Disc)]
+    classes.append([(last, -_S1_MM, False)])
     found = []
-    for points in places:
-        voxels = [subject.geometry.world_to_voxel(point) for point in points]
+    for planes in classes:
+        places = [_place(subject.geometry, *plane) for plane in planes]
         shape = np.array(subject.geometry.shape)
-        found.append([v for v in voxels if np.all((v >= 0) & (v <= shape - 1))])
+        found.append([p for p in places if np.all((p.voxel >= 0) & (p.voxel <= shape - 1))])
     return found
 
 
-def draw_patches(
-    subject: LevelSubject, each: int, *, seed: int
-) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]:
-    """Return `each` patches of every class that an image shows, and their classes.
+def _place(geometry: Geometry, plane: Plane, above_mm: float, labelled: bool) -> Place:
+    rows, columns = (geometry.affine[:3, a] / geometry.spacing_mm[a] for a in (1, 2))
+    normal = np.array([plane.normal @ rows, plane.normal @ columns])
+    front = np.array([normal[1], -normal[0]]) / np.linalg.norm(normal)
+    voxel = geometry.world_to_voxel(plane.centre_mm + above_mm * plane.normal)
+    return Place(voxel, front if front[1] < 0 else -front, labelled)
 
-    Returns
-    -------
+
+@dataclass(frozen=True, eq=False)
+class SubjectPatches:
+    """Patches of a subject.
+
+    Attributes
+    ----------
+    name : str
     patches : ndarray of float16, shape (n, 4, 48, 48)
     classes : ndarray of int, shape (n,)
         See `labelled_places`.
+    places : ndarray of float32, shape (n, 4)
+        How far right of, below and behind the patch's middle the disc lies, in mm, and by how many
+        radians its front is lower than its back; nan where it is not labelled.
     """
-    patches, classes = [], []
+
+    name: str
+    patches: npt.NDArray[np.float16]
+    classes: npt.NDArray[np.int64]
+    places: npt.NDArray[np.float32]
+
+
+def draw_patches(subject: LevelSubject, each: int, *, seed: int) -> SubjectPatches:
+    """Return `each` patches of every class that an image shows."""
+    patches, classes, places = [], [], []
     for kind, points in enumerate(labelled_places(subject)):
         for index in range(each if points else 0):
             draw = Draw(
                 (seed * 1_000_003 + index) * 1_009 + zlib.crc32(subject.name.encode()) + kind
             )
-            patches.append(_patch(subject, points[draw.integer(len(points))], draw))
+            patch, seen = _patch(subject, points[draw.integer(len(points))], draw)
+            patches.append(patch)
             classes.append(kind)
-    return np.stack(patches).astype(np.float16), np.array(classes, np.int64)
+            places.append(seen)
+    return SubjectPatches(
+        subject.name,
+        np.stack(patches).astype(np.float16),
+        np.array(classes, np.int64),
+        np.stack(places),
+    )
 
 
-def _patch(subject: LevelSubject, centre: npt.NDArray[np.float64], draw: Draw) -> FloatArray:
+def _patch(
+    subject: LevelSubject, place: Place, draw: Draw
+) -> tuple[FloatArray, npt.NDArray[np.float32]]:
+    """Return a patch near a disc, and where the disc lies in it."""
     spacing = np.asarray(subject.geometry.spacing_mm)
-    jitter = np.array([draw.normal(7.0), draw.normal(3.0), draw.normal(4.0)]) / spacing
-    patch, inside = cut_patch(subject.planes.numpy(), spacing, centre + jitter, _turn(draw))
+    # A disc is named after it was centred, and is found up to half a body away before.
+    far = 7.0 if draw.chance(0.5) else 3.0
+    jitter_mm = np.array([draw.normal(8.0), draw.normal(far), draw.normal(far + 1.0)])
+    turn = _turn(draw)
+    centre = place.voxel + jitter_mm / spacing
+    patch, inside = cut_patch(subject.planes.numpy(), spacing, centre, turn)
     inside &= _field_of_view(draw)
     if patch.max() > 0:
-        patch = _acquire(change_contrast(torch.from_numpy(patch), draw), draw).numpy()
-    return standardise(patch, inside)
+        image = torch.from_numpy(patch)
+        if draw.chance(0.3):
+            discs, _ = cut_patch(subject.targets[:, ANY_DISC].numpy(), spacing, centre, turn)
+            image = _degenerate(image, torch.from_numpy(discs), draw)
+        patch = _acquire(change_contrast(image, draw), draw).numpy()
+    back = np.linalg.inv(turn)
+    _, down, behind = back @ (0.0, *place.front)
+    seen = np.array([*(back @ -jitter_mm), np.arctan2(down, -behind)], np.float32)
+    return standardise(patch, inside), seen if place.labelled else np.full_like(seen, np.nan)
+
+
+def _degenerate(image: torch.Tensor, discs: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Return the patch ``(3, h, w)`` with some discs as dark as what is around them, or darker."""
+    around = image[(discs > 0.02) & (discs < 0.2)]
+    if around.numel() == 0:
+        return image
+    some = torch.sigmoid(6 * (draw.smooth((PATCH_PIXELS, PATCH_PIXELS), (3, 2))[0] + 0.7))
+    share = draw.uniform(0.5, 1.0) * (discs * draw.uniform(1.2, 4.0)).clamp(0, 1) * some
+    return image + share * (draw.uniform(0.3, 1.1) * around.mean() - image).clamp_max(0)
 
 
 def _turn(draw: Draw) -> npt.NDArray[np.float64]:
     """Return a random map of the patch: turned, larger or smaller, sheared, mirrored."""
-    angle, scale = math.radians(draw.normal(8.0)), math.exp(draw.normal(0.1))
+    angle, scale = math.radians(draw.normal(12.0)), math.exp(draw.normal(0.1))
     stretch, cos, sin = math.exp(draw.normal(0.05)), math.cos(angle), math.sin(angle)
     side = (-1.0 if draw.chance(0.5) else 1.0) * draw.uniform(0.5, 1.3)
     return np.array(

@@ -13,13 +13,8 @@ from lpm_segmentator.io import write_table, write_text
 from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
 from lpm_segmentator.train.levels_data import LevelSubject, read_level_subject
 from lpm_segmentator.train.levels_evaluate import LevelScore, evaluate_levels, levels_table
-from lpm_segmentator.train.levels_naming import (
-    NamingConfig,
-    SubjectPatches,
-    export_naming,
-    train_naming,
-)
-from lpm_segmentator.train.levels_patches import draw_patches
+from lpm_segmentator.train.levels_naming import NamingConfig, export_naming, train_naming
+from lpm_segmentator.train.levels_patches import SubjectPatches, draw_patches
 from lpm_segmentator.train.levels_train import LevelsConfig, export_levels, train_levels
 
 if TYPE_CHECKING:
@@ -197,8 +192,9 @@ class _Trainer:
     def _patches_of(self, name: str) -> SubjectPatches:
         if name not in self._patches:
             naming = self._recipe.naming
-            drawn = draw_patches(self._subjects[name], naming.patches_each, seed=naming.seed)
-            self._patches[name] = SubjectPatches(name, *drawn)
+            self._patches[name] = draw_patches(
+                self._subjects[name], naming.patches_each, seed=naming.seed
+            )
         return self._patches[name]
 
     def _step(self, name: str, steps: int) -> Callable[[int, float], None] | None:

@@ -170,5 +170,5 @@ def save_checkpoint(path: Path, identity: str, parts: dict[str, Any], step: int)
 def export_levels(network: CompactUNet, path: Path, metadata: dict[str, Any]) -> None:
     """Write the network as ONNX: input ``image`` (n, 1, h, w), output ``heat`` (n, 7, h, w)."""
     export_onnx(
-        Sigmoid(network), path, channels=1, multiple=MULTIPLE, output="heat", metadata=metadata
+        Sigmoid(network), path, channels=1, multiple=MULTIPLE, outputs=("heat",), metadata=metadata
     )

@@ -122,7 +122,7 @@ def run_recipe(
             folder / "compact.onnx",
             channels=2 * part.config.synthesis.context + 1,
             multiple=network.multiple,
-            output="probability",
+            outputs=("probability",),
             metadata=_metadata(part, network, first),
         )
         return folder / "compact.onnx"
