@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from lpm_segmentator.levels.types import Levels, slice_at
 from lpm_segmentator.levels.vertebrae import Plane
 from lpm_segmentator.train.levels_data import LevelSubject
 
-__all__ = ["LevelScore", "evaluate_levels", "levels_table"]
+__all__ = ["LevelScore", "evaluate_levels", "levels_table", "score_volume"]
 
 _AXIAL_MM = 4.0
 
@@ -62,26 +63,27 @@ def evaluate_levels(model: LevelModel, subject: LevelSubject) -> list[LevelScore
     sort = "spin echo" if "spinecho" in subject.name else "Dixon water"
     scores: list[LevelScore] = []
     for kind, volume in _inputs(subject):
-        started = time.monotonic()
-        try:
-            levels = find_levels(volume, model)
-            warned = bool(levels.warnings)
-        except InputError:
-            levels, warned = Levels(()), True
-        seconds = time.monotonic() - started
-        for disc in Disc:
-            plane = subject.discs[str(disc)]
-            scores.append(
-                LevelScore(
-                    subject.name,
-                    f"{sort}, {kind}",
-                    str(disc),
-                    *_errors(levels, disc, plane, volume.geometry),
-                    _inside(plane, volume.geometry),
-                    warned,
-                    seconds,
-                )
-            )
+        seen = dataclasses.replace(subject, volume=volume)
+        scores += score_volume(model, seen, f"{sort}, {kind}")
+    return scores
+
+
+def score_volume(model: LevelModel, subject: LevelSubject, kind: str) -> list[LevelScore]:
+    """Score what is found in a subject's volume against its discs; a refusal is a warning."""
+    geometry = subject.volume.geometry
+    started = time.monotonic()
+    try:
+        levels = find_levels(subject.volume, model)
+        warned = bool(levels.warnings)
+    except InputError:
+        levels, warned = Levels(()), True
+    seconds = time.monotonic() - started
+    scores = []
+    for disc in Disc:
+        plane = subject.discs[str(disc)]
+        errors = _errors(levels, disc, plane, geometry)
+        inside = _inside(plane, geometry)
+        scores.append(LevelScore(subject.name, kind, str(disc), *errors, inside, warned, seconds))
     return scores
 
 

@@ -1,0 +1,198 @@
+"""How well discs are found in volumes made worse on purpose.
+
+Scores the networks that `lpm train levels … --evaluate` left in OUT on the subjects that they have
+not seen, each volume as it is and changed: shaded, with dark discs as after degeneration, with a
+spine that swings from side to side, with 0.5 mm pixels, with slices of 6 mm, noisy, with bright and
+dark exchanged, with a wide empty field of view, with seven slices, turned by 12 degrees.
+
+    python benchmarks/levels_robust.py OUT DATA [--fold 0] [--kind dark --kind noise]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lpm_segmentator.core import Volume, resample
+from lpm_segmentator.levels import load_level_model
+from lpm_segmentator.levels.vertebrae import Plane
+from lpm_segmentator.train.levels_data import LevelSubject, read_level_subject
+from lpm_segmentator.train.levels_evaluate import LevelScore, levels_table, score_volume
+from lpm_segmentator.train.levels_run import assign_folds, load_levels_recipe
+
+FloatArray = npt.NDArray[np.floating]
+SUFFIX = "_image.nii.gz"
+
+
+def array_of(subject: LevelSubject) -> FloatArray:
+    """Return the image as float32."""
+    return np.asarray(subject.volume.array, dtype=np.float32)
+
+
+def with_array(subject: LevelSubject, array: FloatArray) -> LevelSubject:
+    """Return the subject with another image on the same grid."""
+    return dataclasses.replace(subject, volume=subject.volume.with_array(array.astype(np.float32)))
+
+
+def moved(
+    subject: LevelSubject, array: FloatArray, move: Callable[[FloatArray], FloatArray]
+) -> LevelSubject:
+    """Return the subject with another image and its discs where `move` takes their voxels."""
+    geometry = subject.volume.geometry
+    discs = {
+        name: Plane(
+            geometry.voxel_to_world(move(geometry.world_to_voxel(plane.centre_mm))), plane.normal
+        )
+        for name, plane in subject.discs.items()
+    }
+    return dataclasses.replace(with_array(subject, array), discs=discs)
+
+
+def shaded(subject: LevelSubject) -> LevelSubject:
+    """Brighter to the feet and to the back."""
+    array = array_of(subject)
+    down, back = (np.indices(array.shape)[a] / array.shape[a] - 0.5 for a in (0, 1))
+    return with_array(subject, array * np.exp(1.2 * down + 1.5 * back))
+
+
+def dark(subject: LevelSubject) -> LevelSubject:
+    """Discs as dark as what is darkest around them."""
+    array, geometry = array_of(subject), subject.volume.geometry
+    points = geometry.voxel_to_world(np.moveaxis(np.indices(array.shape), 0, -1))
+    for name, plane in subject.discs.items():
+        if name == "top":
+            continue
+        offset = points - plane.centre_mm
+        up = offset @ plane.normal
+        aside = np.linalg.norm(offset - up[..., None] * plane.normal, axis=-1)
+        level = 0.9 * np.percentile(array[(np.abs(up) < 8) & (aside < 18)], 30)
+        share = np.exp(-((up / 4.5) ** 4) - (aside / 22) ** 6)
+        array = array + share * np.minimum(level - array, 0)
+    return with_array(subject, array)
+
+
+def swinging(subject: LevelSubject) -> LevelSubject:
+    """Rows shifted to the left and right, up to 16 mm, as the spine of a scoliosis."""
+    array = array_of(subject)
+    rows = np.arange(array.shape[0])
+    widest = 16.0 / subject.volume.spacing_mm[2]
+
+    def shift(row: FloatArray) -> FloatArray:
+        return widest * np.sin(2 * np.pi * row / len(rows) + 0.5)
+
+    swung = [
+        ndimage.shift(row, (0, by), order=1, mode="nearest")
+        for row, by in zip(array, shift(rows.astype(float)), strict=True)
+    ]
+    return moved(subject, np.stack(swung), lambda v: v + np.array([0, 0, shift(v[0])]))
+
+
+def turned(subject: LevelSubject) -> LevelSubject:
+    """Return the image turned by 12 degrees in the sagittal plane."""
+    array, angle = array_of(subject), np.radians(12.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = (np.array(array.shape[:2]) - 1) / 2
+    slices = [
+        ndimage.affine_transform(array[..., k], turn, middle - turn @ middle, order=1)
+        for k in range(array.shape[2])
+    ]
+
+    def move(voxel: FloatArray) -> FloatArray:
+        return np.array([*(turn.T @ (voxel[:2] - middle) + middle), voxel[2]])
+
+    return moved(subject, np.stack(slices, axis=2), move)
+
+
+def noisy(subject: LevelSubject) -> LevelSubject:
+    """With noise of a quarter of the body's mean."""
+    array = array_of(subject)
+    sigma = 0.25 * array[array > array.mean()].mean()
+    return with_array(
+        subject, np.abs(array + sigma * np.random.default_rng(1).normal(size=array.shape))
+    )
+
+
+def exchanged(subject: LevelSubject) -> LevelSubject:
+    """Bright and dark exchanged within the body."""
+    array = array_of(subject) / np.percentile(array_of(subject), 99.5)
+    return with_array(subject, np.clip(array / 0.12, 0, 1) * (1.1 - np.clip(array, 0, 1)))
+
+
+def resampled(subject: LevelSubject, spacing_mm: tuple[float, float, float]) -> LevelSubject:
+    """On another grid."""
+    volume = subject.volume
+    target = volume.geometry.with_spacing(spacing_mm)
+    return dataclasses.replace(subject, volume=resample(volume, target, order=1, antialias=True))
+
+
+def fine(subject: LevelSubject) -> LevelSubject:
+    """Pixels of 0.5 mm."""
+    return resampled(subject, (0.5, 0.5, subject.volume.spacing_mm[2]))
+
+
+def thick(subject: LevelSubject) -> LevelSubject:
+    """Slices of 6 mm."""
+    return resampled(subject, (0.7, 0.7, 6.0))
+
+
+def wide(subject: LevelSubject) -> LevelSubject:
+    """Add a wide empty field of view."""
+    array = np.pad(array_of(subject), ((60, 60), (60, 60), (0, 0)))
+    geometry = subject.volume.geometry.shifted((-60, -60, 0), array.shape)
+    return dataclasses.replace(subject, volume=Volume(array, geometry.affine))
+
+
+def narrow(subject: LevelSubject) -> LevelSubject:
+    """Keep the seven slices around the spine."""
+    geometry, array = subject.volume.geometry, array_of(subject)
+    middle = np.median([geometry.world_to_voxel(p.centre_mm)[2] for p in subject.discs.values()])
+    start = int(np.clip(round(float(middle)) - 3, 0, array.shape[2] - 7))
+    cut = array[..., start : start + 7]
+    affine = geometry.shifted((0, 0, start), cut.shape).affine
+    return dataclasses.replace(subject, volume=Volume(cut, affine))
+
+
+KINDS: dict[str, Callable[[LevelSubject], LevelSubject]] = {
+    "as it is": lambda subject: subject,
+    **{
+        change.__name__: change
+        for change in (
+            shaded, dark, swinging, fine, thick, noisy, exchanged, wide, narrow, turned,
+        )
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    """Score and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/levels.yaml"))
+    parser.add_argument("--fold", type=int, action="append")
+    parser.add_argument("--kind", choices=list(KINDS), action="append")
+    given = parser.parse_args()
+    recipe = load_levels_recipe(given.recipe)
+    names = sorted(p.name[: -len(SUFFIX)] for p in given.data.glob(f"*{SUFFIX}"))
+    persons = {name: recipe.same_person.get(name, name) for name in names}
+    folds = assign_folds(list(persons.values()), recipe.config.folds)
+    scores: list[LevelScore] = []
+    for fold in given.fold or range(recipe.config.folds):
+        model = load_level_model(given.out / f"fold-{fold}" / "levels.onnx")
+        # Of images that are there twice, one is scored.
+        for name in (n for n in names if folds[persons[n]] == fold and persons[n] == n):
+            subject = read_level_subject(name, name, given.data)
+            sort = "spin echo" if "spinecho" in name else "Dixon water"
+            for kind in given.kind or KINDS:
+                scores += score_volume(model, KINDS[kind](subject), f"{sort}, {kind}")
+    print(levels_table(sorted(scores, key=lambda score: score.kind)))
+
+
+if __name__ == "__main__":
+    main()
