@@ -10,13 +10,21 @@ import numpy.typing as npt
 from lpm_segmentator.core import Disc, Geometry
 from lpm_segmentator.levels.planes import FloatArray
 
-__all__ = ["SPACING_LIMITS_MM", "Chain", "Node", "Points", "find_chain", "offset_probabilities"]
+__all__ = [
+    "SEEN",
+    "SPACING_LIMITS_MM",
+    "Chain",
+    "Node",
+    "Points",
+    "find_chain",
+    "offset_probabilities",
+]
 
 Points = npt.NDArray[np.float64]
 
 _ANY = len(Disc)
 #: a disc is a maximum of at least this height
-_SEEN = 0.2
+SEEN = 0.2
 #: middles of neighbouring discs lie this far apart in an adult, with a margin
 SPACING_LIMITS_MM = (20.0, 52.0)
 #: a step longer than the limit, and this many times the chain's median, passes over a disc
@@ -95,7 +103,7 @@ def find_chain(maps: FloatArray, geometry: Geometry) -> Chain:
     any_disc = ndimage.gaussian_filter(np.maximum(maps[_ANY], named.max(axis=0)), sigma)
     size = [2 * int(mm / step) + 1 for mm, step in zip((20.0, 8.0, 14.0), spacing, strict=True)]
     peaks = ndimage.maximum_filter(any_disc, size=size) == any_disc
-    found = np.argwhere(peaks & (any_disc > _SEEN))
+    found = np.argwhere(peaks & (any_disc > SEEN))
     nodes = [_node(at, any_disc, geometry) for at in found]
     return Chain(_best_chain(nodes, geometry))
 

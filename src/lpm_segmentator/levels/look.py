@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.levels.chain import Chain, Node, Points
+from lpm_segmentator.core import Disc
+from lpm_segmentator.levels.chain import SEEN, SPACING_LIMITS_MM, Chain, Node, Points
 from lpm_segmentator.levels.patches import patches_around
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lpm_segmentator.levels.model import LevelModel
     from lpm_segmentator.levels.planes import SagittalPlanes
 
@@ -24,10 +27,20 @@ _FURTHEST_MM = 15.0
 _AGREED_MM = 3.0
 #: what is nearer together after that is one disc
 _ONE_DISC_MM = 12.0
+#: a lowest disc that is marked less, and of which two neighbouring names take less, is none
+_FAINT, _NAMELESS = 0.3, 0.6
+#: a disc that the maps do not show is looked for so far below the lowest one
+_NEXT_MM = 36.0
+#: there is one if the name that is due is likelier than this, so far within the image
+_DUE = 0.5
+_WITHIN_MM = 5.0
 
 
 def look_closer(chain: Chain, planes: SagittalPlanes, model: LevelModel) -> tuple[Chain, Points]:
     """Return the chain with its discs centred, and how likely each name of each disc is.
+
+    Two discs that prove to be the same become one. A lowest disc that looks like none is taken
+    off, and one that is missing down to L5-S1 is looked for.
 
     Parameters
     ----------
@@ -39,23 +52,33 @@ def look_closer(chain: Chain, planes: SagittalPlanes, model: LevelModel) -> tupl
     Returns
     -------
     chain : Chain
-        Two discs that prove to be the same are one.
     names : ndarray, shape (discs, 7)
     """
-    nodes = chain.nodes
+    centred = _centred(chain.nodes, planes, model)
+    both = zip(chain.nodes, centred, strict=True)
+    nodes = _distinct([_agreed(marked, seen) for marked, seen in both])
+    names, _ = _look(nodes, planes, model)
+    pairs = names[-1, :-1] + names[-1, 1:]
+    if len(nodes) > 2 and nodes[-1].score < _FAINT and pairs.max() < _NAMELESS:
+        nodes, names = nodes[:-1], names[:-1]
+    while (found := _next(nodes, names, planes, model)) is not None:
+        nodes.append(found[0])
+        names = np.vstack([names, found[1]])
+    return Chain(tuple(nodes)), names
+
+
+def _centred(
+    nodes: tuple[Node, ...], planes: SagittalPlanes, model: LevelModel
+) -> tuple[Node, ...]:
     for _ in range(_ROUNDS):
         _, places = _look(nodes, planes, model)
-        nodes = tuple(
-            _moved(node, place, planes) for node, place in zip(nodes, places, strict=True)
-        )
-    both = zip(chain.nodes, nodes, strict=True)
-    nodes = _distinct(tuple(_agreed(marked, seen) for marked, seen in both))
-    names, _ = _look(nodes, planes, model)
-    return Chain(nodes), names
+        both = zip(nodes, places, strict=True)
+        nodes = tuple(_moved(node, place, planes) for node, place in both)
+    return nodes
 
 
 def _look(
-    nodes: tuple[Node, ...], planes: SagittalPlanes, model: LevelModel
+    nodes: Sequence[Node], planes: SagittalPlanes, model: LevelModel
 ) -> tuple[Points, Points]:
     """Return the names ``(n, 7)`` and places ``(n, 4)``, the means of several looks at each."""
     patches = np.concatenate([patches_around(planes, node.centre_mm) for node in nodes])
@@ -67,8 +90,7 @@ def _look(
 
 
 def _moved(node: Node, place: Points, planes: SagittalPlanes) -> Node:
-    geometry = planes.geometry
-    axes = geometry.affine[:3, :3] / geometry.spacing_mm
+    axes = planes.geometry.affine[:3, :3] / planes.geometry.spacing_mm
     step = place[:3] * min(1.0, _FURTHEST_MM / max(float(np.linalg.norm(place[:3])), 1e-6))
     tilt = float(place[3])
     _, down, back = axes.T
@@ -87,13 +109,34 @@ def _agreed(marked: Node, seen: Node) -> Node:
     return dataclasses.replace(seen, centre_mm=seen.centre_mm + step / 2, below_mm=below_mm)
 
 
-def _distinct(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def _distinct(nodes: list[Node]) -> list[Node]:
     """Keep the better seen of two that are one disc."""
     kept: list[Node] = []
     for node in nodes:
-        if kept and float(np.linalg.norm(node.centre_mm - kept[-1].centre_mm)) < _ONE_DISC_MM:
+        if kept and _apart_mm(node, kept[-1]) < _ONE_DISC_MM:
             if node.score > kept[-1].score:
                 kept[-1] = node
         else:
             kept.append(node)
-    return tuple(kept)
+    return kept
+
+
+def _apart_mm(one: Node, other: Node) -> float:
+    return float(np.linalg.norm(one.centre_mm - other.centre_mm))
+
+
+def _next(
+    nodes: list[Node], names: Points, planes: SagittalPlanes, model: LevelModel
+) -> tuple[Node, Points] | None:
+    """Return the disc below the lowest one and its names, if one is seen that is due there."""
+    last, due = nodes[-1], int(names[-1].argmax()) + 1
+    if not 2 <= due <= len(Disc) or last.below_mm < SPACING_LIMITS_MM[0]:
+        return None
+    down = planes.geometry.affine[:3, 1] / planes.geometry.spacing_mm[1]
+    step = -_NEXT_MM * last.normal
+    guess = Node(last.centre_mm + step, last.normal, SEEN, last.below_mm - float(step @ down))
+    (node,) = _centred((guess,), planes, model)
+    looks, _ = _look([node], planes, model)
+    near, far = SPACING_LIMITS_MM
+    anatomical = near <= _apart_mm(node, last) <= far and node.below_mm >= _WITHIN_MM
+    return (node, looks[0]) if anatomical and looks[0, due] > _DUE else None
