@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,8 @@ def run_levels_recipe(
 ) -> tuple[Path, tuple[LevelScore, ...]]:
     """Train the model of a recipe; score models that have not seen a fold on that fold.
 
-    Every training is checkpointed under `out`; the same call goes on where it was cut.
+    Every training is checkpointed under `out`; the same call goes on where it was cut. A model that
+    is there already, made by the same recipe from the same subjects, is not trained again.
 
     Parameters
     ----------
@@ -174,11 +176,14 @@ class _Trainer:
 
     def __call__(self, kept: list[LevelSubject], name: str) -> Path:
         recipe, folder = self._recipe, self._out / name
+        metadata = _metadata(recipe, kept)
+        files = folder / "levels.onnx", folder / NAMES_FILE
+        if all(_is_made_as(file, metadata) for file in files):
+            return files[0]
         marking = train_levels(
             kept, recipe.config, folder, progress=self._step(name, recipe.config.steps)
         )
-        metadata = _metadata(recipe, kept)
-        export_levels(marking, folder / "levels.onnx", metadata)
+        export_levels(marking, files[0], metadata)
         naming = train_naming(
             [subject.name for subject in kept],
             self._patches_of,
@@ -186,8 +191,8 @@ class _Trainer:
             folder / "names.pt",
             progress=self._step(f"{name}, names", recipe.naming.steps),
         )
-        export_naming(naming, folder / NAMES_FILE, metadata)
-        return folder / "levels.onnx"
+        export_naming(naming, files[1], metadata)
+        return files[0]
 
     def _patches_of(self, name: str) -> SubjectPatches:
         if name not in self._patches:
@@ -200,6 +205,18 @@ class _Trainer:
     def _step(self, name: str, steps: int) -> Callable[[int, float], None] | None:
         progress = self._progress
         return None if progress is None else lambda step, _: progress(name, step, steps)
+
+
+def _is_made_as(file: Path, metadata: Mapping[str, Any]) -> bool:
+    """Return whether an ONNX file says the same of itself, whatever version made it."""
+    import onnx
+
+    if not file.exists():
+        return False
+    entries = {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
+    said = json.loads(entries.get("lpm", "{}"))
+    expected = json.loads(json.dumps(metadata))  # tuples become lists
+    return {**said, "made_with": ""} == {**expected, "made_with": ""}
 
 
 def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
