@@ -71,6 +71,18 @@ def test_says_when_the_image_ends_just_below_the_sacrum(spine: Volume) -> None:
     assert any("too close to tell" in warning for warning in levels.warnings)
 
 
+def test_says_when_the_edge_cuts_the_disc_below_l5_s1(spine: Volume) -> None:
+    class OneUp(KnowingModel):
+        def look(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            names, places = super().look(patches)
+            return np.roll(names, 1, axis=1), places  # the lowest disc looks like the sacrum
+
+    cut = Volume(spine.array[:, :121], spine.affine)  # L5-S1 lies 4 mm above the edge
+    levels = find_levels(cut, OneUp(cut))  # type: ignore[arg-type]
+    assert any("edge of the image cuts" in warning for warning in levels.warnings)
+    assert all(found.confidence <= 0.5 for found in levels.discs)
+
+
 def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
     class Missing(KnowingModel):
         def maps(self, planes: np.ndarray) -> np.ndarray:

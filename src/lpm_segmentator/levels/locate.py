@@ -33,6 +33,8 @@ _CLEAREST = 0.35
 SURE = 0.85
 #: closer above the edge of the image the lowest disc may be that of an L5 cut short
 _LEAST_BELOW_MM = 15.0
+#: a disc that close to the edge is cut, and looks like another
+_CUT_MM = 6.0
 _DISCS = tuple(Disc)
 _SACRUM = len(_DISCS) - 1
 
@@ -163,6 +165,12 @@ def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[
             f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
         ]
     below_mm = lowest[0].below_mm
+    cut = [node for number, node in numbered if number == _SACRUM + 1 and node.below_mm < _CUT_MM]
+    if cut:
+        return min(sure, GUESS), [
+            "the edge of the image cuts the disc below the one called L5-S1, which may itself be "
+            f"L5-S1, so that the count is a guess: {ask}"
+        ]
     if below_mm < _LEAST_BELOW_MM:
         return min(sure, GUESS), [
             f"the image ends {below_mm:.0f} mm below the lowest disc, too close to tell the "
