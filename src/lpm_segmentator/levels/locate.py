@@ -33,8 +33,9 @@ _CLEAREST = 0.35
 SURE = 0.85
 #: closer above the edge of the image the lowest disc may be that of an L5 cut short
 _LEAST_BELOW_MM = 15.0
-#: a disc that close to the edge is cut, and looks like another
-_CUT_MM = 6.0
+#: a disc within half its height of the edge is cut, and looks like another: names need to be surer
+_CUT_MM = 5.0
+_SURE_ABOVE_CUT = 0.99
 _DISCS = tuple(Disc)
 _SACRUM = len(_DISCS) - 1
 
@@ -166,7 +167,7 @@ def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[
         ]
     below_mm = lowest[0].below_mm
     cut = [node for number, node in numbered if number == _SACRUM + 1 and node.below_mm < _CUT_MM]
-    if cut:
+    if cut and sure < _SURE_ABOVE_CUT:
         return min(sure, GUESS), [
             "the edge of the image cuts the disc below the one called L5-S1, which may itself be "
             f"L5-S1, so that the count is a guess: {ask}"
