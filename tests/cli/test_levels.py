@@ -42,6 +42,28 @@ def test_sagittal_series_and_axial_stack_name_the_same_slices(lpm, examination, 
     assert (np.diff(slices) < 0).all()  # from head to foot
 
 
+def test_the_series_of_another_person_is_refused_unless_it_is_said(
+    lpm, examination, shared_data, tmp_path
+):
+    other = shared_data / "sagittal" / "vb2-02_spinecho_image.nii.gz"
+    moved = nib.load(other)
+    affine = moved.affine.copy()
+    middles = (
+        image.affine[:3] @ [*(np.array(image.shape[:3]) - 1) / 2, 1]
+        for image in (nib.load(examination / "P1_ax.nii.gz"), moved)
+    )
+    affine[:3, 3] += np.subtract(*middles)
+    nib.save(nib.Nifti1Image(np.asarray(moved.dataobj), affine), tmp_path / "sag.nii.gz")
+    call = ["levels", examination / "P1_ax.nii.gz", "--sagittal", tmp_path / "sag.nii.gz"]
+    done = lpm(*call, "-o", tmp_path / "out.json")
+    assert done.returncode == 2
+    assert "mm beside those that P1_ax.nii.gz shows" in done.stderr
+    assert "--accept-frame-mismatch" in done.stderr
+    assert not (tmp_path / "out.json").exists()
+    done = lpm(*call, "-o", tmp_path / "out.json", "--accept-frame-mismatch")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_table_of_slices_is_the_seeds(lpm, examination, tmp_path):
     done = lpm("levels", examination / "P1_ax.nii.gz", "-o", tmp_path / "slices.csv")
     assert done.returncode == 0, done.stderr

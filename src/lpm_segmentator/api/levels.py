@@ -16,6 +16,7 @@ from lpm_segmentator.core import (
     Disc,
     Geometry,
     GeometryError,
+    InputError,
     LabelError,
     LpmError,
     Volume,
@@ -24,6 +25,7 @@ from lpm_segmentator.io import case_id, read_image, read_sidecar
 from lpm_segmentator.levels import (
     Anchor,
     Levels,
+    discs_apart_mm,
     embedded_level_model,
     find_levels,
     levels_from_slices,
@@ -41,6 +43,10 @@ __all__ = [
 
 #: what a sidecar says about the space that an image lies in, the most telling first
 _FRAMES = ("FrameOfReferenceUID", "StudyInstanceUID")
+
+
+#: the discs of stack and series of one examination lie closer; measured in docs/levels.md
+_APART_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -183,6 +189,8 @@ def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLev
     else:
         source = options.sagittal or image
         found = ImageLevels(_seen(seen, source, geometry, options), source, seen)
+        if options.sagittal is not None:
+            _check_discs(volume, image, found, options)
     return replace(found, levels=_warned(found.levels, geometry))
 
 
@@ -198,6 +206,30 @@ def _seen(seen: Volume, source: Path, image: Geometry, options: LevelOptions) ->
     anchor = None if options.anchor is None else Anchor(*options.anchor, image)
     with _about(source):
         return find_levels(seen, model, anchor=anchor)
+
+
+def _check_discs(volume: Volume, image: Path, found: ImageLevels, options: LevelOptions) -> None:
+    """Refuse a sagittal series whose discs are not where the stack itself shows them.
+
+    Nothing is said where sidecars tell that both lie in one space, or the stack shows no discs.
+    """
+    mine, theirs = read_sidecar(image), read_sidecar(found.source)
+    told = any(mine.get(key) and mine.get(key) == theirs.get(key) for key in _FRAMES)
+    if told or options.accept_frame_mismatch:
+        return
+    try:
+        own = _seen(volume, image, volume.geometry, options)
+    except InputError:
+        return
+    apart_mm = discs_apart_mm(own, found.levels)
+    if apart_mm > _APART_MM:
+        raise GeometryError(
+            f"its discs lie {apart_mm:.0f} mm beside those that {image.name} shows: it is of "
+            "another examination, or one of the two was moved",
+            where=found.source,
+            hint="Give a series of the same examination, or leave it out and let the stack speak "
+            f"for itself; {FRAME_FLAG} takes it as it lies",
+        )
 
 
 @contextmanager

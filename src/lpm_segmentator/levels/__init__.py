@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lpm_segmentator.levels.apart import discs_apart_mm
 from lpm_segmentator.levels.by_hand import corrected_levels, levels_from_slices
 from lpm_segmentator.levels.locate import Anchor, find_levels
 from lpm_segmentator.levels.model import LevelModel, embedded_level_model, load_level_model
@@ -16,6 +17,7 @@ __all__ = [
     "LevelModel",
     "Levels",
     "corrected_levels",
+    "discs_apart_mm",
     "embedded_level_model",
     "find_levels",
     "is_sagittal",
