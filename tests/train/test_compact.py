@@ -81,7 +81,7 @@ def test_onnx_answers_like_torch(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     model = Softmax(network)
     export_onnx(
-        model, path, channels=3, multiple=4, output="probability", metadata={"name": "tiny"}
+        model, path, channels=3, multiple=4, outputs=("probability",), metadata={"name": "tiny"}
     )
     image = np.random.default_rng(0).normal(size=(3, 3, 40, 52)).astype(np.float32)
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])

@@ -38,7 +38,7 @@ def exported(trained: CompactUNet, tmp_path_factory: pytest.TempPathFactory) -> 
         path,
         channels=3,
         multiple=trained.multiple,
-        output="probability",
+        outputs=("probability",),
         metadata={},
     )
     return path
