@@ -43,8 +43,6 @@ __all__ = [
 
 #: what a sidecar says about the space that an image lies in, the most telling first
 _FRAMES = ("FrameOfReferenceUID", "StudyInstanceUID")
-
-
 #: the discs of stack and series of one examination lie closer; measured in docs/levels.md
 _APART_MM = 6.0
 
