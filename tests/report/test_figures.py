@@ -89,6 +89,12 @@ def test_bland_altman_labels_never_lie_over_each_other(n):
         assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))
 
 
+def test_the_bias_of_one_case_is_written_with_its_digits():
+    table = pd.DataFrame({"case": ["a"], "ratio1_gd": [0.162], "ratio1_ai": [0.16221]})
+    (text,) = bland_altman_figure(compare_table(table).pairs[0]).axes[0].texts
+    assert text.get_text() == "Bias\n+0.000210"
+
+
 def test_bland_altman_of_few_cases_shows_the_points_and_writes_the_intervals():
     pair = _comparison(2).pairs[0]
     axes = bland_altman_figure(pair).axes[0]

@@ -31,6 +31,7 @@ __all__ = ["bland_altman_figure", "reference_automatic_figure", "scatter_figure"
 
 _REFERENCE, _AUTOMATIC = OKABE_ITO["orange"], OKABE_ITO["blue"]
 _NEARLY_ONE = 0.99  # above this three decimals no longer tell correlations apart
+_MOST_DECIMALS = 6  # more would be rounding errors
 _LONG_LABELS = 90  # letters under one axis
 _APART = 0.2  # part of the axes' height between the middles of two labels
 
@@ -70,7 +71,8 @@ def bland_altman_figure(pair: PairAgreement, *, title: str | None = None) -> Fig
 def _estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, str, str]]:
     """Draw bias, limits and their intervals; return the labels beside them, highest first."""
     percent = f"{100 * result.limits:g} %"
-    digits = _decimals(result.sd)
+    # One case has no deviation; identical differences have none either.
+    digits = _decimals(result.sd if result.sd > 0 else abs(result.bias.value))
     # Intervals of a few cases lie over each other: written, they can be told apart.
     apart = result.lower.high < result.bias.low and result.bias.high < result.upper.low
     labels = []
@@ -96,9 +98,11 @@ def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _decimals(sd: float) -> int:
-    """Count the decimals that show three digits of a standard deviation."""
-    return max(0, 2 - math.floor(math.log10(sd))) if math.isfinite(sd) and sd > 0 else 2
+def _decimals(scale: float) -> int:
+    """Count the decimals that show three digits of a number; two for 0 and what is undefined."""
+    if not math.isfinite(scale) or scale <= 0:
+        return 2
+    return min(max(0, 2 - math.floor(math.log10(scale))), _MOST_DECIMALS)
 
 
 def _reach(difference: NDArray[np.float64], result: BlandAltmanResult) -> tuple[float, float]:
