@@ -24,7 +24,7 @@ import nibabel as nib
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from nnunet_models import CASES, affine, image, write_case
+from nnunet_cases import CASES, affine, image, write_case
 
 
 def main() -> None:

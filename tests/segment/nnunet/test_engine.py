@@ -11,7 +11,7 @@ from lpm_segmentator.segment.nnunet import openvino_engine
 from lpm_segmentator.segment.nnunet.engine import make_engine, torch_engine
 from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor
 from lpm_segmentator.segment.nnunet.source import read_model_folder
-from nnunet_models import CASES, affine, image, write_case
+from nnunet_cases import CASES, affine, image, write_case
 
 torch = pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 

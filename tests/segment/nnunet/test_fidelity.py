@@ -9,7 +9,7 @@ import pytest
 
 from lpm_segmentator.core.volume import Volume
 from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor
-from nnunet_models import CASES, affine, image, write_case
+from nnunet_cases import CASES, affine, image, write_case
 
 pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 

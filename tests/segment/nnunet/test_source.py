@@ -18,13 +18,12 @@ from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor, checked_la
 from lpm_segmentator.segment.nnunet.shapes import expected_shapes
 from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
+from nnunet_cases import CASES, write_case
 from nnunet_models import (
     ANISOTROPIC,
-    CASES,
     v1_plans,
     v2_dataset,
     v2_plans,
-    write_case,
     write_v1,
     write_v2,
 )
