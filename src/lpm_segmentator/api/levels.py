@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LabelError,
-    LpmError,
     Volume,
+    about,
 )
 from lpm_segmentator.io import case_id, read_image, read_sidecar
 from lpm_segmentator.levels import (
@@ -175,7 +173,7 @@ def image_levels(volume: Volume, image: Path, options: LevelOptions) -> ImageLev
         seen = read_image(options.sagittal).volume
         _check_place(image, geometry, options.sagittal, seen.geometry, options=options)
     if options.slices is not None:
-        with _about(image):
+        with about(image):
             found = ImageLevels(levels_from_slices(geometry, *options.slices), image, seen)
     elif options.written is not None:
         levels = _written(options.written, image, geometry, options)
@@ -202,7 +200,7 @@ def _written(path: Path, image: Path, geometry: Geometry, options: LevelOptions)
 def _seen(seen: Volume, source: Path, image: Geometry, options: LevelOptions) -> Levels:
     model = load_level_model(options.model) if options.model else embedded_level_model()
     anchor = None if options.anchor is None else Anchor(*options.anchor, image)
-    with _about(source):
+    with about(source):
         return find_levels(seen, model, anchor=anchor)
 
 
@@ -230,16 +228,6 @@ def _check_discs(volume: Volume, image: Path, found: ImageLevels, options: Level
         )
 
 
-@contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Name a file in the errors that do not say what they are about."""
-    try:
-        yield
-    except LpmError as error:
-        error.where = error.where or str(path)
-        raise
-
-
 def _warned(levels: Levels, geometry: Geometry) -> Levels:
     inside = to_slices(levels, geometry)
     outside = [str(found.disc) for found in levels.discs if found.disc not in inside]
@@ -257,7 +245,7 @@ def _from_vertebrae(path: Path, numbering: str | None) -> tuple[Levels, Geometry
     array = np.rint(volume.array)
     if array.min() < 0 or np.abs(array - volume.array).max() > 1e-3:
         raise LabelError("a map of vertebrae must hold whole numbers, not negative", where=path)
-    with _about(path):
+    with about(path):
         levels = levels_from_vertebrae(array.astype(np.int64), volume.geometry, numbering)
     return levels, volume.geometry
 

@@ -17,6 +17,7 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LpmError,
+    about,
 )
 from lpm_segmentator.io import case_id, subject_key, write_json, write_table
 from lpm_segmentator.levels import Levels, corrected_levels, to_slices
@@ -75,7 +76,7 @@ def read_levels(
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
-    try:
+    with about(path):
         if not isinstance(values, Mapping):
             return Levels.from_dict(values)  # raises, saying what is missing
         if names is not None:
@@ -86,9 +87,6 @@ def read_levels(
         elif grid is not None and names is not None and geometry is not None:
             _check_grid(values, grid, names, geometry)
         return Levels.from_dict(values) if grid is None else corrected_levels(values, grid)
-    except LpmError as error:
-        error.where = error.where or str(path)
-        raise
 
 
 def _check_person(values: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -235,11 +233,8 @@ def read_slice_levels(
     slices = to_slices(levels, geometry)
     outside = [str(found.disc) for found in levels.discs if found.disc not in slices]
     notes = (f"outside the image: {', '.join(outside)}",) if outside else ()
-    try:
+    with about(path):
         return SliceLevels(slices, geometry.shape[geometry.slice_axis]), notes
-    except GeometryError as error:
-        error.where = error.where or str(path)
-        raise
 
 
 def write_levels(found: dict[str, Any], path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.api.levels import ImageLevels, LevelOptions, image_levels
-from lpm_segmentator.core import Disc, GeometryError, InputError, LpmError
+from lpm_segmentator.core import Disc, InputError, LpmError, about
 from lpm_segmentator.levels import Levels, slice_range, to_slices
 from lpm_segmentator.measure import SliceLevels
 
@@ -94,11 +94,8 @@ def _applied(case: Case, found: ImageLevels, *, trusted: bool) -> CaseLevels:
         note = "the levels are a guess, so that all slices are measured and none is named"
         return CaseLevels(case, found, (note, *warnings))
     inside = to_slices(found.levels, geometry)
-    try:
+    with about(found.source):
         levels = SliceLevels(inside, geometry.shape[geometry.slice_axis]) if inside else None
-    except GeometryError as error:
-        error.where = error.where or str(found.source)
-        raise
     slices = slice_range(found.levels, geometry)
     if slices is None:
         ends = (found.levels.find(disc) for disc in (Disc.L1_L2, Disc.L5_S1))

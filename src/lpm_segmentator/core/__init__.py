@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lpm_segmentator.core.about import about
 from lpm_segmentator.core.errors import (
     CasesFailedError,
     FileFormatError,
@@ -59,6 +60,7 @@ __all__ = [
     "Structure",
     "TableError",
     "Volume",
+    "about",
     "axis_codes",
     "crop",
     "crop_slices",
