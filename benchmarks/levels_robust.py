@@ -22,12 +22,11 @@ from scipy import ndimage
 from lpm_segmentator.core import Volume, resample
 from lpm_segmentator.levels import load_level_model
 from lpm_segmentator.levels.vertebrae import Plane
-from lpm_segmentator.train.levels_data import LevelSubject, read_level_subject
+from lpm_segmentator.train.levels_data import LevelSubject
 from lpm_segmentator.train.levels_evaluate import LevelScore, levels_table, score_volume
-from lpm_segmentator.train.levels_run import assign_folds, load_levels_recipe
+from lpm_segmentator.train.levels_run import assign_folds, load_levels_recipe, read_level_subjects
 
 FloatArray = npt.NDArray[np.floating]
-SUFFIX = "_image.nii.gz"
 
 
 def array_of(subject: LevelSubject) -> FloatArray:
@@ -179,18 +178,17 @@ def main() -> None:
     parser.add_argument("--kind", choices=list(KINDS), action="append")
     given = parser.parse_args()
     recipe = load_levels_recipe(given.recipe)
-    names = sorted(p.name[: -len(SUFFIX)] for p in given.data.glob(f"*{SUFFIX}"))
-    persons = {name: recipe.same_person.get(name, name) for name in names}
-    folds = assign_folds(list(persons.values()), recipe.config.folds)
+    subjects = read_level_subjects(recipe, given.data)
+    folds = assign_folds([subject.group for subject in subjects], recipe.config.folds)
     scores: list[LevelScore] = []
     for fold in given.fold or range(recipe.config.folds):
         model = load_level_model(given.out / f"fold-{fold}" / "levels.onnx")
         # Of images that are there twice, one is scored.
-        for name in (n for n in names if folds[persons[n]] == fold and persons[n] == n):
-            subject = read_level_subject(name, name, given.data)
-            sort = "spin echo" if "spinecho" in name else "Dixon water"
+        for subject in subjects:
+            if folds[subject.group] != fold or subject.group != subject.name:
+                continue
             for kind in given.kind or KINDS:
-                scores += score_volume(model, KINDS[kind](subject), f"{sort}, {kind}")
+                scores += score_volume(model, KINDS[kind](subject), kind)
     print(levels_table(sorted(scores, key=lambda score: score.kind)))
 
 

@@ -60,16 +60,24 @@ class LevelScore:
 
 def evaluate_levels(model: LevelModel, subject: LevelSubject) -> list[LevelScore]:
     """Score a subject as it is, as an axial stack, and with cropped fields of view."""
-    sort = "spin echo" if "spinecho" in subject.name else "Dixon water"
     scores: list[LevelScore] = []
     for kind, volume in _inputs(subject):
         seen = dataclasses.replace(subject, volume=volume)
-        scores += score_volume(model, seen, f"{sort}, {kind}")
+        scores += score_volume(model, seen, kind)
     return scores
 
 
 def score_volume(model: LevelModel, subject: LevelSubject, kind: str) -> list[LevelScore]:
-    """Score what is found in a subject's volume against its discs; a refusal is a warning."""
+    """Score what is found in a subject's volume against its discs; a refusal is a warning.
+
+    Parameters
+    ----------
+    model : LevelModel
+    subject : LevelSubject
+    kind : str
+        What was made of the volume; the scores name the sequence before it.
+    """
+    sort = "spin echo" if "spinecho" in subject.name else "Dixon water"
     geometry = subject.volume.geometry
     started = time.monotonic()
     try:
@@ -83,7 +91,9 @@ def score_volume(model: LevelModel, subject: LevelSubject, kind: str) -> list[Le
         plane = subject.discs[str(disc)]
         errors = _errors(levels, disc, plane, geometry)
         inside = _inside(plane, geometry)
-        scores.append(LevelScore(subject.name, kind, str(disc), *errors, inside, warned, seconds))
+        scores.append(
+            LevelScore(subject.name, f"{sort}, {kind}", str(disc), *errors, inside, warned, seconds)
+        )
     return scores
 
 

@@ -21,7 +21,13 @@ from lpm_segmentator.train.levels_train import LevelsConfig, export_levels, trai
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LevelsRecipe", "assign_folds", "load_levels_recipe", "run_levels_recipe"]
+__all__ = [
+    "LevelsRecipe",
+    "assign_folds",
+    "load_levels_recipe",
+    "read_level_subjects",
+    "run_levels_recipe",
+]
 
 _SUFFIX = "_image.nii.gz"
 
@@ -140,10 +146,7 @@ def run_levels_recipe(
     LpmError
         Whatever is wrong with the data.
     """
-    names = sorted(path.name[: -len(_SUFFIX)] for path in data.glob(f"*{_SUFFIX}"))
-    if not names:
-        raise InputError(f"holds no file *{_SUFFIX}", where=data)
-    subjects = [read_level_subject(n, recipe.same_person.get(n, n), data) for n in names]
+    subjects = read_level_subjects(recipe, data)
     folds = assign_folds([s.group for s in subjects], recipe.config.folds)
 
     train = _Trainer(recipe, {s.name: s for s in subjects}, out, progress)
@@ -159,6 +162,22 @@ def run_levels_recipe(
         write_text(levels_table(scores) + "\n", out / "evaluation.md")
     kept = [s for s in subjects if folds[s.group] not in recipe.held_out]
     return train(kept, "model"), tuple(scores)
+
+
+def read_level_subjects(recipe: LevelsRecipe, data: Path) -> list[LevelSubject]:
+    """Read the volumes of a folder, with the person that the recipe says each is of.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none.
+    LpmError
+        Whatever is wrong with a file.
+    """
+    names = sorted(path.name[: -len(_SUFFIX)] for path in data.glob(f"*{_SUFFIX}"))
+    if not names:
+        raise InputError(f"holds no file *{_SUFFIX}", where=data)
+    return [read_level_subject(n, recipe.same_person.get(n, n), data) for n in names]
 
 
 class _Trainer:
