@@ -184,21 +184,20 @@ def intensity_fat(image: Volume, labels: LabelMap, *, correct: bool = True) -> I
     clipped = 1.0 - float(seen[muscle].mean()) if muscle.any() else 0.0
     if correct and muscle.any():
         image = _evened(image, labels)
-    inside, around = image.array[muscle & seen], image.array[_surroundings(labels) & seen]
-    warnings = []
     if round(clipped, 2) > _MOST_CLIPPED:
         reason = (
             f"{100 * clipped:.0f} % of the muscle voxels hold the image's lowest value, more than "
             f"{100 * _MOST_CLIPPED:.0f} %: its dark end was cut off; use the original series"
         )
         return IntensityFat(image, {m: _failed(m, reason) for m in IntensityMethod})
+    inside, around = image.array[muscle & seen], image.array[_surroundings(labels) & seen]
     splits = {m: split_intensities(inside, around, method=m) for m in IntensityMethod}
+    warnings = _contradictions(splits, image.array[muscle])
     if round(clipped, 2) > _MUCH_CLIPPED:
         warnings.append(
             f"{100 * clipped:.0f} % of the muscle voxels hold the image's lowest value, since its "
             "dark end was cut off: fat may come out some points too low"
         )
-    warnings += _contradictions(splits, image.array[muscle])
     return IntensityFat(image, splits, tuple(warnings))
 
 
