@@ -11,7 +11,7 @@ import torch
 from lpm_segmentator.core import FileFormatError, InputError, LabelMap, Volume, reorient
 from lpm_segmentator.io import read_image, read_label_map
 from lpm_segmentator.train.config import CompactConfig
-from lpm_segmentator.train.shapes import Shapes, shapes_of
+from lpm_segmentator.train.shapes import shapes_of
 from lpm_segmentator.train.subjects import TrainingSubject, training_subject
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def read_subject(files: SubjectFiles, folders: Sequence[Path]) -> SubjectImages:
     )
 
 
-def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> Shapes:
+def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
     """Read the shapes of a label map, every few millimetres, from the first folder that holds it.
 
     Raises
@@ -187,7 +187,7 @@ def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> Shapes:
         labels[np.asarray(volume.array) == value] = label
     step = max(1, round(_SHAPE_STEP_MM / volume.spacing_mm[2]))
     shapes = shapes_of(torch.from_numpy(labels.T[::step].copy()), volume.spacing_mm[0])
-    if len(shapes.labels) == 0:
+    if len(shapes) == 0:
         raise InputError(
             "no slice holds all four muscles",
             where=path,

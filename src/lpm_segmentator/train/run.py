@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from lpm_segmentator import __version__
 from lpm_segmentator.core import InputError
 from lpm_segmentator.io import write_table, write_text
@@ -17,7 +19,7 @@ from lpm_segmentator.train.compact import train_compact
 from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
 from lpm_segmentator.train.export import Softmax, export_onnx
 from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_shapes, read_subject
-from lpm_segmentator.train.shapes import Shapes, fit_warps
+from lpm_segmentator.train.shapes import fit_warps
 from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
 
 if TYPE_CHECKING:
@@ -140,10 +142,10 @@ def run_recipe(
     return TrainingOutcome(model, tuple(scores))
 
 
-def _trainable(images: SubjectImages, shapes: Sequence[Shapes]) -> TrainingSubject:
+def _trainable(images: SubjectImages, shapes: Sequence[torch.Tensor]) -> TrainingSubject:
     """Return a subject to draw from, with its ways to the shapes where there are any."""
     subject = images.to_training()
-    return subject.with_warps(fit_warps(subject, Shapes.joined(shapes))) if shapes else subject
+    return subject.with_warps(fit_warps(subject, torch.cat(list(shapes)))) if shapes else subject
 
 
 def _mixed(

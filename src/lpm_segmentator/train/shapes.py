@@ -18,8 +18,6 @@ from torch.nn import functional
 from .draw import blur
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .draw import Draw
     from .subjects import TrainingSubject
 
@@ -36,24 +34,6 @@ _RATE_MM = 0.6
 _STIFFNESS = 2e-4
 #: least area of each of the four muscles in a slice that is taken as a shape
 _LEAST_CM2 = 1.0
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Slices of label maps, on one grid around the muscles' centroid.
-
-    Attributes
-    ----------
-    labels : torch.Tensor
-        ``(n, 80, 96)``, uint8, values 0 … 4; rows front to back, columns right to left, 2.5 mm.
-    """
-
-    labels: torch.Tensor
-
-    @classmethod
-    def joined(cls, parts: Sequence[Shapes]) -> Shapes:
-        """Return the slices of several label maps as one."""
-        return cls(torch.cat([part.labels for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -95,8 +75,8 @@ class Warps:
         return self.middle[index], Bend(draw.uniform(0.2, 1.0) * self.shift_mm[index])
 
 
-def shapes_of(labels: torch.Tensor, spacing_mm: float) -> Shapes:
-    """Return the slices of a label map that hold all four muscles.
+def shapes_of(labels: torch.Tensor, spacing_mm: float) -> torch.Tensor:
+    """Return the slices of a label map that hold all four muscles, around their centroid.
 
     Parameters
     ----------
@@ -104,6 +84,11 @@ def shapes_of(labels: torch.Tensor, spacing_mm: float) -> Shapes:
         ``(s, h, w)``, uint8, values 0 … 4; rows front to back, columns right to left.
     spacing_mm : float
         In-plane spacing.
+
+    Returns
+    -------
+    torch.Tensor
+        ``(n, 80, 96)``, uint8, 2.5 mm; none where no slice holds all four.
     """
     found = []
     for plane in labels:
@@ -113,18 +98,18 @@ def shapes_of(labels: torch.Tensor, spacing_mm: float) -> Shapes:
         rows, columns = plane.nonzero(as_tuple=True)
         centre = torch.stack([rows.float().mean(), columns.float().mean()])
         found.append(_around(plane, centre, spacing_mm))
-    return Shapes(torch.stack(found) if found else torch.zeros((0, *_GRID), dtype=torch.uint8))
+    return torch.stack(found) if found else torch.zeros((0, *_GRID), dtype=torch.uint8)
 
 
-def fit_warps(subject: TrainingSubject, shapes: Shapes) -> Warps:
+def fit_warps(subject: TrainingSubject, shapes: torch.Tensor) -> Warps:
     """Fit the displacements of a subject onto shapes, each after scaling to the same area.
 
     Parameters
     ----------
     subject : TrainingSubject
         The labelled pair.
-    shapes : Shapes
-        At least one slice.
+    shapes : torch.Tensor
+        One slice or more, as `shapes_of` returns them.
     """
     planes = torch.stack(
         [
@@ -133,9 +118,9 @@ def fit_warps(subject: TrainingSubject, shapes: Shapes) -> Warps:
         ]
     )
     parts = torch.tensor([_multifidus_part(plane) for plane in planes])
-    middle = [int((parts - _multifidus_part(shape)).abs().argmin()) for shape in shapes.labels]
-    moving, fixed = _one_hot(planes[middle]), _one_hot(shapes.labels)
-    scale = (_area(shapes.labels) / _area(planes[middle])).sqrt().view(-1, 1, 1)
+    middle = [int((parts - _multifidus_part(shape)).abs().argmin()) for shape in shapes]
+    moving, fixed = _one_hot(planes[middle]), _one_hot(shapes)
+    scale = (_area(shapes) / _area(planes[middle])).sqrt().view(-1, 1, 1)
     rows, columns = _points()
     fixed = _sample(fixed, columns * scale, rows * scale)
     shift = _register(moving, fixed)
@@ -176,10 +161,9 @@ def _dense(control: torch.Tensor) -> torch.Tensor:
 
 def _points() -> tuple[torch.Tensor, torch.Tensor]:
     """Return rows and columns of the grid in mm from its middle, ``(1, 80, 96)`` each."""
-    rows, columns = (
-        (torch.arange(size, dtype=torch.float32) - (size - 1) / 2) * _SPACING_MM for size in _GRID
-    )
-    return torch.meshgrid(rows, columns, indexing="ij")[0][None], columns.expand(1, *_GRID)
+    lines = [(torch.arange(size) - (size - 1) / 2) * _SPACING_MM for size in _GRID]
+    rows, columns = torch.meshgrid(*lines, indexing="ij")
+    return rows[None], columns[None]
 
 
 def _normalised(x_mm: torch.Tensor, y_mm: torch.Tensor) -> torch.Tensor:
@@ -211,7 +195,7 @@ def _blurred(maps: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _one_hot(labels: torch.Tensor) -> torch.Tensor:
-    return torch.stack([labels == value for value in range(1, 5)], dim=1).float()
+    return functional.one_hot(labels.long(), 5)[..., 1:].permute(0, 3, 1, 2).float()
 
 
 def _area(labels: torch.Tensor) -> torch.Tensor:
