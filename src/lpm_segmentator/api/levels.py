@@ -33,6 +33,7 @@ from lpm_segmentator.levels import (
 )
 
 __all__ = [
+    "APART_MM",
     "ImageLevels",
     "LevelOptions",
     "find_levels_of",
@@ -42,7 +43,7 @@ __all__ = [
 #: what a sidecar says about the space that an image lies in, the most telling first
 _FRAMES = ("FrameOfReferenceUID", "StudyInstanceUID")
 #: the discs of stack and series of one examination lie closer; measured in docs/levels.md
-_APART_MM = 6.0
+APART_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def _check_discs(volume: Volume, image: Path, found: ImageLevels, options: Level
     except InputError:
         return
     apart_mm = discs_apart_mm(own, found.levels)
-    if apart_mm > _APART_MM:
+    if apart_mm > APART_MM:
         raise GeometryError(
             f"its discs lie {apart_mm:.0f} mm beside those that {image.name} shows: it is of "
             "another examination, or one of the two was moved",
