@@ -30,6 +30,19 @@ def test_deming_is_symmetric(columns, ratio):
     assert there.slope.value * back.slope.value == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("line", "subjects"), [(deming, None), (deming, [*range(11), 10]), (ols, [*range(11), 10])]
+)
+def test_a_line_that_hangs_on_one_subject_has_no_interval(line, subjects):
+    x = np.array([1.1, 539.1, *[1.1] * 10])
+    for reference, prediction in ((x, x - 0.1), (x - 0.1, x)):
+        fit = line(reference, prediction, subjects=subjects)
+        assert fit.slope.value == pytest.approx(1)
+        for estimate in (fit.slope, fit.intercept):
+            assert np.isnan([estimate.low, estimate.high]).all()
+            assert "without one subject there is no line" in estimate.reason
+
+
 @given(COLUMNS, st.floats(0.1, 10))
 def test_a_common_scale_keeps_the_slopes_and_scales_the_intercepts(columns, factor):
     x, y = _correlated(columns)

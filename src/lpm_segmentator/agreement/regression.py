@@ -30,6 +30,7 @@ from lpm_segmentator.agreement.estimate import (
 MAX_PASSING_BABLOK = 5_000
 
 _FOR_LINE = 3  # units a line with an interval needs
+_ROUNDING = 1e-12  # part of a variance below which it is what rounding left of nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _deming_line(ratio: float) -> Callable[[FloatArray], tuple[FloatArray, Float
         # Of the two equal forms the one without cancellation.
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = np.where(gap >= 0, (gap + root) / (2 * sxy), 2 * ratio * sxy / (root - gap))
-        return slope, my - slope * mx
+            return slope, my - slope * mx
 
     return line
 
@@ -122,19 +123,39 @@ def _jackknife(
     if g < _FOR_LINE:
         reason = "the interval needs three subjects"
         return Estimate(slope, reason=reason), Estimate(value, reason=reason), math.nan
-    slopes, intercepts = line(total - sums)
+    left_out = _left_out(line, sums)
+    if left_out is None:
+        reason = "no interval: without one subject there is no line"
+        return Estimate(slope, reason=reason), Estimate(value, reason=reason), math.nan
+    slopes, intercepts = left_out
     intercepts = intercepts + centre_y - slopes * centre_x
     t = float(stats.t.ppf(1 - (1 - confidence) / 2, g - 2))
     result = []
     errors = []
-    for full, left_out in ((slope, slopes), (value, intercepts)):
-        pseudo = g * full - (g - 1) * left_out
+    for full, without in ((slope, slopes), (value, intercepts)):
+        pseudo = g * full - (g - 1) * without
         error = float(pseudo.std(ddof=1)) / math.sqrt(g)
         errors.append(error)
         result.append(Estimate(full, full - t * error, full + t * error))
     if errors[0] == 0:
         return result[0], result[1], 1.0 if slope == 0 else 0.0
     return result[0], result[1], float(2 * stats.t.sf(abs(slope) / errors[0], g - 2))
+
+
+def _left_out(
+    line: Callable[[FloatArray], tuple[FloatArray, FloatArray]], sums: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return slopes and intercepts without each unit; None where without one there is no line.
+
+    That is so where all the others have one and the same reference: what the sums then leave of
+    its variance is rounding.
+    """
+    total = sums.sum(axis=0)
+    without = total - sums
+    if (_centred(without)[2] <= _ROUNDING * _centred(total)[2]).any():
+        return None
+    slopes, intercepts = line(without)
+    return (slopes, intercepts) if np.isfinite(slopes).all() else None
 
 
 def ols(
