@@ -43,7 +43,10 @@ def test_a_network_that_answers_voxel_by_voxel_is_not_changed_by_tiling(generati
         assert tile.shape[1:] == patch
         return np.concatenate([tile, -tile])
 
-    scores = sliding_scores(data, patch, [engine, engine], generation=generation, rounded=rounded)
+    scores, computed = sliding_scores(
+        data, patch, [engine, engine], generation=generation, rounded=rounded
+    )
+    assert computed == 2 * count_tiles(data.shape[1:], patch)
     expected = np.concatenate([data, -data])
     if generation == 1:
         expected = 1 / (1 + np.exp(-2 * expected))

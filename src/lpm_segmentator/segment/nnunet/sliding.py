@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from lpm_segmentator.segment.nnunet.fewer import Position, nearly_coincide, scores_of_few_tiles
+
 __all__ = ["Engine", "count_tiles", "gaussian", "sliding_scores", "tile_starts"]
 
 Float32 = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.floating[Any]]
+Place = tuple[int | slice, ...]
 
 
 class Engine(Protocol):
@@ -58,8 +61,9 @@ def sliding_scores(
     *,
     generation: int,
     rounded: bool = True,
+    sparing: bool = False,
     advance: Callable[[], None] = lambda: None,
-) -> Scores:
+) -> tuple[Scores, int]:
     """Run the network over an image, tile by tile, and average.
 
     Version 1 averages probabilities, version 2 logits; both weight a tile's voxels by a Gaussian
@@ -78,33 +82,51 @@ def sliding_scores(
         1 or 2.
     rounded
         Whether version 2's sums are rounded to float16, as nnU-Net does; else they are float32.
+    sparing
+        Compute fewer tiles where they nearly coincide and fewer will do, see `fewer`. The sums
+        are then float32.
     advance
-        Called after each tile.
+        Called for each tile that is dealt with, computed or not needed.
 
     Returns
     -------
-    ndarray, shape (classes, a, b, c)
+    scores : ndarray, shape (classes, a, b, c)
         Probabilities or logits, in float32 or (version 2, rounded) float16.
+    computed : int
+        How many tiles were computed, over all folds.
     """
     padded, inner = _pad(data, patch)
+    sparing = sparing and nearly_coincide(data.shape[1:], patch)
     adder: type[_Logits | _RoundedLogits] = _Probabilities
     if generation != 1:
         adder = _RoundedLogits if rounded else _Logits
     scores: Scores | None = None
-    folds = 0
+    folds = computed = 0
     for engine in engines:
         folds += 1
-        total = adder(gaussian(patch), padded.shape[1:])
-        for place in _places(padded.shape[1:], patch):
-            total.add(place, engine(np.ascontiguousarray(padded[(slice(None), *place)])))
+
+        def answer(place: Place, engine: Engine = engine) -> Float32:
+            nonlocal computed
+            logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
+            computed += 1
             advance()
-        mean = total.mean()
+            return logits
+
+        if sparing:
+            mean, needed = _sparing_mean(answer, padded.shape[1:], patch, generation)
+            for _ in range(count_tiles(padded.shape[1:], patch) - needed):
+                advance()
+        else:
+            total = adder(gaussian(patch), padded.shape[1:])
+            for place in _places(padded.shape[1:], patch):
+                total.add(place, answer(place))
+            mean = total.mean()
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
         raise ValueError("no engine")
     if folds > 1:
         scores /= scores.dtype.type(folds)
-    return scores[(slice(None), *inner)]
+    return scores[(slice(None), *inner)], computed
 
 
 def count_tiles(shape: Sequence[int], patch: Sequence[int]) -> int:
@@ -125,7 +147,20 @@ def _pad(data: Float32, patch: Sequence[int]) -> tuple[Float32, tuple[slice, ...
     return np.pad(data, pads), tuple(inner)
 
 
-def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[tuple[int | slice, ...]]:
+def _sparing_mean(
+    answer: Callable[[Place], Float32], shape: Sequence[int], patch: Sequence[int], generation: int
+) -> tuple[Float32, int]:
+    starts = [tile_starts(size, length) for size, length in zip(shape, patch, strict=True)]
+
+    def answer_at(position: Position) -> Float32:
+        corner = [begins[i] for begins, i in zip(starts, position, strict=True)]
+        logits = answer(tuple(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
+        return _softmax(logits) if generation == 1 else logits
+
+    return scores_of_few_tiles(answer_at, _float32_weight(gaussian(patch)), starts, shape)
+
+
+def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[Place]:
     leading = len(shape) - len(patch)
     starts = [
         tile_starts(size, length) for size, length in zip(shape[leading:], patch, strict=True)
@@ -135,17 +170,30 @@ def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[tuple[int | 
             yield (*fixed, *(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
 
 
+def _float32_weight(weight: npt.NDArray[np.float64]) -> Float32:
+    own: Float32 = weight.astype(np.float32)
+    own[own == 0] = own[own > 0].min()
+    return own
+
+
+def _softmax(logits: Float32) -> Float32:
+    """Turn logits into probabilities, in place."""
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=0)
+    return logits
+
+
 class _Logits:
     """Sum of weighted network outputs, in float32."""
 
     def __init__(self, weight: npt.NDArray[np.float64], shape: Sequence[int]) -> None:
-        self.weight = weight.astype(np.float32)
-        self.weight[self.weight == 0] = self.weight[self.weight > 0].min()
+        self.weight = _float32_weight(weight)
         self.shape = tuple(shape)
         self.total: Float32 | None = None
         self.weights = np.zeros(self.shape, dtype=np.float32)
 
-    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
+    def add(self, place: Place, logits: Float32) -> None:
         if self.total is None:
             self.total = np.zeros((len(logits), *self.shape), dtype=np.float32)
         logits *= self.weight
@@ -162,11 +210,8 @@ class _Logits:
 class _Probabilities(_Logits):
     """Sum of weighted softmax outputs, in float32."""
 
-    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
-        logits -= logits.max(axis=0)
-        np.exp(logits, out=logits)
-        logits /= logits.sum(axis=0)
-        super().add(place, logits)
+    def add(self, place: Place, logits: Float32) -> None:
+        super().add(place, _softmax(logits))
 
 
 class _RoundedLogits:
@@ -180,7 +225,7 @@ class _RoundedLogits:
         self.total: npt.NDArray[np.float16] | None = None
         self.weights = np.zeros(self.shape, dtype=np.float16)
 
-    def add(self, place: tuple[int | slice, ...], logits: Float32) -> None:
+    def add(self, place: Place, logits: Float32) -> None:
         if self.total is None:
             self.total = np.zeros((len(logits), *self.shape), dtype=np.float16)
         logits *= self.weight

@@ -1,0 +1,132 @@
+"""Fewer tiles: what the four foretell, when the fifth refutes them, and where it is not tried."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from lpm_segmentator.segment.nnunet.fewer import average_with_stand_ins, nearly_coincide
+from lpm_segmentator.segment.nnunet.sliding import count_tiles, gaussian, sliding_scores
+
+SHAPE, TILE = (17, 27, 36), (16, 24, 32)
+STARTS = [[0, 1], [0, 3], [0, 4]]
+ALL = list(product((0, 1), repeat=3))
+FIVE = [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0)]
+
+
+def _image():
+    """An image whose voxels tell where they are: 10,000 i + 100 j + k."""
+    i, j, k = np.indices(SHAPE)
+    return (10_000 * i + 100 * j + k)[None].astype(np.float32)
+
+
+def _engine(interaction):
+    """A network whose answer depends on where its tile lies, on each axis apart or not."""
+
+    def engine(tile):
+        rest, k = divmod(float(tile[0, 0, 0, 0]), 100)
+        i, j = divmod(rest, 100)
+        moved = 0.3 * (i > 0) - 0.2 * (j > 0) + 0.4 * (k > 0)
+        moved += interaction * ((i > 0) ^ (j > 0) ^ (k > 0))
+        answer = np.sin(tile / 7) + moved * np.cos(tile / 5)
+        return np.concatenate([answer, -answer]).astype(np.float32)
+
+    return engine
+
+
+def _both(engine, *, generation=2, shape=SHAPE, **options):
+    image = _image() if shape == SHAPE else np.zeros((1, *shape), dtype=np.float32)
+    return [
+        sliding_scores(
+            image, TILE, [engine], generation=generation, rounded=False, sparing=few, **options
+        )
+        for few in (True, False)
+    ]
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_five_tiles_where_the_place_of_a_tile_hardly_matters(generation):
+    def engine(tile):
+        return np.concatenate([np.zeros_like(tile), np.sin(tile)])
+
+    (few, computed), (full, all_tiles) = _both(engine, generation=generation)
+    assert (computed, all_tiles) == (5, 8)
+    seen = np.ones(SHAPE, dtype=bool)
+    for corner in set(ALL) - set(FIVE):  # what only a tile left out sees
+        place = tuple(
+            slice(-width, None) if end else slice(width)
+            for end, width in zip(corner, (1, 3, 4), strict=True)
+        )
+        seen[place] = False
+        assert (few[(slice(None), *place)].argmax(axis=0) == 0).all()
+    assert seen.mean() > 0.99
+    np.testing.assert_allclose(few[:, seen], full[:, seen], atol=1e-5)
+
+
+def test_all_tiles_where_the_fifth_is_not_as_foretold():
+    (few, computed), (full, _) = _both(_engine(interaction=0.5))
+    assert computed == 8
+    np.testing.assert_allclose(few, full, atol=1e-4)
+
+
+@pytest.mark.parametrize("kept", [FIVE[:4], FIVE, ALL])
+def test_stand_ins_are_exact_where_effects_of_the_axes_add_up(kept):
+    def answers(tiles, interaction):
+        engine = _engine(interaction)
+        return {
+            tile: engine(
+                _image()[
+                    (
+                        slice(None),
+                        *(
+                            slice(s[i], s[i] + n)
+                            for s, i, n in zip(STARTS, tile, TILE, strict=True)
+                        ),
+                    )
+                ]
+            )
+            for tile in tiles
+        }
+
+    weight = gaussian(TILE).astype(np.float32)
+    inner = (slice(None), slice(1, -1), slice(3, -3), slice(4, -4))  # where all eight overlap
+    for interaction in (0.0, 0.5):
+        some, full = (
+            average_with_stand_ins(answers(tiles, interaction), weight, STARTS, SHAPE)[inner]
+            for tiles in (kept, ALL)
+        )
+        if interaction and kept != ALL:
+            assert np.abs(some - full).max() > 0.02  # else the other case could not fail
+        else:
+            np.testing.assert_allclose(some, full, atol=1e-4)
+
+
+def test_an_image_without_a_muscle_needs_no_more_tiles():
+    def engine(tile):
+        return np.concatenate([np.ones_like(tile), np.zeros_like(tile)])
+
+    (few, computed), (full, _) = _both(engine)
+    assert computed == 5
+    np.testing.assert_allclose(few, full, atol=1e-6)
+
+
+def test_only_where_tiles_nearly_coincide():
+    assert nearly_coincide((29, 216, 392), (28, 192, 352))
+    for shape in ((28, 216, 392), (32, 216, 392), (29, 217, 392), (29, 216, 397)):
+        assert not nearly_coincide(shape, (28, 192, 352))
+    assert not nearly_coincide((216, 392), (192, 352))  # a 2-D network
+
+    def engine(tile):
+        return np.concatenate([tile, tile])
+
+    for shape in ((17, 24, 36), (17, 40, 36)):
+        (_, few), (_, full) = _both(engine, shape=shape)
+        assert few == full == count_tiles(shape, TILE)
+
+
+def test_progress_ends_at_all_tiles_though_some_are_not_computed():
+    steps = []
+    _both(lambda tile: np.concatenate([tile, tile]), advance=lambda: steps.append(1))
+    assert len(steps) == 2 * count_tiles(SHAPE, TILE) == 16
