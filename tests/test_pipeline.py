@@ -130,7 +130,7 @@ def test_a_mask_that_the_model_hardly_believes_in_is_emptied_with_a_warning():
 
 
 def test_a_doubtful_mask_is_kept_on_request():
-    labels, quality, warnings = segment_case(case(), truthful(0.5), keep_doubtful=True)
-    assert np.array_equal(labels.array, phantom().labels)
-    assert not quality.plausible
-    assert any("kept as asked" in warning for warning in warnings)
+    segmented = segment_case(case(), truthful(0.5), keep_doubtful=True)
+    assert np.array_equal(segmented.labels.array, phantom().labels)
+    assert not segmented.quality.plausible
+    assert any("kept as asked" in warning for warning in segmented.warnings)

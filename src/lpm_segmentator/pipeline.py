@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ from lpm_segmentator.segment import ModelInfo, Predictor, Quality, assess, keep_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Case", "CaseResult", "brightness_of", "run_case", "segment_case"]
+__all__ = ["Case", "CaseResult", "Segmented", "brightness_of", "run_case", "segment_case"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,26 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
+class Segmented:
+    """The mask of a case.
+
+    Attributes
+    ----------
+    labels : LabelMap
+        Cleaned, on the whole grid of the image, zero outside the chosen slices.
+    quality : Quality
+    warnings : tuple of str
+    details : mapping of str to object
+        What the model tells of its work.
+    """
+
+    labels: LabelMap
+    quality: Quality
+    warnings: tuple[str, ...]
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class CaseResult:
     """Everything found out about a case.
 
@@ -106,6 +126,8 @@ class CaseResult:
         Where there is a reference.
     quality : Quality
     model : ModelInfo
+    details : mapping of str to object
+        What the model tells of its work.
     warnings : tuple of str
     notes : tuple of str
         What could not be done, for the record.
@@ -121,15 +143,14 @@ class CaseResult:
     accuracy: Accuracy | None
     quality: Quality
     model: ModelInfo
+    details: Mapping[str, Any]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
 
-def segment_case(
-    case: Case, predictor: Predictor, *, keep_doubtful: bool = False
-) -> tuple[LabelMap, Quality, tuple[str, ...]]:
-    """Return the cleaned mask of a case on its whole grid, its quality, and warnings.
+def segment_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -> Segmented:
+    """Return the cleaned mask of a case on its whole grid.
 
     Parameters
     ----------
@@ -157,7 +178,7 @@ def segment_case(
         warnings = (*warnings, _doubt(quality, kept=keep_doubtful))
         if not keep_doubtful:
             labels = labels.with_array(np.zeros_like(labels.array))
-    return uncrop(labels, box), quality, warnings
+    return Segmented(uncrop(labels, box), quality, warnings, prediction.details)
 
 
 def _doubt(quality: Quality, *, kept: bool) -> str:
@@ -207,7 +228,8 @@ def run_case(
         If the model cannot be run on the image.
     """
     clock = _Clock()
-    labels, quality, warnings = segment_case(case, predictor, keep_doubtful=keep_doubtful)
+    segmented = segment_case(case, predictor, keep_doubtful=keep_doubtful)
+    labels, quality = segmented.labels, segmented.quality
     clock.lap("segment")
     brightness, notes = brightness_of(case, labels) if by_brightness else (None, ())
     clock.lap("brightness")
@@ -237,7 +259,8 @@ def run_case(
         accuracy=accuracy,
         quality=quality,
         model=predictor.info,
-        warnings=tuple(dict.fromkeys((*warnings, *quality.flags, *measures.warnings))),
+        details=segmented.details,
+        warnings=tuple(dict.fromkeys((*segmented.warnings, *quality.flags, *measures.warnings))),
         notes=notes,
         seconds=clock.laps,
     )

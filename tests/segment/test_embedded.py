@@ -125,14 +125,14 @@ def noise() -> Volume:
 
 @pytest.mark.parametrize("make", [brain, thighs, noise])
 def test_an_image_without_these_muscles_yields_an_empty_mask_and_a_warning(embedded, make):
-    labels, _, warnings = segment_case(Case("X", make()), embedded)
-    assert not labels.array.any()
-    assert any("lumbar back" in w or "was found" in w for w in warnings)
+    segmented = segment_case(Case("X", make()), embedded)
+    assert not segmented.labels.array.any()
+    assert any("lumbar back" in w or "was found" in w for w in segmented.warnings)
 
 
 def test_no_back_is_emptied(embedded, shared_data, tum_slab):
     paths = sorted((shared_data / "axial_t2_check").glob("*_image.nii.gz"))[::6]
     for image in (tum_slab(3)[0], *(read_image(path).volume for path in paths)):
-        labels, quality, _ = segment_case(Case("X", image), embedded)
-        assert labels.array.any()
-        assert quality.expected_dice > 0.8
+        segmented = segment_case(Case("X", image), embedded)
+        assert segmented.labels.array.any()
+        assert segmented.quality.expected_dice > 0.8

@@ -255,6 +255,7 @@ def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record
         "levels": None,
         "options": options.to_dict(),
         "model": result.model.to_dict(),
+        "prediction": dict(result.details),
         "asymmetry_formula": measures.asymmetry_formula,
         "measures": [dataclasses.asdict(row) for row in measures.rows],
         "profile": [dataclasses.asdict(row) for row in measures.profile],

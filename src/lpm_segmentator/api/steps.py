@@ -162,11 +162,11 @@ def segment_files(
         Whatever is wrong with the image.
     """
     loaded = load_case(CaseFiles(item.case, image=item.path))
-    labels, quality, warnings = segment_case(
+    segmented = segment_case(
         loaded.case, predictor or load_predictor(), keep_doubtful=keep_doubtful
     )
-    write_label_map(labels, target, like=loaded.header)
-    return tuple(dict.fromkeys((*warnings, *quality.flags)))
+    write_label_map(segmented.labels, target, like=loaded.header)
+    return tuple(dict.fromkeys((*segmented.warnings, *segmented.quality.flags)))
 
 
 def clean_file(
