@@ -73,6 +73,17 @@ def test_a_run_goes_on_from_the_models_of_an_earlier_one(study: Path, tmp_path: 
         assert metadata["started_from"] == sha256(first.read_bytes()).hexdigest()
 
 
+def test_the_table_of_what_is_scored_outlives_a_cut(study: Path, tmp_path: Path) -> None:
+    def cut(name: str, step: int, steps: int) -> None:
+        if name == "all":
+            raise KeyboardInterrupt
+
+    recipe = load_recipe(study / "recipe.yaml")
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, [study], tmp_path, leave_one_out=True, device="cpu", progress=cut)
+    assert "| B, fat | 1 |" in (tmp_path / "evaluation.md").read_text()
+
+
 def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:
     recipe = load_recipe(study / "recipe.yaml")
     for path in study.iterdir():

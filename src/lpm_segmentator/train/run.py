@@ -133,13 +133,18 @@ def run_recipe(
         for files in recipe.subjects:
             path = train(recipe.without(files.name), f"without-{files.name}")
             scores += evaluate_subject(load_compact(path), images[files.name])
+            _write_scores(scores, out)
     model = train(recipe, "all")
     for folder in checks:
         scores += evaluate_slices(load_compact(model), folder)
-    if scores:
-        write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
-        write_text(summary(scores) + "\n", out / "evaluation.md")
+        _write_scores(scores, out)
     return TrainingOutcome(model, tuple(scores))
+
+
+def _write_scores(scores: Sequence[Score], out: Path) -> None:
+    """Write what is known so far: the next training may take hours, and may be cut."""
+    write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
+    write_text(summary(scores) + "\n", out / "evaluation.md")
 
 
 def _trainable(images: SubjectImages, shapes: Sequence[torch.Tensor]) -> TrainingSubject:
