@@ -65,6 +65,23 @@ def test_says_when_the_names_are_doubtful(spine: Volume) -> None:
     assert any("--anchor" in warning for warning in levels.warnings)
 
 
+def test_says_which_discs_are_hardly_seen(spine: Volume) -> None:
+    class Faint(KnowingModel):
+        def maps(self, planes: np.ndarray) -> np.ndarray:
+            found = super().maps(planes).copy()
+            middle = expected(Disc.L2_L3)[2]
+            rows = np.abs(140 - 2 * np.arange(found.shape[2]) - middle) < 15
+            found[:, :, rows] *= 0.27
+            return found
+
+    levels = find_levels(spine, Faint(spine))  # type: ignore[arg-type]
+    assert levels.warnings == ("hardly seen in the image: L2-L3; check where they lie",)
+    assert levels.named_surely
+    found = levels.find(Disc.L2_L3)
+    assert found is not None
+    assert found.confidence < 0.5
+
+
 def test_says_when_the_image_ends_just_below_the_sacrum(spine: Volume) -> None:
     cut = Volume(spine.array[:, :125], spine.affine)  # L5-S1 lies 12 mm above the edge
     levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
