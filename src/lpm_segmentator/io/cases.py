@@ -250,6 +250,7 @@ def _paired(case: str, files: dict[Contrast, Path]) -> DixonCase:
         raise PairingError(
             f"there is a {has} image of the case {case!r} but no {lacks} image",
             where=path,
-            hint=f"Its name must be the same with {lacks} in place of {has}",
+            hint=f"Its name must be the same with {lacks} in place of {has}; "
+            "'lpm segment' takes one image alone",
         )
     return DixonCase(case, files["water"], files["fat"])
