@@ -7,13 +7,23 @@ from itertools import product
 import numpy as np
 import pytest
 
+from lpm_segmentator.core import Volume
+from lpm_segmentator.segment.nnunet import predictor
 from lpm_segmentator.segment.nnunet.fewer import average_with_stand_ins, nearly_coincide
 from lpm_segmentator.segment.nnunet.sliding import count_tiles, gaussian, sliding_scores
+from lpm_segmentator.segment.nnunet.source import read_model_folder
+from nnunet_models import ISOTROPIC, v2_plans, write_v2
 
 SHAPE, TILE = (17, 27, 36), (16, 24, 32)
 STARTS = [[0, 1], [0, 3], [0, 4]]
 ALL = list(product((0, 1), repeat=3))
 FIVE = [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0)]
+
+
+def _tile(position):
+    """Where the tile at a position lies in the image, channels first."""
+    parts = zip(STARTS, position, TILE, strict=True)
+    return (slice(None), *(slice(begins[i], begins[i] + size) for begins, i, size in parts))
 
 
 def _image():
@@ -75,20 +85,7 @@ def test_all_tiles_where_the_fifth_is_not_as_foretold():
 def test_stand_ins_are_exact_where_effects_of_the_axes_add_up(kept):
     def answers(tiles, interaction):
         engine = _engine(interaction)
-        return {
-            tile: engine(
-                _image()[
-                    (
-                        slice(None),
-                        *(
-                            slice(s[i], s[i] + n)
-                            for s, i, n in zip(STARTS, tile, TILE, strict=True)
-                        ),
-                    )
-                ]
-            )
-            for tile in tiles
-        }
+        return {tile: engine(_image()[_tile(tile)]) for tile in tiles}
 
     weight = gaussian(TILE).astype(np.float32)
     inner = (slice(None), slice(1, -1), slice(3, -3), slice(4, -4))  # where all eight overlap
@@ -130,3 +127,20 @@ def test_progress_ends_at_all_tiles_though_some_are_not_computed():
     steps = []
     _both(lambda tile: np.concatenate([tile, tile]), advance=lambda: steps.append(1))
     assert len(steps) == 2 * count_tiles(SHAPE, TILE) == 16
+
+
+@pytest.mark.parametrize(("mode", "computed"), [("fast", 5), ("exact", 8)])
+def test_fast_spares_tiles_and_exact_does_not(tmp_path, monkeypatch, mode, computed):
+    pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
+    model = write_v2(tmp_path / "model", v2_plans((32, 32, 32), (1.0, 1.0, 1.0), ISOTROPIC), seed=1)
+    answer = np.stack([np.full((32, 32, 32), kind, np.float32) for kind in range(5)])
+    monkeypatch.setattr(predictor, "make_engine", lambda *_, **__: lambda tile: answer + 0 * tile)
+    noise = 1 + np.random.default_rng(0).random((34, 35, 36), dtype=np.float32)
+    steps = []
+    segmenter = predictor.NnUnetPredictor(
+        read_model_folder(model),
+        mode=mode,
+        progress=lambda done, tiles: steps.append((done, tiles)),
+    )
+    assert segmenter.predict(Volume(noise, np.eye(4))).details["tiles"] == computed
+    assert steps == [(done, 8) for done in range(1, 9)]

@@ -101,26 +101,26 @@ def sliding_scores(
     if generation != 1:
         adder = _RoundedLogits if rounded else _Logits
     scores: Scores | None = None
+    tiles = count_tiles(padded.shape[1:], patch)
     folds = computed = 0
     for engine in engines:
         folds += 1
 
         def answer(place: Place, engine: Engine = engine) -> Float32:
-            nonlocal computed
             logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
-            computed += 1
             advance()
             return logits
 
         if sparing:
             mean, needed = _sparing_mean(answer, padded.shape[1:], patch, generation)
-            for _ in range(count_tiles(padded.shape[1:], patch) - needed):
+            for _ in range(tiles - needed):
                 advance()
         else:
             total = adder(gaussian(patch), padded.shape[1:])
             for place in _places(padded.shape[1:], patch):
                 total.add(place, answer(place))
-            mean = total.mean()
+            mean, needed = total.mean(), tiles
+        computed += needed
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
         raise ValueError("no engine")
