@@ -131,14 +131,9 @@ def _named(chain: Chain, names: Points, anchor: Anchor | None) -> Levels:
         warnings += more
     if warnings and anchor is None:
         sure = min(sure, GUESS)
-    discs = tuple(
-        _location(_DISCS[number], node, sure) for number, node in numbered if 0 <= number <= _SACRUM
-    )
-    faint = [
-        str(_DISCS[number])
-        for number, node in numbered
-        if 0 <= number <= _SACRUM and node.score < _FAINT
-    ]
+    lumbar = [(_DISCS[number], node) for number, node in numbered if 0 <= number <= _SACRUM]
+    discs = tuple(_location(disc, node, sure) for disc, node in lumbar)
+    faint = [str(disc) for disc, node in lumbar if node.score < _FAINT]
     if faint:
         warnings.append(f"hardly seen in the image: {', '.join(faint)}; check where they lie")
     missing = [str(d) for i, d in enumerate(_DISCS) if i not in {n for n, _ in numbered}]
