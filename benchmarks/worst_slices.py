@@ -10,15 +10,45 @@ lowest, and draws them with the outlines of model (colours) and reader (dotted w
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from lpm_segmentator.core import LabelMap, Volume
 from lpm_segmentator.measure import compare_label_maps
 from lpm_segmentator.report.overlay import overlay_montage
 from lpm_segmentator.segment import keep_largest, load_compact
-from lpm_segmentator.train.recipe import load_recipe, read_subject
+from lpm_segmentator.train.recipe import SubjectImages, load_recipe, read_subject
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A slice, its outlines and how much they agree."""
+
+    dice: float
+    title: str
+    image: Array
+    found: Array
+    reference: Array
+
+
+def slices_of(subject: SubjectImages, model: Path) -> list[Slice]:
+    """Return the slices of both images of a subject that hold a muscle."""
+    predictor, slices = load_compact(model), []
+    for sequence, volume in (("water", subject.water), ("fat", subject.fat)):
+        labels = keep_largest(predictor.predict(volume).labels).labels
+        bright = np.percentile(volume.array, 99.5)
+        for row in compare_label_maps(subject.labels, labels, surfaces=False).slices:
+            if row.label != 0 or not np.isfinite(row.dice):
+                continue
+            title = f"{subject.name}, {sequence}, slice {row.level}: {row.dice:.2f}"
+            whole = volume.array / bright, labels.array, subject.labels.array
+            slices.append(Slice(row.dice, title, *(part[..., int(row.level)] for part in whole)))
+    return slices
 
 
 def main() -> None:
@@ -30,40 +60,26 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=Path("recipes/compact.yaml"))
     parser.add_argument("--count", type=int, default=5)
     given = parser.parse_args()
-    found = []
+    slices: list[Slice] = []
     for files in load_recipe(given.recipe).subjects:
-        model = given.run / f"without-{files.name}" / "compact.onnx"
-        if not model.exists():
-            print(f"{model} is not there: {files.name} is left out")
-            continue
-        predictor, subject = load_compact(model), read_subject(files, [given.data])
-        for sequence, image in (("water", subject.water), ("fat", subject.fat)):
-            labels = keep_largest(predictor.predict(image).labels).labels
-            rows = compare_label_maps(subject.labels, labels, surfaces=False).slices
-            worst = [(row.dice, int(row.level)) for row in rows if row.label == 0]
-            shown = image.array / np.percentile(image.array, 99.5)
-            found += [
-                (dice, f"{files.name}, {sequence}", k, shown, labels, subject.labels)
-                for dice, k in worst
-                if np.isfinite(dice)
-            ]
-    found = sorted(found, key=lambda entry: entry[0])[: given.count]
-    titles = [f"{name}, slice {k}: {dice:.2f}" for dice, name, k, *_ in found]
-    print("\n".join(titles))
+        subject = read_subject(files, [given.data])
+        slices += slices_of(subject, given.run / f"without-{files.name}" / "compact.onnx")
+    worst = sorted(slices, key=lambda s: s.dice)[: given.count]
+    print("\n".join(s.title for s in worst))
     # One stack of the slices, the worst on top: it is drawn first.
-    stack, affine = found[::-1], found[0][5].affine
-    masks = [
-        LabelMap(np.stack([entry[part].array[..., entry[2]] for entry in stack], axis=2), affine)
-        for part in (4, 5)
-    ]
+    affine = subject.labels.affine
+    image, found, reference = (
+        np.stack([getattr(s, part) for s in reversed(worst)], axis=2)
+        for part in ("image", "found", "reference")
+    )
     figure = overlay_montage(
-        Volume(np.stack([shown[..., k] for _, _, k, shown, *_ in stack], axis=2), affine),
-        masks[0],
-        reference=masks[1],
+        Volume(image, affine),
+        LabelMap(found, affine),
+        reference=LabelMap(reference, affine),
         count=given.count,
     )
-    for axis, title in zip(figure.axes, titles, strict=False):
-        axis.set_title(title, color="white", fontsize=8, pad=2)
+    for axis, shown in zip(figure.axes, worst, strict=False):
+        axis.set_title(shown.title, color="white", fontsize=8, pad=2)
     figure.savefig(given.picture, dpi=100)
 
 
