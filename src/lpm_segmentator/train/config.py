@@ -104,6 +104,8 @@ class CompactConfig:
         Synthetic phantoms mixed into the real subjects.
     phantom_share : float
         Part of the samples that comes from phantoms.
+    unlabelled_share : float
+        Part of the samples that comes from people whom the starting model labels.
     seed : int
         Seed of everything random.
     """
@@ -119,6 +121,7 @@ class CompactConfig:
     ema_decay: float = 0.998
     phantoms: int = 6
     phantom_share: float = 0.15
+    unlabelled_share: float = 0.3
     seed: int = 20250
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
 

@@ -23,9 +23,11 @@ __all__ = [
     "ShapeFile",
     "SubjectFiles",
     "SubjectImages",
+    "UnlabelledFiles",
     "load_recipe",
     "read_shapes",
     "read_subject",
+    "read_unlabelled",
 ]
 
 _FRAME = ("L", "P", "S")
@@ -61,6 +63,22 @@ class ShapeFile:
 
 
 @dataclass(frozen=True)
+class UnlabelledFiles:
+    """Water images of other people, which the starting model labels.
+
+    Attributes
+    ----------
+    images : str
+        Pattern of the files' names, in any of the data folders.
+    without : tuple of str
+        Beginnings of names to leave out: who may be a labelled subject under another name.
+    """
+
+    images: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a model, beside the data themselves.
 
@@ -72,6 +90,8 @@ class Recipe:
     config : CompactConfig
     shapes : tuple of ShapeFile
         Muscles of other people, which the subjects are bent to.
+    unlabelled : UnlabelledFiles, optional
+        Needs a model to start from.
     """
 
     name: str
@@ -82,6 +102,7 @@ class Recipe:
     subjects: tuple[SubjectFiles, ...]
     config: CompactConfig
     shapes: tuple[ShapeFile, ...] = ()
+    unlabelled: UnlabelledFiles | None = None
 
     def without(self, name: str) -> Recipe:
         """Return the recipe with one subject left out."""
@@ -131,6 +152,7 @@ def load_recipe(path: Path) -> Recipe:
             subjects=tuple(SubjectFiles(**subject) for subject in values["subjects"]),
             config=CompactConfig.from_dict(values.get("config", {})),
             shapes=tuple(ShapeFile(**shape) for shape in values.get("shapes", ())),
+            unlabelled=_unlabelled(values.get("unlabelled")),
         )
     except OSError as error:
         raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
@@ -194,6 +216,33 @@ def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
             hint="Check the recipe's 'values': the file's value of each muscle → 1 … 4",
         )
     return shapes
+
+
+def read_unlabelled(files: UnlabelledFiles, folders: Sequence[Path]) -> dict[str, Volume]:
+    """Read the water images that a pattern names, by file name.
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with a file.
+    InputError
+        If there is none.
+    """
+    paths = {path.name: path for folder in folders for path in sorted(folder.glob(files.images))}
+    kept = [path for name, path in paths.items() if not name.startswith(files.without)]
+    if not kept:
+        raise InputError(
+            f"no unlabelled image is called {files.images}",
+            where=folders[-1],
+            hint="Give the folder that holds them with another --data",
+        )
+    return {path.name: read_image(path).volume for path in kept}
+
+
+def _unlabelled(values: dict[str, Any] | None) -> UnlabelledFiles | None:
+    if values is None:
+        return None
+    return UnlabelledFiles(values["images"], tuple(values.get("without", ())))
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:

@@ -18,13 +18,21 @@ from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.compact import train_compact
 from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
 from lpm_segmentator.train.export import Softmax, export_onnx
-from lpm_segmentator.train.recipe import Recipe, SubjectImages, read_shapes, read_subject
+from lpm_segmentator.train.recipe import (
+    Recipe,
+    SubjectImages,
+    read_shapes,
+    read_subject,
+    read_unlabelled,
+)
 from lpm_segmentator.train.shapes import fit_warps
 from lpm_segmentator.train.subjects import TrainingSubject, phantom_subjects
+from lpm_segmentator.train.unlabelled import pseudo_labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from lpm_segmentator.core import Volume
     from lpm_segmentator.train.network import CompactUNet
 
 __all__ = ["TrainingOutcome", "run_recipe"]
@@ -89,7 +97,8 @@ def run_recipe(
     Raises
     ------
     InputError
-        If `leave_one_out` is to start from a single model: it may have seen the subject.
+        If `leave_one_out` is to start from a single model: it may have seen the subject. If the
+        recipe has unlabelled images and there is no model to start from.
     LpmError
         Whatever is wrong with the data or the model to start from.
     """
@@ -99,16 +108,28 @@ def run_recipe(
             where=start,
             hint="Give the folder of a run that was made with --leave-one-out",
         )
+    if recipe.unlabelled is not None and start is None:
+        raise InputError(
+            f"the unlabelled images of recipe {recipe.name!r} are labelled by the model that the "
+            "training starts from, and none was given",
+            hint="Give one with --start, or take 'unlabelled' out of the recipe",
+        )
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     phantoms = phantom_subjects(recipe.config.phantoms, seed=recipe.config.seed)
     shapes = [read_shapes(file, data) for file in recipe.shapes]
     real = {name: _trainable(subject, shapes) for name, subject in images.items()}
+    unlabelled = {} if recipe.unlabelled is None else read_unlabelled(recipe.unlabelled, data)
     scores: list[Score] = []
 
     def train(part: Recipe, name: str) -> Path:
-        subjects = _mixed([real[f.name] for f in part.subjects], phantoms, part)
         folder = out / name
         first = start / name / "compact.onnx" if start and start.is_dir() else start
+        taught = [] if first is None else _taught(unlabelled, first)
+        subjects = _mixed(
+            [real[f.name] for f in part.subjects],
+            (phantoms, part.config.phantom_share),
+            (taught, part.config.unlabelled_share),
+        )
         network = train_compact(
             subjects,
             part.config,
@@ -153,16 +174,22 @@ def _trainable(images: SubjectImages, shapes: Sequence[torch.Tensor]) -> Trainin
     return subject.with_warps(fit_warps(subject, torch.cat(list(shapes)))) if shapes else subject
 
 
+def _taught(unlabelled: Mapping[str, Volume], model: Path) -> list[TrainingSubject]:
+    """Return the people of whom a model is sure enough to label them."""
+    teacher = load_compact(model)
+    found = [pseudo_labelled(name, volume, teacher) for name, volume in unlabelled.items()]
+    return [subject for subject in found if subject is not None]
+
+
 def _mixed(
-    real: Sequence[TrainingSubject], phantoms: Sequence[TrainingSubject], recipe: Recipe
+    real: Sequence[TrainingSubject], *others: tuple[Sequence[TrainingSubject], float]
 ) -> list[TrainingSubject]:
-    """Return real and synthetic subjects, weighted so that phantoms have the recipe's share."""
-    subjects = list(real)
-    share = recipe.config.phantom_share
-    if not phantoms or share <= 0:
-        return subjects
-    weight = share / (1 - share) * len(subjects) / len(phantoms)
-    return subjects + [phantom.weighted(weight) for phantom in phantoms]
+    """Return real and other subjects, weighted so that each other group has its share."""
+    groups = [(group, share) for group, share in others if group and share > 0]
+    total = len(real) / (1 - sum(share for _, share in groups))
+    return list(real) + [
+        subject.weighted(share * total / len(group)) for group, share in groups for subject in group
+    ]
 
 
 def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[str, Any]:

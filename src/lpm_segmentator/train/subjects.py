@@ -45,6 +45,8 @@ class TrainingSubject:
         How often to draw from this subject, relative to the others.
     warps : Warps, optional
         Displacements to the shapes of other people.
+    whole : bool
+        Whether the image shows the muscles to their sides; beside a narrow one no pelvis is drawn.
     """
 
     name: str
@@ -57,6 +59,7 @@ class TrainingSubject:
     centre_px: torch.Tensor
     weight: float = 1.0
     warps: Warps | None = None
+    whole: bool = True
 
     def weighted(self, weight: float) -> TrainingSubject:
         """Return this subject with another weight."""
@@ -65,6 +68,10 @@ class TrainingSubject:
     def with_warps(self, warps: Warps) -> TrainingSubject:
         """Return this subject with displacements to the shapes of other people."""
         return replace(self, warps=warps)
+
+    def cut_off(self) -> TrainingSubject:
+        """Return this subject as one whose field of view ends within the muscles."""
+        return replace(self, whole=False)
 
 
 def training_subject(

@@ -100,7 +100,7 @@ class Synthesiser:
         slices = self._choose_slices(subject, middle, draw)
         low = slices[config.context] < _LOW_PART * len(subject.labels)
         # The lowest slices of other people's muscles bring their own narrowing.
-        pelvis = bend is None and low and draw.chance(config.pelvis)
+        pelvis = bend is None and low and subject.whole and draw.chance(config.pelvis)
         if pelvis:
             bend = draw_narrowing(subject.labels[slices[config.context]], subject.spacing_mm, draw)
         tissue = self._warp(subject, slices, draw, patch=patch, bend=bend)
