@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import yaml
 
 from lpm_segmentator.core import InputError, LabelMap, Volume
 from lpm_segmentator.io import write_image, write_label_map
-from lpm_segmentator.segment import load_compact
+from lpm_segmentator.segment import Predictor, load_compact
 from lpm_segmentator.train.phantom import make_phantom
-from lpm_segmentator.train.recipe import load_recipe
-from lpm_segmentator.train.run import run_recipe
+from lpm_segmentator.train.recipe import (
+    Recipe,
+    UnlabelledFiles,
+    load_recipe,
+    read_subject,
+    read_unlabelled,
+)
+from lpm_segmentator.train.run import _mixed, run_recipe
+from lpm_segmentator.train.subjects import TrainingSubject, training_subject
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +102,58 @@ def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:
     write_image(Volume(short.fat, short.affine), tmp_path / "A_fat.nii.gz")
     with pytest.raises(InputError, match="differ in shape"):
         run_recipe(recipe, [tmp_path], tmp_path / "out", device="cpu")
+
+
+def _with_unlabelled(recipe: Recipe, **files: Any) -> Recipe:
+    unlabelled = UnlabelledFiles(**{"images": "*_water.nii.gz", **files})
+    return dataclasses.replace(recipe, unlabelled=unlabelled)
+
+
+def test_unlabelled_people_are_labelled_by_the_model_of_the_same_fold(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    run_recipe(recipe, [study], tmp_path / "first", leave_one_out=True, device="cpu")
+    taught = []
+
+    def teach(name: str, water: Volume, teacher: Predictor) -> TrainingSubject:
+        taught.append((name, teacher.info.sha256))
+        return training_subject(
+            name, *(np.ones((2, 40, 60), np.float32),) * 2, np.full((2, 40, 60), 1), 4.0
+        )
+
+    monkeypatch.setattr("lpm_segmentator.train.run.pseudo_labelled", teach)
+    recipe = _with_unlabelled(recipe, without=("B",))
+    start = tmp_path / "first"
+    run_recipe(recipe, [study], tmp_path / "second", leave_one_out=True, start=start, device="cpu")
+    models = [start / name / "compact.onnx" for name in ("without-A", "without-B", "all")]
+    hashes = [sha256(model.read_bytes()).hexdigest() for model in models]
+    assert taught == [("A_water.nii.gz", value) for value in hashes]
+
+
+def test_unlabelled_people_need_a_model_and_files(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    with pytest.raises(InputError, match="labelled by the model") as caught:
+        run_recipe(_with_unlabelled(recipe), [study], tmp_path)
+    assert "--start" in str(caught.value.hint)
+    with pytest.raises(InputError, match="no unlabelled image is called none"):
+        read_unlabelled(UnlabelledFiles("none*"), [study])
+
+
+def test_a_recipe_names_its_unlabelled_images(study: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load((study / "recipe.yaml").read_text())
+    values["unlabelled"] = {"images": "*_water.nii.gz", "without": ["A"]}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values))
+    unlabelled = load_recipe(path).unlabelled
+    assert unlabelled == UnlabelledFiles("*_water.nii.gz", ("A",))
+    assert list(read_unlabelled(unlabelled, [study])) == ["B_water.nii.gz"]
+
+
+def test_each_group_has_its_share_of_the_samples(study: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    subject = read_subject(recipe.subjects[0], [study]).to_training()
+    mixed = _mixed([subject] * 2, ([subject] * 3, 0.15), ([subject] * 10, 0.25), ([], 0.5))
+    weights = np.array([one.weight for one in mixed]) / sum(one.weight for one in mixed)
+    sums = [part.sum() for part in np.split(weights, [2, 5])]
+    np.testing.assert_allclose(sums, [0.6, 0.15, 0.25])

@@ -83,8 +83,8 @@ def axial_reformat(volume: Volume) -> Volume:
     across, pixel, along = volume.spacing_mm
     target = np.array([pixel, pixel, _SLICE_MM])
     array = np.asarray(volume.array, dtype=np.float32)
-    # Thin slices are averaged, not skipped.
-    array = ndimage.gaussian_filter1d(array, 0.4 * max(0.0, _SLICE_MM / along - 1), axis=2)
+    if along < _SLICE_MM:  # thin slices are averaged, not skipped
+        array = ndimage.gaussian_filter1d(array, 0.4 * (_SLICE_MM / along - 1), axis=2)
     zooms = np.array([across, pixel, along]) / target
     array = ndimage.zoom(array, zooms, order=1, mode="nearest", grid_mode=True)
     ratio = np.array(volume.shape) / array.shape
