@@ -33,7 +33,14 @@ from lpm_segmentator.measure import (
     intensity_fat,
     measure_case,
 )
-from lpm_segmentator.segment import ModelInfo, Predictor, Quality, assess, keep_largest
+from lpm_segmentator.segment import (
+    ModelInfo,
+    PairPredictor,
+    Predictor,
+    Quality,
+    assess,
+    keep_largest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +56,8 @@ class Case:
     ----------
     name : str
     image : Volume
-        What the model sees; for a Dixon pair its water image.
+        What the model sees; for a Dixon pair its water image, and the fat image too where the model
+        takes both.
     pair : DixonPair, optional
         For the fat measures; on the image's grid.
     reference : LabelMap, optional
@@ -168,7 +176,11 @@ def segment_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = Fals
     """
     start, stop = case.slices or (0, case.image.shape[case.image.slice_axis])
     part, box = crop_slices(case.image, start, stop)
-    prediction = predictor.predict(part)
+    if case.pair is not None and isinstance(predictor, PairPredictor):
+        fat, _ = crop_slices(case.pair.fat, start, stop)
+        prediction = predictor.predict_pair(DixonPair(part, fat))
+    else:
+        prediction = predictor.predict(part)
     cleaned = keep_largest(prediction.labels)
     quality = assess(
         cleaned.labels, prediction, removed_share=cleaned.removed_share, first_slice=start

@@ -6,8 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import GeometryError, ModelError, Volume, reorient
-from lpm_segmentator.segment import CompactPredictor, Predictor, load_compact
+from lpm_segmentator.core import DixonPair, GeometryError, ModelError, Volume, reorient
+from lpm_segmentator.segment import CompactPredictor, PairPredictor, Predictor, load_compact
 from lpm_segmentator.segment.compact import CompactSpec, context_slices, normalise
 from strategies import ORIENTATIONS, signed_permutation
 from tiny_model import TINY, tiny_onnx
@@ -84,6 +84,27 @@ def test_it_is_a_predictor(tiny):
     assert tiny.info.name == "tiny"
     assert tiny.info.kind == "compact"
     assert len(tiny.info.sha256) == 64
+
+
+def test_a_pair_is_segmented_by_the_mean_of_both_images(tiny):
+    assert isinstance(tiny, PairPredictor)
+    water, fat = blob(), blob(offset=30.0)
+    fat = fat.with_array(fat.array[:, ::-1].copy())  # the band lies elsewhere
+    pair = tiny.predict_pair(DixonPair(water, fat))
+    turned = tiny.predict_pair(DixonPair(fat, water))
+    np.testing.assert_array_equal(pair.labels.array, turned.labels.array)
+    np.testing.assert_allclose(pair.confidence, turned.confidence, atol=1e-6)
+    alone = tiny.predict(water)
+    twice = tiny.predict_pair(DixonPair(water, water))
+    np.testing.assert_array_equal(twice.labels.array, alone.labels.array)
+    np.testing.assert_allclose(twice.confidence, alone.confidence, atol=1e-6)
+    # Where both agree the mean does; where they differ it is less sure than either.
+    other = tiny.predict(fat)
+    agreed = alone.labels.array == other.labels.array
+    assert (pair.labels.array == alone.labels.array)[agreed].all()
+    assert not agreed.all()
+    surest = np.maximum(alone.confidence, other.confidence)
+    assert (pair.confidence[~agreed] < surest[~agreed]).all()
 
 
 def test_right_is_where_the_affine_says(tiny):

@@ -66,7 +66,7 @@ def test_a_recipe_becomes_models_and_a_table(study: Path, tmp_path: Path) -> Non
     }
     with (tmp_path / "evaluation.csv").open(newline="") as stream:
         rows = [(row["case"], row["sequence"]) for row in csv.DictReader(stream)]
-    assert rows == [("A", "water"), ("A", "fat"), ("B", "water"), ("B", "fat")]
+    assert rows == [(name, seen) for name in "AB" for seen in ("water", "fat", "both")]
     assert "| A, water | 1 |" in outcome.table
     again = run_recipe(recipe, [study], tmp_path, device="cpu")
     assert load_compact(again.model).info.sha256 == info.sha256
@@ -91,7 +91,7 @@ def test_the_table_of_what_is_scored_outlives_a_cut(study: Path, tmp_path: Path)
     recipe = load_recipe(study / "recipe.yaml")
     with pytest.raises(KeyboardInterrupt):
         run_recipe(recipe, [study], tmp_path, leave_one_out=True, device="cpu", progress=cut)
-    assert "| B, fat | 1 |" in (tmp_path / "evaluation.md").read_text()
+    assert "| B, both | 1 |" in (tmp_path / "evaluation.md").read_text()
 
 
 def test_files_of_one_subject_must_fit(study: Path, tmp_path: Path) -> None:

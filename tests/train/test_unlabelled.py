@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tests.phantoms import Truthful
 
 from lpm_segmentator.core import LabelMap, Volume, reorient
 from lpm_segmentator.segment import embedded_predictor
@@ -17,6 +16,7 @@ from lpm_segmentator.train.phantom import make_phantom
 from lpm_segmentator.train.subjects import TrainingSubject, training_subject
 from lpm_segmentator.train.synthesis import Synthesiser
 from lpm_segmentator.train.unlabelled import axial_reformat, estimated_fat, pseudo_labelled
+from phantoms import Truthful
 
 
 def _sagittal(shape: tuple[int, int, int] = (20, 30, 40)) -> Volume:

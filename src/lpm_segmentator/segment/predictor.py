@@ -1,7 +1,8 @@
 """What every segmentation model looks like from outside.
 
 The embedded model, an nnU-Net model and a user's own class are all used through the
-:class:`Predictor` protocol: one volume in, one label map on the same grid out.
+:class:`Predictor` protocol: one volume in, one label map on the same grid out. A model that can
+look at both images of a Dixon pair is a :class:`PairPredictor` besides.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lpm_segmentator.core.volume import LabelMap, Volume
+    from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
 
 IDENTITY_LABELS: Mapping[int, int] = MappingProxyType({1: 1, 2: 2, 3: 3, 4: 4})
 """The label mapping of a model that already speaks the package's own label scheme."""
@@ -121,4 +122,13 @@ class Predictor(Protocol):
         ModelError
             The model cannot be run on this volume.
         """
+        ...
+
+
+@runtime_checkable
+class PairPredictor(Predictor, Protocol):
+    """A model that can look at both images of a Dixon pair."""
+
+    def predict_pair(self, pair: DixonPair) -> Prediction:
+        """Segment a pair as one; otherwise as :meth:`Predictor.predict`."""
         ...

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.core import DixonPair, InputError, LabelMap, Muscle, Volume
+from lpm_segmentator.core import DixonPair, InputError, LabelMap, Muscle
 from lpm_segmentator.io import is_nifti, read_image, read_label_map
 from lpm_segmentator.measure import compare_label_maps
-from lpm_segmentator.segment import keep_largest
+from lpm_segmentator.segment import PairPredictor, keep_largest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lpm_segmentator.segment import Predictor
+    from lpm_segmentator.segment import Prediction, Predictor
     from lpm_segmentator.train.recipe import SubjectImages
 
 __all__ = ["Score", "evaluate_slices", "evaluate_subject", "summary"]
@@ -57,11 +58,17 @@ class Score:
 
 
 def evaluate_subject(predictor: Predictor, subject: SubjectImages) -> list[Score]:
-    """Score a model on the water and on the fat image of a subject."""
+    """Score a model on the water image of a subject, on the fat image, and on the pair."""
     pair = DixonPair(subject.water, subject.fat)
+    ways: dict[str, Callable[[], Prediction]] = {
+        "water": lambda: predictor.predict(pair.water),
+        "fat": lambda: predictor.predict(pair.fat),
+    }
+    if isinstance(predictor, PairPredictor):
+        ways["both"] = functools.partial(predictor.predict_pair, pair)
     return [
-        _score(predictor, subject.name, name, volume=volume, reference=subject.labels, pair=pair)
-        for name, volume in (("water", subject.water), ("fat", subject.fat))
+        _score(predict, subject.name, name, reference=subject.labels, pair=pair)
+        for name, predict in ways.items()
     ]
 
 
@@ -87,23 +94,23 @@ def evaluate_slices(
         )
         volume = read_image(path).volume
         case = path.name.partition("_image.")[0]
-        scores.append(_score(predictor, case, folder.name, volume=volume, reference=reference))
+        predict = functools.partial(predictor.predict, volume)
+        scores.append(_score(predict, case, folder.name, reference=reference))
         if progress is not None:
             progress(done, len(images))
     return scores
 
 
 def _score(
-    predictor: Predictor,
+    predict: Callable[[], Prediction],
     case: str,
     sequence: str,
     *,
-    volume: Volume,
     reference: LabelMap,
     pair: DixonPair | None = None,
 ) -> Score:
     started = time.perf_counter()
-    prediction = predictor.predict(volume)
+    prediction = predict()
     seconds = time.perf_counter() - started
     labels = keep_largest(prediction.labels).labels
     ignored = reference.ignored
@@ -140,7 +147,7 @@ def summary(scores: Sequence[Score]) -> str:
     ]
     groups: dict[str, list[Score]] = {}
     for score in scores:
-        alone = score.sequence in ("water", "fat")
+        alone = score.sequence in ("water", "fat", "both")
         key = f"{score.case}, {score.sequence}" if alone else score.sequence
         groups.setdefault(key, []).append(score)
     for key, members in groups.items():
