@@ -75,7 +75,7 @@ def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
     assert found == {*cases, *TABLES, "report.html", "run.json"}
     assert result.report == out / "report.html"
     told = json.loads((out / "cases" / "A" / "case.json").read_text())["prediction"]
-    assert told == {"slices": 6}
+    assert told == {"slices": 6, "images": 2}
 
 
 def test_run_json_tells_versions_model_and_parameters(study, tmp_path, options):
@@ -181,15 +181,15 @@ def test_if_every_case_fails_there_is_no_report(study, tmp_path, options):
 
 
 def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, monkeypatch):
-    real = CompactPredictor.predict
+    real = CompactPredictor.predict_pair
 
-    def broken(self, volume):
+    def broken(self, pair):
         if not hasattr(broken, "done"):
             broken.done = True
             raise ZeroDivisionError("oops")
-        return real(self, volume)
+        return real(self, pair)
 
-    monkeypatch.setattr(CompactPredictor, "predict", broken)
+    monkeypatch.setattr(CompactPredictor, "predict_pair", broken)
     result = run(study, tmp_path / "out", options)
     assert result.failures == {"A": "unexpected ZeroDivisionError: oops"}
 
@@ -212,15 +212,15 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run(study, tmp_path, option
 
 def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monkeypatch):
     out = tmp_path / "out"
-    real, calls = CompactPredictor.predict, []
+    real, calls = CompactPredictor.predict_pair, []
 
-    def interrupted(self, volume):
-        calls.append(volume)
+    def interrupted(self, pair):
+        calls.append(pair)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(self, volume)
+        return real(self, pair)
 
-    monkeypatch.setattr(CompactPredictor, "predict", interrupted)
+    monkeypatch.setattr(CompactPredictor, "predict_pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(study, out, options)
     assert saved(out)["cases"]["A"]["state"] == "done"

@@ -27,11 +27,12 @@ from lpm_segmentator.core import (
     Volume,
     reorient,
 )
+from lpm_segmentator.segment.boxes import body_box, muscle_box, pad
 from lpm_segmentator.segment.grid import InPlaneGrid
 from lpm_segmentator.segment.predictor import ModelInfo, Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lpm_segmentator.core import DixonPair
@@ -48,12 +49,6 @@ _EMBEDDED = "compact.onnx"
 #: in a closely spaced stack the context is taken this far away, as in training
 _CONTEXT_MM = 4.0
 _BATCH_PIXELS = 400_000
-#: what is kept of the air around the body
-_AIR_MARGIN_PX = 8
-#: where background is less probable than this, the mirrored image is asked as well
-_LIKELY = 0.9
-#: what the network sees around the muscles in the mirrored image
-_SURROUNDINGS_PX = 32
 _METADATA_KEY = "lpm"
 
 
@@ -231,12 +226,13 @@ class CompactPredictor:
         labels, confidence = self._segment(
             [grid.forward(slices) for slices in images], grid, turned.geometry.slice_spacing_mm
         )
-        return _prediction(volumes[0], turned, labels, confidence)
+        details = {"slices": len(labels), "images": len(images)}
+        return _prediction(volumes[0], turned, labels, confidence, details)
 
     def _segment(
         self, images: Sequence[FloatArray], grid: InPlaneGrid, slice_spacing_mm: float
     ) -> tuple[npt.NDArray[np.uint8], FloatArray]:
-        box = _body_box(images)
+        box = body_box(images)
         rows, columns = grid.back_weights()
         rows, columns = rows[:, box[0]], columns[:, box[1]]
         inner = [planes[:, box[0], box[1]] for planes in images]
@@ -272,9 +268,9 @@ class CompactPredictor:
         -------
         ndarray of float32, shape (n, 5, h, w)
         """
-        padded, crop = _pad(stacks, self.spec.multiple)
+        padded, crop = pad(stacks, self.spec.multiple)
         found = self._run(padded)
-        box = _muscle_box(found, self.spec.multiple) if self._mirror else None
+        box = muscle_box(found, self.spec.multiple) if self._mirror else None
         if box is not None:
             inner = np.ascontiguousarray(padded[..., box[0], box[1]][..., ::-1])
             mirrored = self._run(inner)[..., ::-1][:, _mirrored_classes()]
@@ -374,49 +370,6 @@ def _slices(turned: Volume) -> FloatArray:
     return slices
 
 
-def _body_box(images: Sequence[FloatArray]) -> tuple[slice, slice]:
-    """Return the rows and columns that are not air all through the images, with a margin."""
-    body = np.any([planes.max(axis=0) > 0.25 * planes.mean() for planes in images], axis=0)
-    whole = slice(0, body.shape[0]), slice(0, body.shape[1])
-    return _around(body, _AIR_MARGIN_PX) or whole
-
-
-def _pad(stacks: FloatArray, multiple: int) -> tuple[FloatArray, tuple[slice, slice]]:
-    pads, crops = [], []
-    for size in stacks.shape[2:]:
-        # A border of zeros on both sides: in training the field of view often ended in zeros.
-        extra = -size % multiple
-        before = extra // 2
-        pads.append((before, extra - before))
-        crops.append(slice(before, before + size))
-    padded: FloatArray = np.pad(stacks, [(0, 0), (0, 0), *pads])
-    return padded, (crops[0], crops[1])
-
-
-def _muscle_box(probabilities: FloatArray, multiple: int) -> tuple[slice, slice] | None:
-    """Return rows and columns around all that may be muscle, as long as the network wants them."""
-    held = _around(probabilities[:, 0].min(axis=0) < _LIKELY, _SURROUNDINGS_PX)
-    if held is None:
-        return None
-    box = []
-    for part, size in zip(held, probabilities.shape[2:], strict=True):
-        length = min(size, part.stop - part.start + -(part.stop - part.start) % multiple)
-        start = min(part.start, size - length)
-        box.append(slice(start, start + length))
-    return box[0], box[1]
-
-
-def _around(mask: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
-    """Return the rows and columns that hold a mask, with a margin; None if it is empty."""
-    if not mask.any():
-        return None
-    box = []
-    for axis, size in enumerate(mask.shape):
-        held = np.flatnonzero(mask.any(axis=1 - axis))
-        box.append(slice(max(0, int(held[0]) - margin), min(size, int(held[-1]) + 1 + margin)))
-    return box[0], box[1]
-
-
 def _mirrored_classes() -> Sequence[int]:
     swapped = LPM_SCHEME.swap_sides()
     return [0, *(swapped[value] for value in LPM_SCHEME.values)]
@@ -435,7 +388,11 @@ def _decide(
 
 
 def _prediction(
-    volume: Volume, turned: Volume, labels: npt.NDArray[np.uint8], confidence: FloatArray
+    volume: Volume,
+    turned: Volume,
+    labels: npt.NDArray[np.uint8],
+    confidence: FloatArray,
+    details: Mapping[str, Any],
 ) -> Prediction:
     codes = volume.geometry.axis_codes
     muscle = labels > 0
@@ -452,5 +409,5 @@ def _prediction(
         confidence=np.ascontiguousarray(sure.array),
         slice_confidence=np.ascontiguousarray(by_slice),
         warnings=warnings,
-        details={"slices": len(labels)},
+        details=details,
     )
