@@ -83,6 +83,18 @@ def test_a_run_goes_on_from_the_models_of_an_earlier_one(study: Path, tmp_path: 
         assert metadata["started_from"] == sha256(first.read_bytes()).hexdigest()
 
 
+def test_an_incomplete_run_is_refused_before_anything_is_trained(
+    study: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    folder = tmp_path / "first" / "without-A"
+    folder.mkdir(parents=True)
+    (folder / "compact.onnx").write_bytes(b"")
+    with pytest.raises(InputError, match="no model without-B"):
+        run_recipe(recipe, [study], tmp_path / "out", leave_one_out=True, start=tmp_path / "first")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_table_of_what_is_scored_outlives_a_cut(study: Path, tmp_path: Path) -> None:
     def cut(name: str, step: int, steps: int) -> None:
         if name == "all":

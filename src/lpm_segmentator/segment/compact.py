@@ -193,8 +193,8 @@ class CompactPredictor:
     def predict_pair(self, pair: DixonPair) -> Prediction:
         """Segment the water and the fat image of a pair as one: the mean of both probabilities.
 
-        Each image shows borders that the other does not; on subjects left out the mean is as good
-        as the better of the two, or better.
+        Each image shows borders that the other does not. On subjects left out the mean came out
+        near the better of the two, whichever that was (docs/model-card.md).
 
         Parameters
         ----------

@@ -98,7 +98,8 @@ def run_recipe(
     ------
     InputError
         If `leave_one_out` is to start from a single model: it may have seen the subject. If the
-        recipe has unlabelled images and there is no model to start from.
+        recipe has unlabelled images and there is no model to start from. If the folder to start
+        from lacks a model.
     LpmError
         Whatever is wrong with the data or the model to start from.
     """
@@ -114,6 +115,8 @@ def run_recipe(
             "training starts from, and none was given",
             hint="Give one with --start, or take 'unlabelled' out of the recipe",
         )
+    names = [f"without-{files.name}" for files in recipe.subjects] if leave_one_out else []
+    starts = {name: _start_of(name, start) for name in (*names, "all")}
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     phantoms = phantom_subjects(recipe.config.phantoms, seed=recipe.config.seed)
     shapes = [read_shapes(file, data) for file in recipe.shapes]
@@ -123,7 +126,7 @@ def run_recipe(
 
     def train(part: Recipe, name: str) -> Path:
         folder = out / name
-        first = start / name / "compact.onnx" if start and start.is_dir() else start
+        first = starts[name]
         taught = [] if first is None else _taught(unlabelled, first)
         subjects = _mixed(
             [real[f.name] for f in part.subjects],
@@ -160,6 +163,20 @@ def run_recipe(
         scores += evaluate_slices(load_compact(model), folder)
         _write_scores(scores, out)
     return TrainingOutcome(model, tuple(scores))
+
+
+def _start_of(name: str, start: Path | None) -> Path | None:
+    """Return the model that a training starts from; said now if it is missing, not hours later."""
+    if start is None or not start.is_dir():
+        return start
+    path = start / name / "compact.onnx"
+    if not path.exists():
+        raise InputError(
+            f"the run holds no model {name}/compact.onnx to go on from",
+            where=start,
+            hint="Give the folder of a run that is complete",
+        )
+    return path
 
 
 def _write_scores(scores: Sequence[Score], out: Path) -> None:
