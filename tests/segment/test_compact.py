@@ -87,15 +87,16 @@ def test_it_is_a_predictor(tiny):
 
 
 def test_a_pair_is_segmented_by_the_mean_of_both_images(tiny):
-    assert isinstance(tiny, PairPredictor)
+    knowing = CompactPredictor(tiny_onnx({"lpm": json.dumps({**TINY, "pairs": True})}))
+    assert isinstance(knowing, PairPredictor)
     water, fat = blob(), blob(offset=30.0)
     fat = fat.with_array(fat.array[:, ::-1].copy())  # the band lies elsewhere
-    pair = tiny.predict_pair(DixonPair(water, fat))
-    turned = tiny.predict_pair(DixonPair(fat, water))
+    pair = knowing.predict_pair(DixonPair(water, fat))
+    turned = knowing.predict_pair(DixonPair(fat, water))
     np.testing.assert_array_equal(pair.labels.array, turned.labels.array)
     np.testing.assert_allclose(pair.confidence, turned.confidence, atol=1e-6)
     alone = tiny.predict(water)
-    twice = tiny.predict_pair(DixonPair(water, water))
+    twice = knowing.predict_pair(DixonPair(water, water))
     np.testing.assert_array_equal(twice.labels.array, alone.labels.array)
     np.testing.assert_allclose(twice.confidence, alone.confidence, atol=1e-6)
     # Where both agree the mean does; where they differ it is less sure than either.
@@ -105,6 +106,9 @@ def test_a_pair_is_segmented_by_the_mean_of_both_images(tiny):
     assert not agreed.all()
     surest = np.maximum(alone.confidence, other.confidence)
     assert (pair.confidence[~agreed] < surest[~agreed]).all()
+    # A model that does not say so is shown the water.
+    unknowing = tiny.predict_pair(DixonPair(water, fat))
+    np.testing.assert_array_equal(unknowing.labels.array, alone.labels.array)
 
 
 def test_right_is_where_the_affine_says(tiny):

@@ -68,6 +68,8 @@ class CompactSpec:
         Rows and columns must be a multiple of this.
     citation, licence, description : str
         For the report.
+    pairs : bool
+        Whether it knows water and fat images alike, so that both of a Dixon pair are looked at.
     """
 
     name: str
@@ -78,6 +80,7 @@ class CompactSpec:
     citation: str = ""
     licence: str = ""
     description: str = ""
+    pairs: bool = False
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str], where: object) -> CompactSpec:
@@ -194,7 +197,8 @@ class CompactPredictor:
         """Segment the water and the fat image of a pair as one: the mean of both probabilities.
 
         Each image shows borders that the other does not. On subjects left out the mean came out
-        near the better of the two, whichever that was (docs/model-card.md).
+        near the better of the two, whichever that was (docs/experiments.md, 17). A model whose
+        metadata do not say that it knows both sees the water image.
 
         Parameters
         ----------
@@ -210,7 +214,7 @@ class CompactPredictor:
         GeometryError
             If the slices are not axial.
         """
-        return self._predict([pair.water, pair.fat])
+        return self._predict([pair.water, pair.fat] if self.spec.pairs else [pair.water])
 
     def _predict(self, volumes: Sequence[Volume]) -> Prediction:
         """Segment images of one grid as one."""

@@ -221,6 +221,7 @@ def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[
         "spacing_mm": synthesis.spacing_mm,
         "context": synthesis.context,
         "multiple": network.multiple,
+        "pairs": True,
         "subjects": [subject.name for subject in recipe.subjects],
         "config": recipe.config.to_dict(),
         "started_from": "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
