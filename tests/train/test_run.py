@@ -152,6 +152,16 @@ def test_unlabelled_people_need_a_model_and_files(study: Path, tmp_path: Path) -
         read_unlabelled(UnlabelledFiles("none*"), [study])
 
 
+def test_a_model_that_is_sure_of_nobody_is_refused(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    start = run_recipe(recipe, [study], tmp_path / "first", device="cpu").model
+    monkeypatch.setattr("lpm_segmentator.train.run.pseudo_labelled", lambda *_: None)
+    with pytest.raises(InputError, match="sure enough of none of the 2 unlabelled"):
+        run_recipe(_with_unlabelled(recipe), [study], tmp_path / "second", start=start)
+
+
 def test_a_recipe_names_its_unlabelled_images(study: Path, tmp_path: Path) -> None:
     values = yaml.safe_load((study / "recipe.yaml").read_text())
     values["unlabelled"] = {"images": "*_water.nii.gz", "without": ["A"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.network import CompactUNet
 
 __all__ = ["TrainingOutcome", "run_recipe"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def run_recipe(
     InputError
         If `leave_one_out` is to start from a single model: it may have seen the subject. If the
         recipe has unlabelled images and there is no model to start from. If the folder to start
-        from lacks a model.
+        from lacks a model, or is sure of none of the unlabelled images.
     LpmError
         Whatever is wrong with the data or the model to start from.
     """
@@ -192,10 +195,20 @@ def _trainable(images: SubjectImages, shapes: Sequence[torch.Tensor]) -> Trainin
 
 
 def _taught(unlabelled: Mapping[str, Volume], model: Path) -> list[TrainingSubject]:
-    """Return the people of whom a model is sure enough to label them."""
+    """Return the people of whom a model is sure enough to label them; none is an error."""
+    if not unlabelled:
+        return []
     teacher = load_compact(model)
     found = [pseudo_labelled(name, volume, teacher) for name, volume in unlabelled.items()]
-    return [subject for subject in found if subject is not None]
+    taught = [subject for subject in found if subject is not None]
+    if not taught:
+        raise InputError(
+            f"the model is sure enough of none of the {len(found)} unlabelled images",
+            where=model,
+            hint="Start from a better model, or take 'unlabelled' out of the recipe",
+        )
+    logger.info("unlabelled images: %d of %d are taught", len(taught), len(found))
+    return taught
 
 
 def _mixed(
