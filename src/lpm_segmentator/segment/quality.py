@@ -27,7 +27,7 @@ __all__ = ["Quality", "assess"]
 #: a slice with a lower score is worth a look
 _UNSURE = 0.85
 #: a case that expects a lower Dice, on average over its slices, shows no lumbar back
-_IMPLAUSIBLE = 0.70
+_IMPLAUSIBLE = 0.75
 #: the smaller side may have this share of the larger one without lowering a slice's score
 _BALANCED = 0.7
 #: one side more than this many times the other is no healthy and hardly a sick back
