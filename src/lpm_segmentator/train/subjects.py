@@ -129,14 +129,29 @@ def _body_box(body: NDArray[np.bool_], margin: int) -> tuple[slice, slice, slice
     return bounds[0], bounds[1], bounds[2]
 
 
+def local_mean(
+    image: NDArray[np.float32], mask: NDArray[np.bool_], spacing_mm: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of the mask's pixels around each pixel, and how much of the mask is there.
+
+    Parameters
+    ----------
+    image, mask : ndarray, shape (slices, rows, columns)
+    spacing_mm : float
+        In-plane spacing.
+    """
+    sigma = (0.0, _SHADING_MM / spacing_mm, _SHADING_MM / spacing_mm)
+    weight = mask.astype(np.float32)
+    held = ndimage.gaussian_filter(weight, sigma)
+    sums = ndimage.gaussian_filter(image * weight, sigma)
+    mean = np.asarray(sums / np.maximum(held, 1e-3), dtype=np.float32)
+    return mean, held
+
+
 def _shading(
     total: NDArray[np.float32], body: NDArray[np.bool_], spacing_mm: float
 ) -> NDArray[np.float32]:
-    sigma = (0.0, _SHADING_MM / spacing_mm, _SHADING_MM / spacing_mm)
-    weight = body.astype(np.float32)
-    smooth = ndimage.gaussian_filter(total * weight, sigma)
-    norm = ndimage.gaussian_filter(weight, sigma)
-    shading = smooth / np.maximum(norm, 1e-3)
+    shading, _ = local_mean(total, body, spacing_mm)
     inside: NDArray[np.float32] = np.asarray(shading, dtype=np.float32)
     # Away from the body the estimate is meaningless; the floor keeps air from being amplified.
     middle = np.float32(np.median(inside[body]))

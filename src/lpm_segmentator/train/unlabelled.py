@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
-from lpm_segmentator.core import Volume, reorient
+from lpm_segmentator.core import reorient, resample
 from lpm_segmentator.segment import assess, keep_largest
-from lpm_segmentator.train.subjects import training_subject
+from lpm_segmentator.train.subjects import local_mean, training_subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lpm_segmentator.core import Volume
     from lpm_segmentator.segment import Predictor
     from lpm_segmentator.train.subjects import TrainingSubject
 
@@ -34,8 +34,6 @@ _SURE = 0.85
 _FEWEST = 5
 #: kept before and behind the muscles
 _AROUND_MM = 80.0
-#: standard deviation of the smoothing that estimates the muscles' local brightness
-_SHADING_MM = 25.0
 #: signal of pure fat over that of the muscles' water; 1.7 and 1.8 in the two labelled pairs
 _FAT_PER_MUSCLE = 1.75
 #: what is darker than this part of the muscles, seen from behind, lies outside the skin
@@ -79,20 +77,10 @@ def axial_reformat(volume: Volume) -> Volume:
 
     The axes run to the left, to the back and to the head.
     """
-    volume = reorient(volume, _FRAME)
-    across, pixel, along = volume.spacing_mm
-    target = np.array([pixel, pixel, _SLICE_MM])
-    array = np.asarray(volume.array, dtype=np.float32)
-    if along < _SLICE_MM:  # thin slices are averaged, not skipped
-        array = ndimage.gaussian_filter1d(array, 0.4 * (_SLICE_MM / along - 1), axis=2)
-    zooms = np.array([across, pixel, along]) / target
-    array = ndimage.zoom(array, zooms, order=1, mode="nearest", grid_mode=True)
-    ratio = np.array(volume.shape) / array.shape
-    affine = volume.affine.copy()
-    affine[:3, :3] = affine[:3, :3] * ratio
-    # The outer faces of the two grids coincide.
-    affine[:3, 3] += volume.affine[:3, :3] @ (ratio / 2 - 0.5)
-    return Volume(array, affine)
+    turned = reorient(volume, _FRAME)
+    pixel = turned.spacing_mm[1]
+    target = turned.geometry.with_spacing((pixel, pixel, _SLICE_MM))
+    return resample(turned, target, order=1, antialias=True)
 
 
 def estimated_fat(
@@ -115,9 +103,7 @@ def estimated_fat(
     two labelled pairs the median fat falls about linearly from pure fat to a tenth of it, while
     water rises to the muscles' level.
     """
-    sigma = (0.0, _SHADING_MM / spacing_mm, _SHADING_MM / spacing_mm)
-    held = ndimage.gaussian_filter(muscle.astype(np.float32), sigma)
-    level = ndimage.gaussian_filter(water * muscle, sigma) / np.maximum(held, 1e-6)
+    level, held = local_mean(water, muscle, spacing_mm)
     # Far from the muscles nothing is known of their brightness: take the mean of the slice.
     means = (water * muscle).sum((1, 2)) / np.maximum(muscle.sum((1, 2)), 1)
     level = np.where(held > 1e-3, level, means[:, None, None])
