@@ -60,9 +60,9 @@ class Score:
 def evaluate_subject(predictor: Predictor, subject: SubjectImages) -> list[Score]:
     """Score a model on the water image of a subject, on the fat image, and on the pair."""
     pair = DixonPair(subject.water, subject.fat)
-    ways: dict[str, Callable[[], Prediction]] = {
-        "water": lambda: predictor.predict(pair.water),
-        "fat": lambda: predictor.predict(pair.fat),
+    ways = {
+        "water": functools.partial(predictor.predict, pair.water),
+        "fat": functools.partial(predictor.predict, pair.fat),
     }
     if isinstance(predictor, PairPredictor):
         ways["both"] = functools.partial(predictor.predict_pair, pair)
