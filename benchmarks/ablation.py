@@ -29,7 +29,8 @@ from lpm_segmentator.train.run import run_recipe
 
 SAME, OTHER_SEED = "nothing", "nothing, another seed"
 #: ingredient -> the settings of the drawing that leave it out
-INGREDIENTS: dict[str, dict[str, Any]] = {
+DRAWN: dict[str, dict[str, Any]] = {
+    "contrasts": {"contrasts": 0.0},
     "infiltration": {"infiltration": 0.0},
     "retreat": {"retreat": 0.0},
     "streaks": {"streaks": 0.0},
@@ -38,9 +39,16 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
     "shapes": {"shapes": 0.0},
     "foreign bodies": {"foreign": 0.0},
     "narrow fields of view": {"narrow_field": 0.0},
+    "shading, blur and noise": {"acquisition": 0.0},
     "neighbouring slices": {"single_slice": 1.0},
 }
-PHANTOMS = "phantoms"
+#: the same for settings of the run
+TRAINED: dict[str, dict[str, Any]] = {
+    "phantoms": {"phantom_share": 0.0},
+    "unlabelled people": {"unlabelled_share": 0.0},
+    "moving average": {"ema_decay": 0.0},
+}
+ROWS = [SAME, OTHER_SEED, *DRAWN, *TRAINED]
 
 
 def changed(config: CompactConfig, without: str, steps: int) -> CompactConfig:
@@ -50,10 +58,8 @@ def changed(config: CompactConfig, without: str, steps: int) -> CompactConfig:
     )
     if without == OTHER_SEED:
         return dataclasses.replace(config, seed=8)
-    if without == PHANTOMS:
-        return dataclasses.replace(config, phantom_share=0.0)
-    synthesis = dataclasses.replace(config.synthesis, **INGREDIENTS.get(without, {}))
-    return dataclasses.replace(config, synthesis=synthesis)
+    synthesis = dataclasses.replace(config.synthesis, **DRAWN.get(without, {}))
+    return dataclasses.replace(config, synthesis=synthesis, **TRAINED.get(without, {}))
 
 
 def row(without: str, subject: Sequence[Score], check: Sequence[Score]) -> str:
@@ -96,7 +102,7 @@ def main() -> None:
     parser.add_argument(
         "--without",
         action="append",
-        choices=[SAME, OTHER_SEED, *INGREDIENTS, PHANTOMS],
+        choices=ROWS,
         help="ingredients to leave out, one after the other; all if not given",
     )
     given = parser.parse_args()
@@ -106,7 +112,7 @@ def main() -> None:
     checked = " | check | ES | MF" if given.check else ""
     print(f"| without | water | MF | fat | MF{checked} |")
     print("|---" * (8 if given.check else 5) + "|")
-    for without in given.without or [SAME, OTHER_SEED, *INGREDIENTS, PHANTOMS]:
+    for without in given.without or ROWS:
         model, check = trained(recipe, without, given)
         print(row(without, evaluate_subject(load_compact(model), subject), check), flush=True)
 

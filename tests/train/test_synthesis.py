@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,27 @@ def test_low_slices_are_drawn_more_often(subject: TrainingSubject) -> None:
     )
     drawing = Synthesiser([subject], low)
     assert {drawing._choose_slices(subject, None, Draw(seed))[1] for seed in range(30)} == {0}
+
+
+def test_without_contrasts_and_acquisition_water_or_fat_is_shown_as_it_is(
+    subject: TrainingSubject,
+) -> None:
+    plain = dataclasses.replace(SMALL, contrasts=0.0, acquisition=0.0, foreign=0.0, narrow_field=0)
+    drawing = Synthesiser([subject], plain)
+    shown = []
+    for seed in range(12):
+        image, _ = drawing.sample(Draw(seed), plain.patch)
+        draw = Draw(seed)
+        draw.chance(plain.foreign)
+        tissue = drawing._back(plain.patch, draw)
+        alike = [
+            float(torch.corrcoef(torch.stack([side.flatten(), part.flatten()]))[0, 1])
+            for side in (image, image.flip(-1))
+            for part in (tissue.water, tissue.fat)
+        ]
+        assert max(alike) > 0.995
+        shown.append(alike.index(max(alike)) % 2)
+    assert set(shown) == {0, 1}
 
 
 def test_mirroring_swaps_sides_twice_to_itself() -> None:

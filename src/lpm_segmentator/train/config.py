@@ -24,6 +24,10 @@ class SynthesisConfig:
         Neighbouring slices on either side.
     single_slice : float
         Probability that the neighbours are copies of the middle slice.
+    contrasts : float
+        Probability of a contrast composed from water and fat; otherwise one of the two as it is.
+    acquisition : float
+        Probability that coil shading, blur, noise and ghosts are drawn.
     infiltration : float
         Probability that fat is mixed into the muscles.
     retreat : float
@@ -52,6 +56,8 @@ class SynthesisConfig:
     near_share: float = 0.7
     context: int = 1
     single_slice: float = 0.5
+    contrasts: float = 1.0
+    acquisition: float = 1.0
     infiltration: float = 0.7
     retreat: float = 0.35
     streaks: float = 0.5

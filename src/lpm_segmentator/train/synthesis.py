@@ -80,7 +80,10 @@ class Synthesiser:
         else:
             tissue = self._back(patch, draw)
         labels = tissue.classes[:, self.config.context].argmax(0)
-        image = compose(tissue, draw)
+        if _certain_or_drawn(self.config.contrasts, draw):
+            image = compose(tissue, draw)
+        else:
+            image = tissue.water if draw.chance(0.5) else tissue.fat
         seen = self._field_of_view(labels, draw)
         image = self._acquire(image, seen, draw)
         labels = labels * seen
@@ -223,9 +226,15 @@ class Synthesiser:
 
     def _acquire(self, image: torch.Tensor, seen: torch.Tensor, draw: Draw) -> torch.Tensor:
         """Return the image as a scanner would have given it, normalised."""
-        image = _degrade(_shade(image, draw), draw) * seen
-        image = normalise(image)
+        if _certain_or_drawn(self.config.acquisition, draw):
+            image = _degrade(_shade(image, draw), draw)
+        image = normalise(image * seen)
         return image * math.exp(draw.normal(0.15)) + draw.normal(0.02)
+
+
+def _certain_or_drawn(probability: float, draw: Draw) -> bool:
+    """Return True with this probability; what is certain takes no number from the draw."""
+    return probability >= 1 or draw.chance(probability)
 
 
 def normalise(image: torch.Tensor) -> torch.Tensor:
