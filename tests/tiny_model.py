@@ -8,11 +8,11 @@ import pytest
 TINY = {"name": "tiny", "version": "1", "spacing_mm": 2.0, "context": 1, "multiple": 8}
 
 
-def tiny_onnx(metadata: dict[str, str]) -> bytes:
+def tiny_onnx(metadata: dict[str, str], *, steep: float = 40.0) -> bytes:
     """Build a model that calls what is bright muscle, and tells sides by the column alone.
 
     Labels 1 to 4 follow each other over the width of the plane it is shown; bright is brighter
-    than half of the body's 95th percentile.
+    than half of the body's 95th percentile. A negative steepness calls what is dark muscle.
     """
     onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
     node, to_array = onnx.helper.make_node, onnx.numpy_helper.from_array
@@ -22,7 +22,7 @@ def tiny_onnx(metadata: dict[str, str]) -> bytes:
 
     centres = np.reshape([0.15, 0.4, 0.6, 0.85], (1, 4, 1, 1))
     constants = [
-        const("zero", 0.0), const("one", 1.0), const("half", 0.5), const("steep", 40.0),
+        const("zero", 0.0), const("one", 1.0), const("half", 0.5), const("steep", steep),
         const("sharp", -400.0), const("far", -1000.0), const("centres", centres),
         to_array(np.array(3, dtype=np.int64), "width"),
         to_array(np.array([1], dtype=np.int64), "first"),

@@ -75,7 +75,7 @@ def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
     assert found == {*cases, *TABLES, "report.html", "run.json"}
     assert result.report == out / "report.html"
     told = json.loads((out / "cases" / "A" / "case.json").read_text())["prediction"]
-    assert told == {"slices": 6, "images": 1}
+    assert told == {"slices": 6, "images": 1, "networks": 1}
 
 
 def test_run_json_tells_versions_model_and_parameters(study, tmp_path, options):

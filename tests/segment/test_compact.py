@@ -160,6 +160,39 @@ def test_mirroring_swaps_the_sides_back(tiny_bytes):
     assert np.array_equal(plain.labels.array, mirrored.labels.array)
 
 
+def test_a_second_network_is_shown_the_mirrored_image(tiny_bytes):
+    volume = blob()
+    contrary = tiny_onnx({"lpm": json.dumps(TINY)}, steep=-40.0)
+    alone, same, two, fast = (
+        CompactPredictor(tiny_bytes, second=second, mirror=mirror, threads=1)
+        for second, mirror in (
+            (None, True),
+            (tiny_bytes, True),
+            (contrary, True),
+            (contrary, False),
+        )
+    )
+    answers = [model.predict(volume) for model in (alone, same, two, fast)]
+    assert [answer.details["networks"] for answer in answers] == [1, 2, 2, 1]
+    assert answers[2].least_expected_dice < answers[0].least_expected_dice
+    muscle, expected = answers[0].labels.array > 0, answers[0].confidence
+    np.testing.assert_array_equal(answers[1].confidence, expected)
+    np.testing.assert_array_equal(answers[3].labels.array > 0, muscle)
+    # Where one is sure of muscle and the other of none, they meet in the middle.
+    assert np.median(expected[muscle]) > 0.95
+    stacks = np.stack([normalise(volume.array.T[[0, 0, 1]].astype(np.float32))])
+    both = two.probabilities(stacks)[0, 0]
+    one = alone.probabilities(stacks)[0, 0]
+    np.testing.assert_allclose(both[one < 0.01], 0.5, atol=0.01)
+    assert len({model.info.sha256 for model in (alone, same, two)}) == 3
+
+
+def test_two_networks_of_different_grids_are_refused(tiny_bytes):
+    other = tiny_onnx({"lpm": json.dumps({**TINY, "spacing_mm": TINY["spacing_mm"] / 2})})
+    with pytest.raises(ModelError, match="do not fit together"):
+        CompactPredictor(tiny_bytes, second=other)
+
+
 @pytest.mark.parametrize("offset", [-500.0, -20.0, 1000.0])
 def test_negative_intensities_are_lifted_to_air(tiny, offset):
     volume = blob(offset=min(offset, 0.0))

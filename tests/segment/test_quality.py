@@ -82,6 +82,15 @@ def test_a_mask_that_its_model_does_not_believe_in_is_implausible():
     assert judged(labels).plausible  # without probabilities nothing speaks against it
 
 
+def test_how_sure_a_model_must_be_is_its_own():
+    labels = back()
+    half_sure = np.full(labels.shape, 0.75, np.float32)
+    expected = judged(labels, half_sure).expected_dice
+    for least, plausible in ((expected - 0.01, True), (expected + 0.01, False)):
+        prediction = Prediction(labels, half_sure, least_expected_dice=least)
+        assert assess(labels, prediction).plausible is plausible
+
+
 def test_slices_without_muscle_have_no_score():
     array = back().array.copy()
     array[..., 2] = 0

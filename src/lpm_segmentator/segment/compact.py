@@ -9,9 +9,8 @@ affine alone; nothing in the file's axis order reaches the network.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -29,10 +28,11 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.segment.boxes import body_box, muscle_box, pad
 from lpm_segmentator.segment.grid import InPlaneGrid
+from lpm_segmentator.segment.network import CompactSpec, Network
 from lpm_segmentator.segment.predictor import ModelInfo, Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lpm_segmentator.core import DixonPair
@@ -46,62 +46,14 @@ FloatArray = npt.NDArray[np.float32]
 #: axis codes of the model's frame: columns to the left, rows to posterior, slices to superior
 _FRAME = ("L", "P", "S")
 _EMBEDDED = "compact.onnx"
+#: sees the mirrored image
+_EMBEDDED_SECOND = "compact-second.onnx"
 #: in a closely spaced stack the context is taken this far away, as in training
 _CONTEXT_MM = 4.0
+#: two networks contradict each other where there is no lumbar back: they expect at most 0.33 of a
+#: brain or a turned back, and at least 0.78 of a lumbar back under strong noise
+_LEAST_OF_TWO = 0.55
 _BATCH_PIXELS = 400_000
-_METADATA_KEY = "lpm"
-
-
-@dataclass(frozen=True)
-class CompactSpec:
-    """What a compact ONNX model says of itself in its metadata.
-
-    Attributes
-    ----------
-    name, version : str
-        Which model this is.
-    spacing_mm : float
-        In-plane spacing of its grid.
-    context : int
-        Neighbouring slices on either side.
-    multiple : int
-        Rows and columns must be a multiple of this.
-    citation, licence, description : str
-        For the report.
-    pairs : bool
-        Whether it knows water and fat images alike, so that both of a Dixon pair are looked at.
-    """
-
-    name: str
-    version: str
-    spacing_mm: float
-    context: int
-    multiple: int
-    citation: str = ""
-    licence: str = ""
-    description: str = ""
-    pairs: bool = False
-
-    @classmethod
-    def from_metadata(cls, metadata: dict[str, str], where: object) -> CompactSpec:
-        """Read the metadata of an ONNX file.
-
-        Raises
-        ------
-        ModelError
-            If it is no compact model of this package.
-        """
-        try:
-            values = json.loads(metadata[_METADATA_KEY])
-            known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
-            return cls(**known)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                "the ONNX file is not a compact model of lpm-segmentator: its metadata lack "
-                f"the entry {_METADATA_KEY!r} or it is incomplete ({error})",
-                where=where,
-                hint="Export it with 'lpm train compact', or convert it with 'lpm models convert'",
-            ) from error
 
 
 def normalise(image: FloatArray) -> FloatArray:
@@ -131,6 +83,9 @@ class CompactPredictor:
     mirror : bool
         Average with the prediction of the mirrored image, sides swapped, around the muscles found:
         slower, more exact.
+    second : bytes, optional
+        Another network of the same kind that is shown the mirrored image; two that err differently
+        are better than one asked twice (docs/experiments.md, 20).
     threads : int, optional
         Threads of onnxruntime; its own choice if not given.
     progress : callable, optional
@@ -139,7 +94,7 @@ class CompactPredictor:
     Raises
     ------
     ModelError
-        If the file is no ONNX model or not one of this kind.
+        If a file is no ONNX model or not one of this kind, or the two networks do not fit together.
     """
 
     def __init__(
@@ -148,15 +103,22 @@ class CompactPredictor:
         *,
         name: str = "compact.onnx",
         mirror: bool = True,
+        second: bytes | None = None,
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._session = _session(model, name, threads)
-        metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.spec = CompactSpec.from_metadata(metadata, name)
-        self._sha256 = hashlib.sha256(model).hexdigest()
-        self._mirror = mirror
+        self._network = Network(model, name=name, threads=threads)
+        self._mirrored = self._network if mirror else None
+        if mirror and second is not None:
+            self._mirrored = Network(second, name=f"second network of {name}", threads=threads)
+            self._network.spec.check_same_input(self._mirrored.spec, where=name)
+        self._sha256 = hashlib.sha256(model + (second or b"")).hexdigest()
         self._progress = progress
+
+    @property
+    def spec(self) -> CompactSpec:
+        """What the model says of itself."""
+        return self._network.spec
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -230,8 +192,13 @@ class CompactPredictor:
         labels, confidence = self._segment(
             [grid.forward(slices) for slices in images], grid, turned.geometry.slice_spacing_mm
         )
-        details = {"slices": len(labels), "images": len(images)}
-        return _prediction(volumes[0], turned, labels, confidence, details)
+        found = _prediction(volumes[0], turned, labels, confidence)
+        two = self._mirrored is not None and self._mirrored is not self._network
+        return replace(
+            found,
+            details={"slices": len(labels), "images": len(images), "networks": 1 + two},
+            least_expected_dice=_LEAST_OF_TWO if two else found.least_expected_dice,
+        )
 
     def _segment(
         self, images: Sequence[FloatArray], grid: InPlaneGrid, slice_spacing_mm: float
@@ -273,19 +240,14 @@ class CompactPredictor:
         ndarray of float32, shape (n, 5, h, w)
         """
         padded, crop = pad(stacks, self.spec.multiple)
-        found = self._run(padded)
-        box = muscle_box(found, self.spec.multiple) if self._mirror else None
-        if box is not None:
+        found = self._network(padded)
+        box = None if self._mirrored is None else muscle_box(found, self.spec.multiple)
+        if self._mirrored is not None and box is not None:
             inner = np.ascontiguousarray(padded[..., box[0], box[1]][..., ::-1])
-            mirrored = self._run(inner)[..., ::-1][:, _mirrored_classes()]
+            mirrored = self._mirrored(inner)[..., ::-1][:, _mirrored_classes()]
             found[..., box[0], box[1]] = (found[..., box[0], box[1]] + mirrored) * np.float32(0.5)
         result: FloatArray = found[..., crop[0], crop[1]]
         return result
-
-    def _run(self, images: FloatArray) -> FloatArray:
-        (found,) = self._session.run(None, {"image": images})
-        probabilities: FloatArray = found
-        return probabilities
 
 
 def embedded_predictor(
@@ -301,18 +263,23 @@ def embedded_predictor(
     ModelError
         If the installation lacks it.
     """
-    source = resources.files("lpm_segmentator.segment") / "weights" / _EMBEDDED
+    model, second = (_shipped(name) for name in (_EMBEDDED, _EMBEDDED_SECOND))
+    return CompactPredictor(
+        model, name=_EMBEDDED, second=second, mirror=mirror, threads=threads, progress=progress
+    )
+
+
+def _shipped(name: str) -> bytes:
+    """Return a file of the embedded model."""
+    source = resources.files("lpm_segmentator.segment") / "weights" / name
     try:
-        model = source.read_bytes()
+        return source.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(
             "the embedded model is missing from this installation",
             where=source,
             hint="Install lpm-segmentator again",
         ) from error
-    return CompactPredictor(
-        model, name=_EMBEDDED, mirror=mirror, threads=threads, progress=progress
-    )
 
 
 def load_compact(path: Path, **options: Any) -> CompactPredictor:
@@ -335,25 +302,6 @@ def context_slices(index: int, count: int, slice_spacing_mm: float, spec: Compac
     step = max(1, round(_CONTEXT_MM / slice_spacing_mm))
     offsets = range(-spec.context, spec.context + 1)
     return [min(max(index + step * offset, 0), count - 1) for offset in offsets]
-
-
-def _session(model: bytes, name: str, threads: int | None) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        return onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelError(
-            f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
-            where=name,
-            hint="The file is damaged or not an ONNX model",
-        ) from error
 
 
 def _check_axial(volume: Volume) -> None:
@@ -396,7 +344,6 @@ def _prediction(
     turned: Volume,
     labels: npt.NDArray[np.uint8],
     confidence: FloatArray,
-    details: Mapping[str, Any],
 ) -> Prediction:
     codes = volume.geometry.axis_codes
     muscle = labels > 0
@@ -413,5 +360,4 @@ def _prediction(
         confidence=np.ascontiguousarray(sure.array),
         slice_confidence=np.ascontiguousarray(by_slice),
         warnings=warnings,
-        details=details,
     )

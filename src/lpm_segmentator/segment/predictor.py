@@ -86,6 +86,9 @@ class Prediction:
         Sentences for the user, e.g. that the model runs outside the range it was made for.
     details
         Numbers for the record of a run (tiles computed, seconds, mode, …).
+    least_expected_dice
+        Where the probabilities let expect a lower Dice, the mask is no lumbar back's: how sure a
+        model is of what it has never seen is a property of the model.
     """
 
     labels: LabelMap
@@ -93,6 +96,7 @@ class Prediction:
     slice_confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    least_expected_dice: float = 0.75
 
 
 @runtime_checkable

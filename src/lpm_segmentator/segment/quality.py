@@ -26,8 +26,6 @@ __all__ = ["Quality", "assess"]
 
 #: a slice with a lower score is worth a look
 _UNSURE = 0.85
-#: a case that expects a lower Dice, on average over its slices, shows no lumbar back
-_IMPLAUSIBLE = 0.75
 #: the smaller side may have this share of the larger one without lowering a slice's score
 _BALANCED = 0.7
 #: one side more than this many times the other is no healthy and hardly a sick back
@@ -53,6 +51,8 @@ class Quality:
         Slices whose score is below 0.85.
     flags : tuple of str
         Sentences about what looks wrong; empty for an inconspicuous mask.
+    least_expected_dice : float
+        A case that expects a lower Dice shows no lumbar back (`Prediction.least_expected_dice`).
     """
 
     score: float
@@ -60,11 +60,12 @@ class Quality:
     expected_dice: float
     unsure_slices: tuple[int, ...]
     flags: tuple[str, ...]
+    least_expected_dice: float
 
     @property
     def plausible(self) -> bool:
         """Whether the mask may be that of a lumbar back; True where nothing tells."""
-        return not self.expected_dice < _IMPLAUSIBLE
+        return not self.expected_dice < self.least_expected_dice
 
 
 def assess(
@@ -106,7 +107,14 @@ def assess(
             f"the model is unsure in {len(unsure)} of {len(scores)} slices "
             f"({_ranges(unsure)}); look at them"
         )
-    return Quality(_mean(scores.values()), scores, _mean(expected.values()), unsure, tuple(flags))
+    return Quality(
+        score=_mean(scores.values()),
+        slice_scores=scores,
+        expected_dice=_mean(expected.values()),
+        unsure_slices=unsure,
+        flags=tuple(flags),
+        least_expected_dice=prediction.least_expected_dice,
+    )
 
 
 def _mean(values: Iterable[float]) -> float:

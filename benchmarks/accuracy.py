@@ -1,0 +1,81 @@
+"""How good the shipped model is on images with labels, and what its two networks bring.
+
+Prints mean ± standard deviation, median and lowest of the Dice coefficients on a folder of images
+`X_image.nii.gz` with `X_label.nii.gz`, for the embedded model as users run it, or for one network
+or two in its place (`--model`, `--second`), and the five images with the lowest foreground. With
+`--run`, and `--second-run` for the second networks, the models that `lpm train compact …
+--leave-one-out -o RUN` left in RUN are scored instead, each on the subject that it has not seen.
+
+    python benchmarks/accuracy.py FOLDER [--model FIRST.onnx] [--second SECOND.onnx]
+    python benchmarks/accuracy.py DATA --run RUN [--second-run RUN]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lpm_segmentator.segment import CompactPredictor, embedded_predictor, load_compact
+from lpm_segmentator.train.evaluate import Score, evaluate_slices, evaluate_subject, summary
+from lpm_segmentator.train.recipe import load_recipe, read_subject
+
+
+def committee(first: Path, second: Path | None) -> CompactPredictor:
+    """Return a model of one network or two."""
+    return load_compact(first, second=None if second is None else second.read_bytes())
+
+
+def spread(scores: Sequence[Score]) -> str:
+    """Return mean, deviation, median and lowest of each Dice, and the lowest images."""
+    lines = ["| | foreground Dice | ES | MF |", "|---|---|---|---|"]
+    parts = np.array([[s.foreground, s.erector_spinae, s.multifidus] for s in scores])
+    deviation = parts.std(axis=0, ddof=1) if len(parts) > 1 else np.full(3, np.nan)
+    rows = {
+        "mean ± deviation": [
+            f"{m:.3f} ± {d:.3f}" for m, d in zip(parts.mean(axis=0), deviation, strict=True)
+        ],
+        "median": [f"{value:.3f}" for value in np.median(parts, axis=0)],
+        "lowest": [f"{value:.3f}" for value in parts.min(axis=0)],
+    }
+    lines += [f"| {name} | {' | '.join(values)} |" for name, values in rows.items()]
+    lowest = sorted(scores, key=lambda score: score.foreground)[:5]
+    lines.append("lowest: " + ", ".join(f"{s.foreground:.3f} ({s.case})" for s in lowest))
+    error = np.mean([score.volume_error_percent for score in scores])
+    lines.append(f"mean error of the area of the worst of the four muscles: {error:.0f} %")
+    return "\n".join(lines)
+
+
+def left_out(given: argparse.Namespace) -> list[Score]:
+    """Return the scores of each subject by the models that have not seen it."""
+    scores: list[Score] = []
+    for files in load_recipe(given.recipe).subjects:
+        first, second = (
+            None if run is None else run / f"without-{files.name}" / "compact.onnx"
+            for run in (given.run, given.second_run)
+        )
+        scores += evaluate_subject(committee(first, second), read_subject(files, [given.folder]))
+    return scores
+
+
+def main() -> None:
+    """Score and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--second", type=Path)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--second-run", type=Path)
+    parser.add_argument("--recipe", type=Path, default=Path("recipes/compact.yaml"))
+    given = parser.parse_args()
+    if given.run is not None:
+        print(summary(left_out(given)))
+        return
+    model = embedded_predictor() if given.model is None else committee(given.model, given.second)
+    print(spread(evaluate_slices(model, given.folder)))
+
+
+if __name__ == "__main__":
+    main()
