@@ -8,11 +8,12 @@ import pytest
 TINY = {"name": "tiny", "version": "1", "spacing_mm": 2.0, "context": 1, "multiple": 8}
 
 
-def tiny_onnx(metadata: dict[str, str], *, steep: float = 40.0) -> bytes:
+def tiny_onnx(metadata: dict[str, str], *, steep: float = 40.0, shift: float = 0.0) -> bytes:
     """Build a model that calls what is bright muscle, and tells sides by the column alone.
 
     Labels 1 to 4 follow each other over the width of the plane it is shown; bright is brighter
-    than half of the body's 95th percentile. A negative steepness calls what is dark muscle.
+    than half of the body's 95th percentile. A negative steepness calls what is dark muscle, a
+    shift makes the muscles of one side larger than those of the other.
     """
     onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
     node, to_array = onnx.helper.make_node, onnx.numpy_helper.from_array
@@ -20,7 +21,7 @@ def tiny_onnx(metadata: dict[str, str], *, steep: float = 40.0) -> bytes:
     def const(name: str, values: object) -> object:
         return to_array(np.asarray(values, dtype=np.float32), name)
 
-    centres = np.reshape([0.15, 0.4, 0.6, 0.85], (1, 4, 1, 1))
+    centres = np.reshape([0.15, 0.4, 0.6, 0.85], (1, 4, 1, 1)) + shift
     constants = [
         const("zero", 0.0), const("one", 1.0), const("half", 0.5), const("steep", steep),
         const("sharp", -400.0), const("far", -1000.0), const("centres", centres),

@@ -23,6 +23,12 @@ def embedded() -> CompactPredictor:
     return embedded_predictor(mirror=False, threads=1)
 
 
+@pytest.fixture(scope="session", params=["fast", "exact"])
+def shipped(request: pytest.FixtureRequest, embedded: CompactPredictor) -> CompactPredictor:
+    """The shipped model: its first network alone, or both."""
+    return embedded if request.param == "fast" else embedded_predictor(threads=1)
+
+
 Slab = Callable[[int], tuple[Volume, LabelMap]]
 
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from lpm_segmentator.core import DixonPair, GeometryError, ModelError, Volume, reorient
-from lpm_segmentator.segment import CompactPredictor, PairPredictor, Predictor, load_compact
+from lpm_segmentator.segment import (
+    CompactPredictor,
+    PairPredictor,
+    Predictor,
+    compact,
+    load_compact,
+)
 from lpm_segmentator.segment.compact import CompactSpec, context_slices, normalise
 from strategies import ORIENTATIONS, signed_permutation
 from tiny_model import TINY, tiny_onnx
@@ -185,6 +191,19 @@ def test_a_second_network_is_shown_the_mirrored_image(tiny_bytes):
     one = alone.probabilities(stacks)[0, 0]
     np.testing.assert_allclose(both[one < 0.01], 0.5, atol=0.01)
     assert len({model.info.sha256 for model in (alone, same, two)}) == 3
+
+
+@pytest.mark.parametrize("slices", [1, 3, 10, 12])
+def test_two_networks_that_prefer_a_side_leave_the_sides_even(monkeypatch, slices):
+    monkeypatch.setattr(compact, "_BATCH_PIXELS", 5 * 60 * 40)  # several batches
+    metadata = {"lpm": json.dumps(TINY)}
+    biased, fair = tiny_onnx(metadata, shift=0.08), tiny_onnx(metadata)
+    predictor = CompactPredictor(biased, second=fair, threads=1)
+    labels = predictor.predict(blob((60, 40, slices))).labels.array
+    sizes = [np.count_nonzero(labels == value) for value in (1, 2, 3, 4)]
+    assert sizes == sizes[::-1]
+    alone = CompactPredictor(biased, mirror=False, threads=1)
+    assert np.ptp(np.bincount(alone.predict(blob()).labels.array.ravel())[[1, 4]]) > 0
 
 
 def test_two_networks_of_different_grids_are_refused(tiny_bytes):

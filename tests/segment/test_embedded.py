@@ -48,11 +48,11 @@ def test_the_shipped_model_sees_the_same_in_all_orientations(embedded, tum_slab)
 
 
 @pytest.mark.parametrize("case", ["t2-005", "t2-100"])
-def test_the_shipped_model_segments_a_fine_t2_slice(embedded, shared_data, case):
+def test_the_shipped_model_segments_a_fine_t2_slice(shipped, shared_data, case):
     folder = shared_data / "axial_t2_check"
     image = read_image(folder / f"{case}_image.nii.gz").volume
     labels = read_label_map(folder / f"{case}_label.nii.gz", ignore=[255])
-    found = embedded.predict(image).labels
+    found = shipped.predict(image).labels
     seen = ~labels.ignored
     assert found.shape == image.shape
     assert dice(overlap(labels.foreground & seen, found.foreground & seen)) > 0.7
@@ -86,13 +86,13 @@ def test_a_stack_of_five_anywhere(embedded, whole_abdomen, last):
 
 
 @pytest.mark.parametrize("case", range(5, 190, 20))
-def test_sides_are_never_swapped(embedded, shared_data, case):
+def test_sides_are_never_swapped(shipped, shared_data, case):
     """Neither on an image as it is nor on one whose affine says that it is mirrored."""
     path = shared_data / "axial_t2_check" / f"t2-{case:03d}_image.nii.gz"
     image = read_image(path).volume
     mirrored = Volume(image.array, image.affine @ np.diag([-1.0, 1.0, 1.0, 1.0]))
     for volume in (image, mirrored):
-        labels = keep_largest(embedded.predict(volume).labels).labels
+        labels = keep_largest(shipped.predict(volume).labels).labels
         right = {}  # millimetres to the right of the world's origin
         for value in (1, 2, 3, 4):
             middle = np.argwhere(labels.mask(value)).mean(axis=0)
@@ -124,15 +124,16 @@ def noise() -> Volume:
 
 
 @pytest.mark.parametrize("make", [brain, thighs, noise])
-def test_an_image_without_these_muscles_yields_an_empty_mask_and_a_warning(embedded, make):
-    segmented = segment_case(Case("X", make()), embedded)
+def test_an_image_without_these_muscles_yields_an_empty_mask_and_a_warning(shipped, make):
+    segmented = segment_case(Case("X", make()), shipped)
     assert not segmented.labels.array.any()
     assert any("lumbar back" in w or "was found" in w for w in segmented.warnings)
 
 
-def test_no_back_is_emptied(embedded, shared_data, tum_slab):
+def test_no_back_is_emptied(shipped, shared_data, tum_slab):
     paths = sorted((shared_data / "axial_t2_check").glob("*_image.nii.gz"))[::6]
     for image in (tum_slab(3)[0], *(read_image(path).volume for path in paths)):
-        segmented = segment_case(Case("X", image), embedded)
+        segmented = segment_case(Case("X", image), shipped)
         assert segmented.labels.array.any()
-        assert segmented.quality.expected_dice > 0.8
+        quality = segmented.quality
+        assert quality.expected_dice > quality.least_expected_dice + 0.1
