@@ -191,6 +191,7 @@ def test_a_second_network_is_shown_the_mirrored_image(tiny_bytes):
     one = alone.probabilities(stacks)[0, 0]
     np.testing.assert_allclose(both[one < 0.01], 0.5, atol=0.01)
     assert len({model.info.sha256 for model in (alone, same, two)}) == 3
+    assert two.info.version == f"{alone.info.version}+{alone.info.version}" == fast.info.version
 
 
 @pytest.mark.parametrize("slices", [1, 3, 10, 12])

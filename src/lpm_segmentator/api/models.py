@@ -70,9 +70,7 @@ def load_predictor(
 
 def list_models() -> list[dict[str, Any]]:
     """Return the embedded model, the installed ones, and the published ones not installed."""
-    rows = [
-        {**embedded_predictor(mirror=False).info.to_dict(), "name": EMBEDDED, "state": "embedded"}
-    ]
+    rows = [{**embedded_predictor().info.to_dict(), "name": EMBEDDED, "state": "embedded"}]
     installed = ModelStore().list()
     rows += [{**model.to_dict(), "state": "installed"} for model in installed]
     known = {model.name for model in installed}
@@ -94,5 +92,5 @@ def describe_model(name: str) -> dict[str, Any]:
         If there is none of that name.
     """
     if name == EMBEDDED:
-        return embedded_predictor(mirror=False).info.to_dict()
+        return embedded_predictor().info.to_dict()
     return ModelStore().get(name).to_dict()

@@ -50,9 +50,9 @@ _EMBEDDED = "compact.onnx"
 _EMBEDDED_SECOND = "compact-second.onnx"
 #: in a closely spaced stack the context is taken this far away, as in training
 _CONTEXT_MM = 4.0
-#: two networks contradict each other where there is no lumbar back: they expect at most 0.33 of a
-#: brain or a turned back, and at least 0.78 of a lumbar back under strong noise
-_LEAST_OF_TWO = 0.55
+#: two networks contradict each other where there is no lumbar back: they expect at most 0.56 of a
+#: brain or a turned back, and at least 0.82 of a lumbar back under strong noise
+_LEAST_OF_TWO = 0.65
 #: as many slices are shown both ways to two networks, which takes them twice the time
 _FEW_SLICES = 8
 _BATCH_PIXELS = 400_000
@@ -110,10 +110,13 @@ class CompactPredictor:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._network = Network(model, name=name, threads=threads)
-        self._mirrored = self._network if mirror else None
-        if mirror and second is not None:
-            self._mirrored = Network(second, name=f"second network of {name}", threads=threads)
-            self._network.spec.check_same_input(self._mirrored.spec, where=name)
+        self._version = self.spec.version
+        other = self._network
+        if second is not None:
+            other = Network(second, name=f"second network of {name}", threads=threads)
+            self.spec.check_same_input(other.spec, where=name)
+            self._version = f"{self.spec.version}+{other.spec.version}"
+        self._mirrored = other if mirror else None
         self._sha256 = hashlib.sha256(model + (second or b"")).hexdigest()
         self._progress = progress
 
@@ -127,7 +130,7 @@ class CompactPredictor:
         """What is known about the model."""
         return ModelInfo(
             name=self.spec.name,
-            version=self.spec.version,
+            version=self._version,
             kind="compact",
             sha256=self._sha256,
             citation=self.spec.citation,
