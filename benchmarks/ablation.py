@@ -110,8 +110,8 @@ def main() -> None:
     files = next(subject for subject in recipe.subjects if subject.name == given.fold)
     subject = read_subject(files, given.data)
     checked = " | check | ES | MF" if given.check else ""
-    print(f"| without | water | MF | fat | MF{checked} |")
-    print("|---" * (8 if given.check else 5) + "|")
+    print(f"| without | water | MF | fat | MF | both | MF{checked} |")
+    print("|---" * (10 if given.check else 7) + "|")
     for without in given.without or ROWS:
         model, check = trained(recipe, without, given)
         print(row(without, evaluate_subject(load_compact(model), subject), check), flush=True)
