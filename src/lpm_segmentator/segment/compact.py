@@ -46,15 +46,13 @@ FloatArray = npt.NDArray[np.float32]
 #: axis codes of the model's frame: columns to the left, rows to posterior, slices to superior
 _FRAME = ("L", "P", "S")
 _EMBEDDED = "compact.onnx"
-#: sees the mirrored image
+#: looks again around what the first network found
 _EMBEDDED_SECOND = "compact-second.onnx"
 #: in a closely spaced stack the context is taken this far away, as in training
 _CONTEXT_MM = 4.0
-#: two networks contradict each other where there is no lumbar back: they expect at most 0.56 of a
-#: brain or a turned back, and at least 0.82 of a lumbar back under strong noise
-_LEAST_OF_TWO = 0.65
-#: as many slices are shown both ways to two networks, which takes them twice the time
-_FEW_SLICES = 8
+#: two networks contradict each other where there is no lumbar back: they expect at most 0.61 of a
+#: brain or a turned back, and at least 0.85 of a lumbar back under strong noise
+_LEAST_OF_TWO = 0.70
 _BATCH_PIXELS = 400_000
 
 
@@ -83,11 +81,10 @@ class CompactPredictor:
     name : str
         Where it came from, for messages.
     mirror : bool
-        Average with the prediction of the mirrored image, sides swapped, around the muscles found:
-        slower, more exact.
+        Look again around the muscles found, at the mirrored image, and average: slower, more exact.
     second : bytes, optional
-        Another network of the same kind that is shown the mirrored image; two that err differently
-        are better than one asked twice (docs/experiments.md, 20).
+        Another network of the same kind that looks again, at the image and the mirrored one: two
+        that err differently are better than one asked twice (docs/experiments.md, 20 and 21).
     threads : int, optional
         Threads of onnxruntime; its own choice if not given.
     progress : callable, optional
@@ -110,13 +107,13 @@ class CompactPredictor:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._network = Network(model, name=name, threads=threads)
+        self._second: Network | None = None
         self._version = self.spec.version
-        other = self._network
         if second is not None:
-            other = Network(second, name=f"second network of {name}", threads=threads)
-            self.spec.check_same_input(other.spec, where=name)
-            self._version = f"{self.spec.version}+{other.spec.version}"
-        self._mirrored = other if mirror else None
+            self._second = Network(second, name=f"second network of {name}", threads=threads)
+            self.spec.check_same_input(self._second.spec, where=name)
+            self._version = f"{self.spec.version}+{self._second.spec.version}"
+        self._mirror = mirror
         self._sha256 = hashlib.sha256(model + (second or b"")).hexdigest()
         self._progress = progress
 
@@ -198,10 +195,11 @@ class CompactPredictor:
             [grid.forward(slices) for slices in images], grid, turned.geometry.slice_spacing_mm
         )
         found = _prediction(volumes[0], turned, labels, confidence)
+        two = self._mirror and self._second is not None
         return replace(
             found,
-            details={"slices": len(labels), "images": len(images), "networks": 1 + self._two},
-            least_expected_dice=_LEAST_OF_TWO if self._two else found.least_expected_dice,
+            details={"slices": len(labels), "images": len(images), "networks": 1 + two},
+            least_expected_dice=_LEAST_OF_TWO if two else found.least_expected_dice,
         )
 
     def _segment(
@@ -221,8 +219,7 @@ class CompactPredictor:
                 context_slices(i, slices, slice_spacing_mm, self.spec) for i in range(start, stop)
             ]
             found = [
-                self.probabilities(np.stack([normalise(planes[near]) for near in shown]), turned)
-                for turned in self._ways(range(start, stop), slices)
+                self.probabilities(np.stack([normalise(planes[near]) for near in shown]))
                 for planes in inner
             ]
             mean: FloatArray = found[0] if len(found) == 1 else np.stack(found).mean(axis=0)
@@ -232,55 +229,40 @@ class CompactPredictor:
                 self._progress(stop, slices)
         return labels, confidence
 
-    @property
-    def _two(self) -> bool:
-        return self._mirrored is not None and self._mirrored is not self._network
-
-    def _ways(self, indices: range, slices: int) -> list[npt.NDArray[np.bool_]]:
-        """Return which slices the first network is shown mirrored, for each time they are shown.
-
-        A network may find the muscles of one side a little larger. Shown the image both ways it
-        cannot; of two networks each is shown it one way only. Few slices are therefore shown both
-        ways to both, and in a stack the ways alternate, so that the sides come out even.
-        """
-        odd = np.array([self._two and index % 2 == 1 for index in indices])
-        return [odd, ~odd] if self._two and slices <= _FEW_SLICES else [odd]
-
-    def probabilities(
-        self, stacks: FloatArray, turned: npt.NDArray[np.bool_] | None = None
-    ) -> FloatArray:
+    def probabilities(self, stacks: FloatArray) -> FloatArray:
         """Return class probabilities on the model's grid.
 
         Parameters
         ----------
         stacks : ndarray of float32, shape (n, 2 * context + 1, h, w)
             Normalised slices with their neighbours.
-        turned : ndarray of bool, shape (n,), optional
-            The slices that the first look is at the mirrored image of, and the second at the image
-            itself; none if not given.
 
         Returns
         -------
         ndarray of float32, shape (n, 5, h, w)
         """
-        turned = np.zeros(len(stacks), bool) if turned is None else turned
         padded, crop = pad(stacks, self.spec.multiple)
-        found = _ask(self._network, padded, turned)
-        box = None if self._mirrored is None else muscle_box(found, self.spec.multiple)
-        if self._mirrored is not None and box is not None:
-            other = _ask(self._mirrored, padded[..., box[0], box[1]], ~turned)
-            found[..., box[0], box[1]] = (found[..., box[0], box[1]] + other) * np.float32(0.5)
+        found = self._network(padded)
+        box = muscle_box(found, self.spec.multiple) if self._mirror else None
+        if box is not None:
+            inner = np.ascontiguousarray(padded[..., box[0], box[1]])
+            again = self._look_again(inner)
+            found[..., box[0], box[1]] = (found[..., box[0], box[1]] + again) * np.float32(0.5)
         result: FloatArray = found[..., crop[0], crop[1]]
         return result
 
+    def _look_again(self, images: FloatArray) -> FloatArray:
+        """Return what the second network says; without one, the first of the mirrored image.
 
-def _ask(network: Network, images: FloatArray, turned: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return what a network answers when some of the images are shown mirrored, turned back."""
-    shown = images.copy()
-    shown[turned] = images[turned][..., ::-1]
-    found = network(shown)
-    found[turned] = found[turned][..., ::-1][:, _mirrored_classes()]
-    return found
+        A network may find the muscles of one side a little larger, unless it is shown both sides
+        as either: the second is asked both ways.
+        """
+        network = self._second or self._network
+        turned = network(np.ascontiguousarray(images[..., ::-1]))
+        mirrored: FloatArray = turned[..., ::-1][:, _mirrored_classes()]
+        if self._second is None:
+            return mirrored
+        return (self._second(images) + mirrored) * np.float32(0.5)
 
 
 def embedded_predictor(

@@ -119,6 +119,8 @@ def _session(model: bytes, name: str, threads: int | None) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Two networks take turns: the threads of the one that waits must not keep the processors busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
