@@ -16,10 +16,10 @@ FloatArray = npt.NDArray[np.float32]
 
 #: what is kept of the air around the body
 _AIR_MARGIN_PX = 8
-#: where background is less probable than this, the mirrored image is asked as well
+#: where background is less probable than this, it is looked at again
 _LIKELY = 0.9
-#: what the network sees around the muscles in the mirrored image
-_SURROUNDINGS_PX = 32
+#: what is seen around the muscles then: 30 mm
+_SURROUNDINGS_PX = 24
 
 
 def body_box(images: Sequence[FloatArray]) -> tuple[slice, slice]:
