@@ -70,6 +70,10 @@ def main() -> None:
     parser.add_argument("--second-run", type=Path)
     parser.add_argument("--recipe", type=Path, default=Path("recipes/compact.yaml"))
     given = parser.parse_args()
+    if (given.second and not given.model) or (given.second_run and not given.run):
+        parser.error(
+            "a second network needs a first: give --model with --second, --run with --second-run"
+        )
     if given.run is not None:
         print(summary(left_out(given)))
         return

@@ -108,11 +108,9 @@ class CompactPredictor:
     ) -> None:
         self._network = Network(model, name=name, threads=threads)
         self._second: Network | None = None
-        self._version = self.spec.version
         if second is not None:
             self._second = Network(second, name=f"second network of {name}", threads=threads)
             self.spec.check_same_input(self._second.spec, where=name)
-            self._version = f"{self.spec.version}+{self._second.spec.version}"
         self._mirror = mirror
         self._sha256 = hashlib.sha256(model + (second or b"")).hexdigest()
         self._progress = progress
@@ -124,10 +122,11 @@ class CompactPredictor:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """What is known about the model."""
+        """What is known about the model; of two networks both versions, the rest of the first."""
+        second = "" if self._second is None else f"+{self._second.spec.version}"
         return ModelInfo(
             name=self.spec.name,
-            version=self._version,
+            version=self.spec.version + second,
             kind="compact",
             sha256=self._sha256,
             citation=self.spec.citation,
