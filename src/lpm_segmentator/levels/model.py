@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lpm_segmentator.core import Disc, ModelError
+from lpm_segmentator.inference import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,22 +96,7 @@ class LevelModel:
 
 
 def _session(model: bytes, outputs: list[str], *, name: str, threads: int | None) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        session = onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelError(
-            f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
-            where=name,
-            hint="The file is damaged or not an ONNX model",
-        ) from error
+    session = open_session(model, name=name, threads=threads)
     if [output.name for output in session.get_outputs()] != outputs:
         raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
     return session

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core import ModelError
+from lpm_segmentator.inference import open_session
 
 __all__ = ["CompactSpec", "Network"]
 
@@ -103,7 +103,7 @@ class Network:
     """
 
     def __init__(self, model: bytes, *, name: str, threads: int | None) -> None:
-        self._session = _session(model, name, threads)
+        self._session = open_session(model, name=name, threads=threads)
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         self.spec = CompactSpec.from_metadata(metadata, name)
 
@@ -112,24 +112,3 @@ class Network:
         (found,) = self._session.run(None, {"image": images})
         probabilities: npt.NDArray[np.float32] = found
         return probabilities
-
-
-def _session(model: bytes, name: str, threads: int | None) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Two networks take turns: the threads of the one that waits must not keep the processors busy.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    try:
-        return onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelError(
-            f"onnxruntime cannot load the model ({str(error).splitlines()[0]})",
-            where=name,
-            hint="The file is damaged or not an ONNX model",
-        ) from error
