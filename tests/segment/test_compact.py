@@ -136,7 +136,7 @@ def test_any_orientation_gives_the_same_mask(tiny, codes):
     assert np.array_equal(reorient(found.labels, ("L", "P", "S")).array, expected.array)
 
 
-def test_confidence_goes_with_the_voxels_and_slices(tiny):
+def test_confidence_goes_with_the_voxels(tiny):
     volume = blob()
     array = volume.array.copy()
     array[:, 10:20, 0] = 60.0  # less certain in the lowest slice
@@ -145,12 +145,9 @@ def test_confidence_goes_with_the_voxels_and_slices(tiny):
     turned = tiny.predict(reorient(volume, ("I", "R", "A")))
     assert straight.confidence is not None
     assert turned.confidence is not None
-    assert straight.slice_confidence is not None
-    assert turned.slice_confidence is not None
     back = reorient(Volume(turned.confidence, turned.labels.affine), ("L", "P", "S"))
     np.testing.assert_allclose(back.array, straight.confidence, atol=1e-6)
-    np.testing.assert_allclose(turned.slice_confidence[::-1], straight.slice_confidence, atol=1e-6)
-    assert straight.slice_confidence[0] < straight.slice_confidence[1]
+    assert straight.confidence[:, 10:20, 0].mean() < straight.confidence[:, 10:20, 1].mean()
 
 
 def test_mirroring_swaps_the_sides_back(tiny_bytes):
@@ -185,7 +182,8 @@ def test_a_second_network_looks_again(tiny_bytes):
     one = alone.probabilities(stacks)[0, 0]
     np.testing.assert_allclose(both[one < 0.01], 0.5, atol=0.01)
     assert len({model.info.sha256 for model in (alone, same, two)}) == 3
-    assert two.info.version == f"{alone.info.version}+{alone.info.version}" == fast.info.version
+    assert two.info.version == f"{alone.info.version}+{alone.info.version}"
+    assert fast.info == alone.info  # the second is never asked, so it is no part of the answer
 
 
 def test_a_second_network_that_prefers_a_side_leaves_the_sides_even():

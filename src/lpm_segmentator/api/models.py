@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lpm_segmentator.core import ModelError
-from lpm_segmentator.segment import embedded_predictor, load_compact
+from lpm_segmentator.segment import embedded_predictor
 from lpm_segmentator.segment.registry import PUBLISHED
 from lpm_segmentator.segment.store import ModelStore, open_model
 from lpm_segmentator.segment.store import convert as convert_model
@@ -44,13 +43,13 @@ def load_predictor(
     model : str
         ``"embedded"``, an installed model's name, or the path of a model.
     mode : {'fast', 'exact'}, optional
-        ``exact`` averages the compact model with the mirrored image, and follows nnU-Net to the
-        letter for its models; ``fast`` is quicker. If not given: exact for the compact model,
-        which takes seconds, and fast for nnU-Net models, which take minutes.
+        ``exact`` has the compact model look twice, the second time at the mirrored image too, and
+        follows nnU-Net to the letter for its models; ``fast`` is quicker. If not given: exact for
+        compact models, which take seconds, and fast for nnU-Net models, which take minutes.
     threads : int, optional
         Threads to compute with; the runtime's own choice if not given.
     progress : callable, optional
-        Called with the slices done and the slices there are.
+        Called with the steps done (slices, or tiles of nnU-Net) and the steps there are.
 
     Raises
     ------
@@ -59,13 +58,9 @@ def load_predictor(
     """
     if not model:
         raise ModelError("no model was named", hint=f"Use {EMBEDDED!r}, or see 'lpm models list'")
-    mirror = mode != "fast"
     if model == EMBEDDED:
-        return embedded_predictor(mirror=mirror, threads=threads, progress=progress)
-    path = Path(model)
-    if path.suffix.lower() == ".onnx" and path.exists():
-        return load_compact(path, mirror=mirror, threads=threads, progress=progress)
-    return open_model(model, mode=mode or "fast")
+        return embedded_predictor(mirror=mode != "fast", threads=threads, progress=progress)
+    return open_model(model, mode=mode, threads=threads, progress=progress)
 
 
 def list_models() -> list[dict[str, Any]]:

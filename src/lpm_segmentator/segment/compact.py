@@ -85,6 +85,7 @@ class CompactPredictor:
     second : bytes, optional
         Another network of the same kind that looks again, at the image and the mirrored one: two
         that err differently are better than one asked twice (docs/experiments.md, 20 and 21).
+        Without `mirror` nothing looks again, and it is left out.
     threads : int, optional
         Threads of onnxruntime; its own choice if not given.
     progress : callable, optional
@@ -106,6 +107,8 @@ class CompactPredictor:
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
+        if not mirror:
+            second = None
         self._network = Network(model, name=name, threads=threads)
         self._second: Network | None = None
         if second is not None:
@@ -146,8 +149,7 @@ class CompactPredictor:
         Returns
         -------
         Prediction
-            Labels on the grid of `volume`; ``confidence`` is the probability of the label given,
-            ``slice_confidence`` its mean over the muscles of a slice (nan where there is none).
+            Labels on the grid of `volume`; ``confidence`` is the probability of the label given.
 
         Raises
         ------
@@ -194,7 +196,7 @@ class CompactPredictor:
             [grid.forward(slices) for slices in images], grid, turned.geometry.slice_spacing_mm
         )
         found = _prediction(volumes[0], turned, labels, confidence)
-        two = self._mirror and self._second is not None
+        two = self._second is not None
         return replace(
             found,
             details={"slices": len(labels), "images": len(images), "networks": 1 + two},
@@ -299,6 +301,12 @@ def _shipped(name: str) -> bytes:
 def load_compact(path: Path, **options: Any) -> CompactPredictor:
     """Return the compact model of an ONNX file.
 
+    Parameters
+    ----------
+    path : Path
+    **options
+        ``mirror``, ``second``, ``threads`` and ``progress`` of `CompactPredictor`.
+
     Raises
     ------
     ModelError
@@ -360,18 +368,11 @@ def _prediction(
     confidence: FloatArray,
 ) -> Prediction:
     codes = volume.geometry.axis_codes
-    muscle = labels > 0
-    counts = muscle.sum(axis=(1, 2))
-    sums = (confidence * muscle).sum(axis=(1, 2))
-    by_slice = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
-    if codes[volume.slice_axis] == "I":
-        by_slice = by_slice[::-1]
     mask = reorient(LabelMap(labels.T, turned.affine), codes)
     sure = reorient(turned.with_array(confidence.T), codes)
-    warnings = () if muscle.any() else ("no erector spinae or multifidus was found",)
+    warnings = () if labels.any() else ("no erector spinae or multifidus was found",)
     return Prediction(
         labels=LabelMap(np.ascontiguousarray(mask.array), volume.affine),
         confidence=np.ascontiguousarray(sure.array),
-        slice_confidence=np.ascontiguousarray(by_slice),
         warnings=warnings,
     )

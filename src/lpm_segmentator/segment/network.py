@@ -64,7 +64,8 @@ class CompactSpec:
                 "the ONNX file is not a compact model of lpm-segmentator: its metadata lack "
                 f"the entry {_METADATA_KEY!r} or it is incomplete ({error})",
                 where=where,
-                hint="Export it with 'lpm train compact', or convert it with 'lpm models convert'",
+                hint="Compact models come from 'lpm train compact'; of an nnU-Net model give the "
+                "folder or zip",
             ) from error
 
     def check_same_input(self, other: CompactSpec, *, where: object) -> None:

@@ -33,7 +33,7 @@ class ModelInfo:
     version
         The model's own version; empty where it has none.
     kind
-        How the model is run, e.g. ``compact``, ``nnunet-3d_fullres`` or ``onnx``.
+        How the model is run, e.g. ``compact`` or ``nnunet-v1-3d_fullres``.
     sha256
         Hash of the weights (hex), or empty where the model has no file.
     labels
@@ -80,8 +80,6 @@ class Prediction:
         The label map, on the grid of the input volume, before any post-processing.
     confidence
         Optional array of the input's shape in [0, 1]: the winning class's probability per voxel.
-    slice_confidence
-        Optional array with one value in [0, 1] per slice along the input's slice axis.
     warnings
         Sentences for the user, e.g. that the model runs outside the range it was made for.
     details
@@ -93,7 +91,6 @@ class Prediction:
 
     labels: LabelMap
     confidence: NDArray[np.float32] | None = None
-    slice_confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     least_expected_dice: float = 0.75
