@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,30 @@ def test_a_cut_run_resumes_to_the_same_weights(
 def test_another_configuration_does_not_resume(subject: TrainingSubject, tmp_path: Path) -> None:
     train_compact([subject], TINY, tmp_path, device="cpu")
     other = CompactConfig.from_dict({**TINY.to_dict(), "seed": 1})
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(InputError, match="another run"):
         train_compact([subject], other, tmp_path, device="cpu")
+
+
+def test_other_subjects_or_another_start_do_not_resume(
+    subject: TrainingSubject, tmp_path: Path
+) -> None:
+    network = train_compact([subject], TINY, tmp_path / "run", device="cpu")
+    with pytest.raises(InputError, match="another run"):
+        train_compact([replace(subject, name="other")], TINY, tmp_path / "run", device="cpu")
+    start = tmp_path / "start.onnx"
+    export_onnx(
+        Softmax(network), start, channels=3, multiple=4, outputs=("probability",), metadata={}
+    )
+    with pytest.raises(InputError, match="another run"):
+        train_compact([subject], TINY, tmp_path / "run", device="cpu", start=start)
+
+
+def test_a_damaged_checkpoint_is_an_error_that_says_so(
+    subject: TrainingSubject, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"cut")
+    with pytest.raises(InputError, match="cannot be read"):
+        train_compact([subject], TINY, tmp_path, device="cpu")
 
 
 def test_the_loss_falls(subject: TrainingSubject, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from lpm_segmentator.core import InputError
 from lpm_segmentator.train.levels_naming import NamingConfig, export_naming, train_naming
 from lpm_segmentator.train.levels_patches import SubjectPatches
 
@@ -54,7 +55,7 @@ def test_names_are_learnt_and_a_cut_run_goes_on_to_the_same_end(tmp_path: Path) 
 
 def test_another_run_is_not_taken_over(tmp_path: Path) -> None:
     train_naming(["a_water"], patches_of, NamingConfig(steps=1, batch_size=2), tmp_path / "n.pt")
-    with pytest.raises(ValueError, match="another run"):
+    with pytest.raises(InputError, match="another run"):
         train_naming(
             ["b_water"], patches_of, NamingConfig(steps=1, batch_size=2), tmp_path / "n.pt"
         )

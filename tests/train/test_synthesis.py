@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lpm_segmentator.core import InputError
 from lpm_segmentator.segment.compact import normalise as normalise_numpy
 from lpm_segmentator.train.config import SynthesisConfig
 from lpm_segmentator.train.draw import Draw
@@ -123,7 +124,7 @@ def test_training_and_the_predictor_normalise_alike() -> None:
 
 def test_a_subject_without_labels_is_refused() -> None:
     image = np.random.default_rng(0).uniform(1, 2, (3, 30, 30))
-    with pytest.raises(ValueError, match="no slice"):
+    with pytest.raises(InputError, match="no slice"):
         training_subject("x", image, image, np.zeros((3, 30, 30), np.uint8), 1.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import logging
 import math
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from .checkpoint import follow, resume, save_checkpoint
 from .network import CompactUNet
 from .synthesis import Batch, Synthesiser
 from .warm_start import load_exported
@@ -40,6 +42,20 @@ class _State:
     step: int = 0
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, network: CompactUNet, config: CompactConfig, device: torch.device) -> _State:
+        """Return the state before the first step."""
+        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        return cls(network, copy.deepcopy(network), optimiser)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state of its own."""
+        return {"network": self.network, "average": self.average, "optimiser": self.optimiser}
+
 
 def train_compact(
     subjects: Sequence[TrainingSubject],
@@ -53,7 +69,7 @@ def train_compact(
     """Train a network and return the moving average of its weights, ready for export.
 
     The run is checkpointed in ``folder`` (``checkpoint.pt``, ``log.jsonl``) and goes on from there
-    when it is called again with the same configuration.
+    when it is called again with the same configuration, subjects and start.
 
     Parameters
     ----------
@@ -72,8 +88,8 @@ def train_compact(
 
     Raises
     ------
-    ValueError
-        If the folder holds a run of another configuration.
+    InputError
+        If the folder holds another run, or its checkpoint cannot be read.
     """
     target = torch.device(_choose_device(device))
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +98,11 @@ def train_compact(
     if start is not None:
         images = drawings[0].batch(config.batch_size, seed=config.seed, step=0).images
         load_exported(network, start, images)
-    state = _resume(network, config, folder, target)
+    state = _State.of(network, config, target)
+    checkpoint, identity = folder / "checkpoint.pt", _identity(config, subjects, start)
+    state.step, state.seconds = resume(checkpoint, identity, state.parts, device=target)
+    if state.step:
+        logger.info("resumed at step %d", state.step)
     while state.step < config.total_steps:
         started = time.monotonic()
         stage, first = stage_of(state.step, config)
@@ -97,7 +117,7 @@ def train_compact(
         if state.step % 20 == 0:
             _log(folder, {"step": state.step, "loss": loss, "seconds": round(state.seconds, 1)})
         if state.step % _CHECKPOINT_EVERY == 0 or state.step == config.total_steps:
-            _save(state, config, folder)
+            save_checkpoint(checkpoint, identity, state.parts, state.step, state.seconds)
     return state.average.eval()
 
 
@@ -112,43 +132,12 @@ def _network(config: CompactConfig) -> CompactUNet:
     return CompactUNet(config.widths, config.synthesis.context)
 
 
-def _resume(
-    network: CompactUNet, config: CompactConfig, folder: Path, device: torch.device
-) -> _State:
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    state = _State(network, average, optimiser)
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return state
-    saved = torch.load(path, map_location=device, weights_only=True)
-    if json.loads(saved["config"]) != json.loads(json.dumps(config.to_dict())):
-        raise ValueError(f"{folder} holds a run with another configuration; choose a new folder")
-    network.load_state_dict(saved["network"])
-    average.load_state_dict(saved["average"])
-    optimiser.load_state_dict(saved["optimiser"])
-    state.step, state.seconds = int(saved["step"]), float(saved["seconds"])
-    logger.info("resumed at step %d", state.step)
-    return state
-
-
-def _save(state: _State, config: CompactConfig, folder: Path) -> None:
-    temporary = folder / "checkpoint.pt.tmp"
-    torch.save(
-        {
-            "config": json.dumps(config.to_dict()),
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "step": state.step,
-            "seconds": state.seconds,
-        },
-        temporary,
-    )
-    temporary.replace(folder / "checkpoint.pt")
+def _identity(
+    config: CompactConfig, subjects: Sequence[TrainingSubject], start: Path | None
+) -> str:
+    """Return what makes a run the same run."""
+    begun = "" if start is None else hashlib.sha256(start.read_bytes()).hexdigest()
+    return json.dumps([config.to_dict(), [subject.name for subject in subjects], begun])
 
 
 def _log(folder: Path, row: dict[str, Any]) -> None:
@@ -169,7 +158,9 @@ def _step(state: _State, batch: Batch, config: CompactConfig, device: torch.devi
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimiser.step()
-    _average(state, config.ema_decay)
+    # Early on a long memory would hold the random start.
+    decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
+    follow(state.average, state.network, decay)
     return float(loss.detach())
 
 
@@ -200,19 +191,6 @@ def learning_rate(step: int, config: CompactConfig) -> float:
         return stage.learning_rate * (step + 1) / warm
     part = (step - warm) / max(1, stage.steps - warm)
     return stage.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
-
-
-def _average(state: _State, decay: float) -> None:
-    # Early on a long memory would hold the random start.
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    with torch.no_grad():
-        for kept, new in zip(
-            state.average.state_dict().values(), state.network.state_dict().values(), strict=True
-        ):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
 
 
 def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

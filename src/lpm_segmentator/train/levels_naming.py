@@ -14,9 +14,9 @@ from torch import nn
 
 from lpm_segmentator.core import Disc
 from lpm_segmentator.levels.patches import PATCH_CHANNELS, PATCH_PIXELS
+from lpm_segmentator.train.checkpoint import resume, save_checkpoint
 from lpm_segmentator.train.export import export_onnx
 from lpm_segmentator.train.levels_patches import SubjectPatches
-from lpm_segmentator.train.levels_train import resume, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def train_naming(
 
     Raises
     ------
-    ValueError
+    InputError
         If the checkpoint is that of another configuration or other subjects.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def train_naming(
     )
     parts = {"network": network, "optimiser": optimiser}
     identity = json.dumps([dataclasses.asdict(config), names])
-    step = resume(path, identity, parts)
+    step, _ = resume(path, identity, parts)
     subjects = [patches_of(name) for name in names] if step < config.steps else []
     while step < config.steps:
         for group in optimiser.param_groups:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from lpm_segmentator.io import atomic_path
 from lpm_segmentator.levels.model import CHANNELS, MULTIPLE
+from lpm_segmentator.train.checkpoint import follow, resume, save_checkpoint
 from lpm_segmentator.train.export import Sigmoid, export_onnx
 from lpm_segmentator.train.levels_data import LevelSubject, draw_batch
 from lpm_segmentator.train.network import CompactUNet
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LevelsConfig", "export_levels", "resume", "save_checkpoint", "train_levels"]
+__all__ = ["LevelsConfig", "export_levels", "train_levels"]
 
 _CHECKPOINT_EVERY = 100
 
@@ -69,7 +69,7 @@ def train_levels(
 
     Raises
     ------
-    ValueError
+    InputError
         If the folder holds a run of another configuration or other subjects.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def train_levels(
     )
     parts = {"network": network, "average": average, "optimiser": optimiser}
     identity = json.dumps([dataclasses.asdict(config), [s.name for s in subjects]])
-    step = resume(folder / "checkpoint.pt", identity, parts)
+    step, _ = resume(folder / "checkpoint.pt", identity, parts)
     while step < config.steps:
         for group in optimiser.param_groups:
             group["lr"] = _rate(step, config)
@@ -95,7 +95,7 @@ def train_levels(
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         step += 1
-        _follow(average, network, min(config.ema_decay, step / (step + 9)))
+        follow(average, network, min(config.ema_decay, step / (step + 9)))
         if progress is not None:
             progress(step, float(loss.detach()))
         if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
@@ -129,42 +129,6 @@ def _loss(network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> to
     )
     entropy[:, CHANNELS - 1] *= 0.1  # bodies fill more of the plane than all discs together
     return entropy.mean() * 10
-
-
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    with torch.no_grad():
-        for kept, new in zip(
-            average.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
-
-
-def resume(path: Path, identity: str, parts: dict[str, Any]) -> int:
-    """Load a checkpoint into the parts of a run and return its step; 0 where there is none.
-
-    Raises
-    ------
-    ValueError
-        If it is another run's.
-    """
-    if not path.exists():
-        return 0
-    saved = torch.load(path, weights_only=True)
-    if saved["identity"] != identity:
-        raise ValueError(f"{path.parent} holds another run; choose a new folder")
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return int(saved["step"])
-
-
-def save_checkpoint(path: Path, identity: str, parts: dict[str, Any], step: int) -> None:
-    """Write what `resume` reads."""
-    state = {name: part.state_dict() for name, part in parts.items()}
-    with atomic_path(path) as temporary:
-        torch.save({"identity": identity, "step": step, **state}, temporary)
 
 
 def export_levels(network: CompactUNet, path: Path, metadata: dict[str, Any]) -> None:

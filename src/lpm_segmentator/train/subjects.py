@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from lpm_segmentator.core import InputError
 from lpm_segmentator.train.phantom import make_phantom
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def training_subject(
 
     Raises
     ------
-    ValueError
+    InputError
         If no slice holds a label.
     """
     w, f = (np.asarray(array, dtype=np.float32) for array in (water, fat))
@@ -96,6 +97,10 @@ def training_subject(
     w, f, total = w[box] / scale, f[box] / scale, total[box] / scale
     shading = _shading(total, body[box], spacing_mm)
     marks = np.array(labels[box], dtype=np.uint8)
+    if not marks.any():
+        raise InputError(
+            "no slice holds a label", where=name, hint="Give the label map of the muscles, 1 to 4"
+        )
     return TrainingSubject(
         name=name,
         water=torch.from_numpy(w),
@@ -165,8 +170,6 @@ def _centres(labels: NDArray[np.integer]) -> NDArray[np.float32]:
         if rows.size:
             centres[index] = rows.mean(), columns.mean()
     labelled = np.flatnonzero(~np.isnan(centres[:, 0]))
-    if labelled.size == 0:
-        raise ValueError("no slice holds a label")
     for index in map(int, np.flatnonzero(np.isnan(centres[:, 0]))):
         centres[index] = centres[labelled[np.abs(labelled - index).argmin()]]
     return centres
