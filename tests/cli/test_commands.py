@@ -91,6 +91,17 @@ def test_the_tables_of_a_run_have_the_published_columns(finished):
     assert all(0 < float(ratios[f"ratio{n}_ai"]) < 0.6 for n in LABELS)
 
 
+def test_the_paired_table_holds_measurements_alone(finished):
+    """No counts, remarks or bounds of intervals, whose agreement would say nothing."""
+    _, out = finished
+    paired = rows(out / "paired_measures.csv")
+    assert {row["source"] for row in paired} == {"reference", "prediction"}
+    columns = set(paired[0])
+    assert {"volume_ml", "csa_mean_mm2", "fat_ratio", "volume_asymmetry_percent"} <= columns
+    assert not columns & {"slices", "voxels", "no_signal_voxels", "asymmetry_formula", "note"}
+    assert not [column for column in columns if "_low" in column or "_high" in column]
+
+
 def test_the_mask_and_the_tables_agree(finished):
     _, out = finished
     mask = nib.load(out / "cases/T/T_dseg.nii.gz")

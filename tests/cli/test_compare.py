@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def test_other_units_are_refused_and_the_flag_named_lets_them_through(lpm, tmp_path):
     table = tmp_path / "units.csv"
@@ -27,3 +29,37 @@ def test_what_is_undefined_is_said_with_its_reason(lpm, tmp_path):
     assert done.returncode == 0
     (said,) = [line for line in done.stdout.splitlines() if "icc_a_1" in line]
     assert said.startswith("volume1: a column is constant")
+
+
+def test_persons_measured_twice_are_told_by_a_pattern(lpm, tmp_path):
+    table = tmp_path / "twice.csv"
+    rows = ["case,volume1_hand,volume1_net"]
+    for person in range(1, 7):
+        rows += [
+            f"{person:02d}_{s},{9 + person + k},{9.2 + person}" for k, s in enumerate(("T1", "T2"))
+        ]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    command = ["compare", table, "-o", tmp_path / "out", "--no-plots", "--json"]
+
+    refused = lpm(*command)
+    assert refused.returncode == 2  # no usual words for reference and prediction
+
+    command += ["--roles", "hand", "net"]
+    alone = lpm(*command)
+    assert "--subject-pattern" in alone.stderr
+    counts = [
+        json.loads(done.stdout)["pairs"][0]["bland_altman"]["n_subjects"]
+        for done in (alone, lpm(*command, "--subject-pattern", r"^(\d+)_"))
+    ]
+    assert counts == [12, 6]
+
+
+def test_a_measure_without_any_value_is_left_out_of_a_long_table(lpm, tmp_path):
+    table = tmp_path / "long.csv"
+    rows = ["case,muscle,side,source,volume_ml,fat_ratio"]
+    for source, more in (("reference", 0.0), ("prediction", 0.3)):
+        rows += [f"c{n},ES,R,{source},{20 + n + more}," for n in range(5)]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    done = lpm("compare", table, "-o", tmp_path / "out", "--no-plots", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [pair["name"] for pair in json.loads(done.stdout)["pairs"]] == ["volume_ml ES R"]

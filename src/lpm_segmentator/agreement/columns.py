@@ -135,7 +135,7 @@ def possible_subjects(cases: pd.Series[str]) -> list[str]:
     if repeated and len(set(stems)) >= len(unique) / 3:
         return [
             f"{len(repeated)} names stand for several cases (as {name_some(repeated[0])}) and are "
-            "taken as independent; if they are one person's, name the subject column or a "
-            "subject pattern"
+            "taken as independent; if they are one person's, name the subject column (--subject) "
+            "or a pattern (--subject-pattern)"
         ]
     return []

@@ -90,7 +90,9 @@ def spread(
     values = [
         c
         for c in frame.columns
-        if c not in {*keys, *context, source} and is_numeric_dtype(frame[c])
+        if c not in {*keys, *context, source}
+        and is_numeric_dtype(frame[c])
+        and frame[c].notna().any()  # a measure that this study has no images for
     ]
     if options.measures is not None and "measure" not in {k.lower() for k in keys}:
         require_columns(frame, list(options.measures))

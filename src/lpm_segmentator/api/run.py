@@ -406,7 +406,20 @@ def _paired(record: Record) -> list[Record]:
     if record.get("reference_measures") is None:
         return []
     both = {"reference": record["reference_measures"], "prediction": record["measures"]}
-    return [{**row, "source": source} for source, rows in both.items() for row in rows]
+    return [
+        {**{name: value for name, value in row.items() if _is_compared(name)}, "source": source}
+        for source, rows in both.items()
+        for row in rows
+    ]
+
+
+def _is_compared(column: str) -> bool:
+    """Return whether a column names the row or measures a muscle.
+
+    Counts, remarks and the bounds of an interval are no measurements whose agreement is asked for.
+    """
+    remarks = {"slices", "voxels", "no_signal_voxels", "asymmetry_formula", "note"}
+    return column not in remarks and not {"low", "high"} & set(column.split("_"))
 
 
 def write_report(out: Path) -> Path:

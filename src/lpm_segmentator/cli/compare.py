@@ -41,6 +41,18 @@ _VERDICT = {True: "yes", False: "no", None: "–"}
 )
 @click.option("--by", multiple=True, help="Column whose values make subgroups; may be repeated.")
 @click.option("--subject", help="Column that names the person, where people were measured twice.")
+@click.option(
+    "--subject-pattern",
+    metavar="REGEX",
+    help=r"The person within the case's name, as its first group: '^(\d+)_' for 0299_T2.",
+)
+@click.option(
+    "--roles",
+    nargs=2,
+    metavar="REF PRED",
+    help="The words for reference and prediction in column names or the source column, where they "
+    "are no usual ones.",
+)
 @click.option("--measure", "measures", multiple=True, help="Compare this pair only; repeatable.")
 @click.option(
     "--resamples", "n_resamples", type=click.IntRange(100), default=10_000, show_default=True
