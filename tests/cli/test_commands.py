@@ -309,3 +309,12 @@ def test_levels_and_slices_are_measured_and_compared(finished, lpm, crops, tmp_p
     )  # fmt: skip
     assert refused.returncode == 2
     assert "--levels" in refused.stderr
+
+
+def test_an_installed_model_is_removed_by_name(lpm, tiny_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("LPM_HOME", str(tmp_path))
+    assert lpm("models", "install", tiny_path, "--name", "mine").returncode == 0
+    assert lpm("models", "remove", "mine").stdout.strip() == "removed mine"
+    again = lpm("models", "remove", "mine")
+    assert again.returncode == 2
+    assert "there is no model 'mine'" in again.stderr

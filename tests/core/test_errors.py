@@ -24,9 +24,9 @@ from lpm_segmentator.core.errors import (
             "a.nii: it is empty. Export it again.",
         ),
         (
-            MissingExtraError("reading DICOM", extra="dicom"),
-            "reading DICOM needs an optional package. "
-            "Install it with: pip install 'lpm-segmentator[dicom]'.",
+            MissingExtraError("training", extra="train"),
+            "training needs an optional package. "
+            "Install it with: pip install 'lpm-segmentator[train]'.",
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_exit_codes():
     "error",
     [
         InputError("what", where="here", hint="do"),
-        MissingExtraError("reading DICOM", extra="dicom"),
+        MissingExtraError("training", extra="train"),
         CasesFailedError("1 of 2 failed", failures={"a": "empty"}),
     ],
 )

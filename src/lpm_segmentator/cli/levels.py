@@ -44,4 +44,4 @@ def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
         place = "outside the image" if disc["slice"] is None else f"slice {disc['slice']}"
         announce(f"{disc['name']}: {place}, confidence {disc['confidence']:.2f}", quiet=quiet)
     for warning in found["warnings"]:
-        click.echo(f"lpm: warning: {warning}", err=True)
+        announce(f"lpm: warning: {warning}", quiet=quiet)

@@ -1,4 +1,4 @@
-"""``lpm models``: list, install, convert and describe models."""
+"""``lpm models``: list, install, describe, remove and convert models."""
 
 from __future__ import annotations
 
@@ -81,6 +81,20 @@ def info(name: str, *, quiet: bool, as_json: bool) -> None:
         return
     for key, value in found.items():
         click.echo(f"{key}: {value}")
+
+
+@models.command()
+@click.argument("name")
+@output_options
+def remove(name: str, *, quiet: bool, as_json: bool) -> None:
+    """Remove an installed model."""
+    from lpm_segmentator import api
+
+    api.ModelStore().remove(name)
+    if as_json:
+        print_json({"removed": name})
+    elif not quiet:
+        click.echo(f"removed {name}")
 
 
 @models.command()

@@ -6,7 +6,6 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lpm_segmentator.core import InputError, LabelMap, Volume
 
@@ -14,8 +13,10 @@ __all__ = ["SAMPLE_FILES", "Sample", "get_sample"]
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["real", "phantom"]
-
+_TUM01 = (
+    "sample: TUM01, on which the embedded model was trained (its Dice says nothing of new images; "
+    "docs/model-card.md does), MyoSegmenTUM"
+)
 _SOURCE = "https://raw.githubusercontent.com/johnnydfci/LPM_Segmentator"
 _IMAGES = "nnUNet_raw_data_base/nnUNet_train_data_raw/img_in_nii_L2-L5"
 _LABELS = "nnUNet_raw_data_base/nnUNet_train_data_raw/seg_in_nii_L2-L5"
@@ -106,7 +107,7 @@ def _from_folder(folder: Path) -> Sample:
             where=folder,
             hint="Unset the variable, or name the folder with the sample's files",
         )
-    return Sample(**paths, origin=f"sample: TUM01 (MyoSegmenTUM) from {folder}")
+    return Sample(**paths, origin=f"{_TUM01} from {folder}")
 
 
 def _download() -> Sample:
@@ -134,7 +135,7 @@ def _download() -> Sample:
                 where=remote.url,
                 hint="Name a folder that holds it with LPM_SAMPLE_DIR, or use --sample phantom",
             ) from error
-    return Sample(**paths, origin="sample: TUM01 (MyoSegmenTUM, Burian et al. 2019)")
+    return Sample(**paths, origin=f"{_TUM01} (Burian et al. 2019)")
 
 
 def _phantom(folder: Path) -> Sample:

@@ -81,7 +81,8 @@ def compact(
     if as_json:
         print_json({"model": str(outcome.model), "scores": outcome.scores})
     elif not quiet:
-        click.echo(outcome.table)
+        if outcome.scores:
+            click.echo(outcome.table)
         click.echo(f"model: {outcome.model}")
 
 

@@ -118,9 +118,9 @@ class MissingExtraError(LpmError):
     Parameters
     ----------
     feature : str
-        What was asked for, e.g. ``"reading DICOM"``.
+        What was asked for, e.g. ``"training"``.
     extra : str
-        The extra of this package that brings it, e.g. ``"dicom"``.
+        The extra of this package that brings it, e.g. ``"train"``.
     """
 
     def __init__(self, feature: str, *, extra: str) -> None:

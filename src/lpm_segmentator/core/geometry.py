@@ -186,12 +186,6 @@ class Geometry:
         return first, second
 
     @property
-    def in_plane_spacing_mm(self) -> tuple[float, float]:
-        """Step lengths of `in_plane_axes`, in mm."""
-        first, second = self.in_plane_axes
-        return self.spacing_mm[first], self.spacing_mm[second]
-
-    @property
     def slice_spacing_mm(self) -> float:
         """Distance between neighbouring axial slices in mm, perpendicular to them.
 

@@ -205,17 +205,6 @@ class DixonPair:
         """Return water + fat as float64: no overflow of integer images."""
         return self.water.with_array(self.water.array.astype(np.float64) + self.fat.array)
 
-    def fat_fraction(self) -> Volume:
-        """Return F / (W + F) per voxel as float64, nan where W + F is not positive.
-
-        There the voxel holds no signal (or, in signed images, a sum without meaning), so that its
-        fraction is undefined.
-        """
-        total = self.total().array
-        fraction = np.full(total.shape, np.nan)
-        np.divide(self.fat.array, total, out=fraction, where=total > 0)
-        return self.water.with_array(fraction)
-
 
 def _check_same_shape(array: npt.NDArray[Any], shape: tuple[int, int, int]) -> None:
     if np.shape(array) != shape:

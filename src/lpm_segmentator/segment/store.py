@@ -377,4 +377,6 @@ def _unpacked(path: Path, work: Path) -> Path:
 def _guess(path: Path) -> str:
     if path.suffix.lower() in (".pth", ".model", ".pt"):
         return "a checkpoint alone; its plans are missing"
+    if path.suffix.lower() == ".onnx":
+        return "an ONNX file needs no conversion: name it with --model"
     return f"a {path.suffix} file" if path.suffix else "a file of unknown kind"

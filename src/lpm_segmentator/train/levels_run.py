@@ -90,7 +90,7 @@ def load_levels_recipe(path: Path) -> LevelsRecipe:
         raise InputError(
             f"this is no recipe ({error})",
             where=path,
-            hint="See recipes/levels.yaml for the entries it needs",
+            hint="See recipes/levels.yaml of the source repository for the entries it needs",
         ) from error
 
 

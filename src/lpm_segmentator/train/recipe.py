@@ -160,7 +160,7 @@ def load_recipe(path: Path) -> Recipe:
         raise InputError(
             f"this is no recipe ({error})",
             where=path,
-            hint="See recipes/compact.yaml for the entries it needs",
+            hint="See recipes/compact.yaml of the source repository for the entries it needs",
         ) from error
 
 
