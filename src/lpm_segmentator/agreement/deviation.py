@@ -34,10 +34,26 @@ def absolute_errors(
 
     Intervals are percentiles of a bootstrap of cases, or of subjects where these repeat.
 
+    Parameters
+    ----------
+    reference, prediction : array_like, shape (n,)
+        Paired values in one unit.
+    subjects : array_like, shape (n,), optional
+        Who each case belongs to, where a subject has several.
+    confidence : float
+        Level of the intervals.
+    n_resamples, seed : int
+        Of the bootstrap.
+
     Returns
     -------
     tuple of Estimate
         MAE, RMSE.
+
+    Raises
+    ------
+    AgreementError
+        If the values are no pairs of finite numbers, or the level does not lie within (0, 1).
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)
@@ -102,10 +118,24 @@ def correlations(
     Intervals by Fisher's z, for Spearman with the variance of Bonett & Wright (2000,
     Psychometrika 65:23-28), ``(1 + r²/2)/(n - 3)``; none where subjects repeat.
 
+    Parameters
+    ----------
+    reference, prediction : array_like, shape (n,)
+        Paired values in one unit.
+    subjects : array_like, shape (n,), optional
+        Who each case belongs to, where a subject has several.
+    confidence : float
+        Level of the intervals.
+
     Returns
     -------
     tuple of Estimate
         Pearson, Spearman. A high correlation is not agreement.
+
+    Raises
+    ------
+    AgreementError
+        If the values are no pairs of finite numbers, or the level does not lie within (0, 1).
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)

@@ -55,7 +55,9 @@ class LevelOptions:
     sagittal : Path, optional
         A sagittal series of the same examination.
     vertebrae : Path, optional
-        A label map of vertebrae; `numbering` says whose, if its values do not.
+        A label map of vertebrae.
+    numbering : str, optional
+        Whose numbers `vertebrae` holds, if its values do not tell.
     slices : tuple of int, optional
         First and last slice, by hand.
     written : Path, optional

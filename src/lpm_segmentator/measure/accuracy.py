@@ -76,7 +76,18 @@ def jaccard(counts: Overlap) -> float:
 
 
 def overlap(reference: npt.NDArray[np.bool_], prediction: npt.NDArray[np.bool_]) -> Overlap:
-    """Count two masks of one shape."""
+    """Count two masks and what they share.
+
+    Parameters
+    ----------
+    reference, prediction : ndarray of bool
+        Of one shape.
+
+    Raises
+    ------
+    GeometryError
+        If their shapes differ.
+    """
     if reference.shape != prediction.shape:
         raise GeometryError(
             f"reference and prediction have shapes {reference.shape} and {prediction.shape}"
@@ -102,6 +113,18 @@ class AccuracyRow:
     level, level_kind : str
         The region, as in the table of measures; for the slice-wise table ``level_kind`` is
         ``"slice"`` and ``level`` the slice's index.
+    dice, jaccard : float
+        Overlap, 0 to 1.
+    hd95_mm, assd_mm : float
+        95th percentile and mean of the distances between the surfaces, both ways.
+    nsd_1mm, nsd_2mm : float
+        Share of both surfaces that lie within 1 and 2 mm of the other, 0 to 1.
+    reference_volume_ml, prediction_volume_ml : float
+        Volumes of the structure in the region.
+    volume_difference_ml, volume_difference_percent : float
+        In per cent of the reference.
+    csa_mean_difference_mm2, fat_ratio_difference : float
+        Of the mean area over the slices, and of ΣF / Σ(F + W), 0 to 1.
     """
 
     case: str

@@ -136,7 +136,22 @@ def slice_sums(labels: LabelMap, pair: DixonPair | None = None) -> dict[int, Sli
 def sums_of_mask(
     mask: npt.NDArray[np.bool_], geometry: Geometry, pair: DixonPair | None = None
 ) -> SliceSums:
-    """Sum one mask on a grid, slice by slice; see `slice_sums`."""
+    """Sum one mask on a grid, slice by slice; see `slice_sums`.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        Of the grid's shape.
+    geometry : Geometry
+        The grid.
+    pair : DixonPair, optional
+        Images on the same grid, for the sums of signal.
+
+    Raises
+    ------
+    GeometryError
+        If mask or pair are not on the grid.
+    """
     check_grid(geometry, pair)
     if mask.shape != geometry.shape:
         raise GeometryError(f"the mask has shape {mask.shape}, its grid {geometry.shape}")
