@@ -55,7 +55,7 @@ class Truthful:
     def info(self) -> ModelInfo:
         return ModelInfo("truth", version="1", sha256="0" * 64)
 
-    def predict(self, volume: Volume) -> Prediction:
+    def predict(self, volume: Volume, **_: object) -> Prediction:
         self.seen.append(volume)
         axis = volume.slice_axis
         here = self._labels.geometry.world_to_voxel(volume.geometry.origin_mm)

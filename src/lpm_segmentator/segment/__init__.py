@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from lpm_segmentator.segment.clean import CleanResult, Connectivity, keep_largest
 from lpm_segmentator.segment.compact import CompactPredictor, embedded_predictor, load_compact
+from lpm_segmentator.segment.outline import DIXON, SINGLE, Outline
 from lpm_segmentator.segment.predictor import ModelInfo, PairPredictor, Prediction, Predictor
 from lpm_segmentator.segment.quality import Quality, assess
 
 __all__ = [
+    "DIXON",
+    "SINGLE",
     "CleanResult",
     "CompactPredictor",
     "Connectivity",
     "ModelInfo",
+    "Outline",
     "PairPredictor",
     "Prediction",
     "Predictor",
