@@ -234,6 +234,22 @@ def test_evaluate_writes_rows(lpm, crops, tmp_path):
     assert json.loads(done.stdout)[0]["case"] == "T_dseg"
 
 
+def test_evaluate_accepts_a_lost_origin_and_refuses_to_resample_beside(lpm, crops, tmp_path):
+    image = nib.load(crops / "T_dseg.nii.gz")
+    affine = image.affine.copy()
+    affine[:3, 3] = 0
+    lost = tmp_path / "R_dseg.nii.gz"
+    nib.Nifti1Image(np.asarray(image.dataobj), affine).to_filename(lost)
+    asked = "evaluate", "--reference", lost, "--prediction", crops / "T_dseg.nii.gz"
+    done = lpm(*asked, "--resample", "-o", tmp_path / "e.csv")
+    assert done.returncode == 2
+    assert "--accept-origin-mismatch" in done.stderr
+    assert not (tmp_path / "e.csv").exists()
+    done = lpm(*asked, "--accept-origin-mismatch", "-o", tmp_path / "e.csv")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "e.csv")[0]["dsc_global"] == "1.0"
+
+
 def test_the_demo_works_without_network(lpm, tmp_path, tum01):
     done = lpm(
         "demo", "--sample", "phantom", "-o", tmp_path / "demo", "--json",

@@ -11,6 +11,7 @@ import numpy as np
 
 from lpm_segmentator.core import (
     FileFormatError,
+    Geometry,
     GeometryError,
     InputError,
     LabelMap,
@@ -33,6 +34,7 @@ from lpm_segmentator.io import (
     read_image,
     read_label_map,
     read_slice_table,
+    same_but_for_origin,
     subject_key,
 )
 from lpm_segmentator.pipeline import Case
@@ -48,6 +50,7 @@ __all__ = [
     "find_cases",
     "load_case",
     "match_labels",
+    "on_grid_of",
     "same_subject",
 ]
 
@@ -325,7 +328,7 @@ def load_case(
     reference = None
     if files.reference is not None:
         reference = read_label_map(files.reference, ignore=ignore)
-        moved = _on_grid(reference, image) if accept_origin_mismatch else reference
+        moved = on_grid_of(reference, image.geometry) if accept_origin_mismatch else reference
         if moved is not reference:
             notes += ("the reference had another origin and was laid on the image",)
         reference = moved
@@ -340,14 +343,12 @@ def load_case(
     return LoadedCase(case, header)
 
 
-def _on_grid(reference: LabelMap, image: Volume) -> LabelMap:
-    """Return the label map on the image's grid if the two differ by nothing but their origin."""
-    if reference.geometry.describe_difference(image.geometry) is None:
-        return reference
-    same_steps = np.allclose(reference.affine[:3, :3], image.affine[:3, :3], rtol=1e-3, atol=1e-3)
-    if reference.shape == image.shape and same_steps:
-        return reference.with_grid(reference.array, image.affine)
-    return reference
+def on_grid_of(labels: LabelMap, geometry: Geometry) -> LabelMap:
+    """Return the label map on a grid if the two differ by nothing but their origin."""
+    differs = labels.geometry.describe_difference(geometry) is not None
+    if differs and same_but_for_origin(labels.geometry, geometry):
+        return labels.with_grid(labels.array, geometry.affine)
+    return labels
 
 
 def _range_of(files: CaseFiles, table: Sequence[SliceRange], image: Volume) -> tuple[int, int]:

@@ -255,7 +255,7 @@ _FRAME = click.option(
     "--accept-frame-mismatch", is_flag=True, help="Take levels of another case as they lie."
 )
 _MISMATCH = click.option(
-    "--accept-origin-mismatch", is_flag=True, help="One image has lost its origin."
+    "--accept-origin-mismatch", is_flag=True, help="An image or label map has lost its origin."
 )
 
 
