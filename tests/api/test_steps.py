@@ -270,13 +270,21 @@ def test_folders_are_matched_by_whole_names(tmp_path):
     for case in ("1", "10"):
         write_reference(tmp_path / "r", case)
         write_reference(tmp_path / "p", f"{case}")
-    pairs = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
-    assert [(truth.name, found.name) for _, truth, found in pairs] == [
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert not given.lonely
+    assert [(truth.name, found.name) for truth, found in given.pairs.values()] == [
         ("10_dseg.nii.gz", "10_dseg.nii.gz"),
         ("1_dseg.nii.gz", "1_dseg.nii.gz"),
     ]
     (tmp_path / "r" / "10_dseg.nii.gz").unlink()
-    with pytest.raises(InputError, match="1 predictions have no reference: 10"):
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert list(given.pairs) == ["1_dseg"]
+    assert "no reference" in given.lonely["10_dseg"]
+    write_reference(tmp_path / "r", "2")
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert "no prediction" in given.lonely["2_dseg"]
+    (tmp_path / "r" / "1_dseg.nii.gz").unlink()
+    with pytest.raises(InputError, match="none of 2 predictions has a reference"):
         api.pair_label_maps(tmp_path / "r", tmp_path / "p")
 
 
@@ -310,8 +318,14 @@ def test_folders_of_label_maps_and_images_are_matched(folder):
         ("B", folder / "B_dseg.nii.gz"),
     ]
     write_pair(folder, "C", 2)
-    with pytest.raises(InputError, match="no label map belongs to the case 'C'"):
-        api.find_measurable(folder, water=folder)
+    write_reference(folder / "more", "A", 0)
+    write_reference(folder / "more", "D", 0)
+    found = api.find_measurable(folder / "more", water=folder)
+    assert [f.case for f in found] == ["A", "B", "C", "D_dseg"]
+    assert [f.problem[:12] for f in found] == ["", "no label map", "no label map", "no image in "]
+    (folder / "more" / "A_dseg.nii.gz").unlink()
+    with pytest.raises(InputError, match="no label map belongs to any of the cases"):
+        api.find_measurable(folder / "more", water=folder)
 
 
 def test_an_image_on_another_grid_is_refused(folder):

@@ -10,6 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from phantoms import write_pair, write_reference
+
 LABELS = ("1", "2", "3", "4")
 
 
@@ -248,6 +250,28 @@ def test_evaluate_accepts_a_lost_origin_and_refuses_to_resample_beside(lpm, crop
     done = lpm(*asked, "--accept-origin-mismatch", "-o", tmp_path / "e.csv")
     assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "e.csv")[0]["dsc_global"] == "1.0"
+
+
+def test_what_lacks_its_partner_is_told_and_the_others_are_done(lpm, tmp_path):
+    images, masks, manual = (tmp_path / name for name in ("images", "masks", "manual"))
+    for case in "AB":
+        write_pair(images, case)
+    for case in "AC":
+        write_reference(masks, case)
+    for case in "AD":
+        write_reference(manual, case)
+    done = lpm("measure", "--labels", masks, "--water", images, "-o", tmp_path / "m.csv")
+    assert done.returncode == 1
+    assert "2 of 3 failed" in done.stderr
+    assert re.search("B: no label map", done.stderr)
+    assert re.search("C_dseg: no image", done.stderr)
+    assert {row["case"] for row in rows(tmp_path / "m.csv")} == {"A"}
+    done = lpm("evaluate", "--reference", manual, "--prediction", masks, "-o", tmp_path / "e.csv")
+    assert done.returncode == 1
+    assert "2 of 3 failed" in done.stderr
+    assert re.search("C_dseg: the prediction has no reference", done.stderr)
+    assert re.search("D_dseg: the reference has no prediction", done.stderr)
+    assert [row["case"] for row in rows(tmp_path / "e.csv")] == ["A_dseg"]
 
 
 def test_the_demo_works_without_network(lpm, tmp_path, tum01):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
-from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files, pair_label_maps
+from lpm_segmentator.api.evaluating import (
+    EvaluateOptions,
+    LabelPairs,
+    evaluate_files,
+    pair_label_maps,
+)
 from lpm_segmentator.api.figures import draw_study
 from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.api.measuring import (
@@ -53,6 +58,7 @@ __all__ = [
     "EvaluateOptions",
     "Failure",
     "ImageCase",
+    "LabelPairs",
     "LevelOptions",
     "MeasureOptions",
     "Measured",

@@ -52,6 +52,7 @@ __all__ = [
     "match_labels",
     "on_grid_of",
     "same_subject",
+    "with_reference",
 ]
 
 
@@ -233,7 +234,7 @@ def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]
         raise FileFormatError("there is no such file or folder", where=reference)
     own = {path.resolve() for files in found for path in files.paths.values()}
     candidates = [p for p in candidates if p.resolve() not in own]
-    matched = [_with_reference(files, candidates, alone=len(found) == 1) for files in found]
+    matched = [with_reference(files, candidates, alone=len(found) == 1) for files in found]
     if not any(files.reference or files.problem for files in matched):
         raise InputError(
             f"no label map in the folder belongs to any of the cases {[f.case for f in found][:3]}",
@@ -243,7 +244,14 @@ def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]
     return matched
 
 
-def _with_reference(files: CaseFiles, candidates: Sequence[Path], *, alone: bool) -> CaseFiles:
+def with_reference(files: CaseFiles, candidates: Sequence[Path], *, alone: bool) -> CaseFiles:
+    """Return a case with the label map that belongs to it, if any, or with its problem.
+
+    Raises
+    ------
+    LpmError
+        As `match_labels`, if the case is `alone`.
+    """
     try:
         return replace(files, reference=match_labels(files, candidates))
     except LpmError as error:

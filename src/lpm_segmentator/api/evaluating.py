@@ -18,7 +18,7 @@ from lpm_segmentator.api.cases import (
 from lpm_segmentator.api.levels_file import read_slice_levels
 from lpm_segmentator.api.sagittal import overlap
 from lpm_segmentator.api.steps import find_label_maps
-from lpm_segmentator.core import GeometryError, InputError, LabelMap, resample
+from lpm_segmentator.core import GeometryError, InputError, LabelMap, LpmError, resample
 from lpm_segmentator.io import (
     ORIGIN_FLAG,
     case_id,
@@ -26,15 +26,16 @@ from lpm_segmentator.io import (
     read_dixon,
     read_label_map,
     same_but_for_origin,
+    subject_key,
 )
 from lpm_segmentator.measure import Accuracy, compare_label_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lpm_segmentator.core import DixonPair
 
-__all__ = ["EvaluateOptions", "evaluate_files", "pair_label_maps"]
+__all__ = ["EvaluateOptions", "LabelPairs", "evaluate_files", "pair_label_maps"]
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,29 @@ class EvaluateOptions:
     accept_frame_mismatch: bool = False
 
 
-def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
-    """Pair reference and predicted label maps: two files, or two folders by exact name.
+@dataclass(frozen=True)
+class LabelPairs:
+    """Label maps and their references.
 
-    Returns
-    -------
-    list of tuple
-        Case, reference file, prediction file.
+    Attributes
+    ----------
+    pairs : mapping of str to tuple of Path
+        Reference and prediction of each case.
+    lonely : mapping of str to str
+        What lacks its partner, and what to do about it, by case.
+    """
+
+    pairs: Mapping[str, tuple[Path, Path]]
+    lonely: Mapping[str, str]
+
+
+def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
+    """Pair reference and predicted label maps: two files, or two folders by exact name.
 
     Raises
     ------
     InputError
-        If a prediction has no reference, or one input is a file and the other a folder.
+        If no prediction has a reference, or one input is a file and the other a folder.
     """
     if reference.is_dir() != prediction.is_dir():
         raise InputError(
@@ -88,22 +100,32 @@ def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, 
     if not reference.is_dir():
         for path in (reference, prediction):
             find_images([path])
-        return [(case_id(prediction), reference, prediction)]
-    references = [item.path for item in find_label_maps([reference])]
-    pairs, lonely = [], []
-    for item in find_label_maps([prediction]):
-        found = match_labels(CaseFiles(item.case, image=item.path), references)
+        return LabelPairs({case_id(prediction): (reference, prediction)}, {})
+    references, predictions = find_label_maps([reference]), find_label_maps([prediction])
+    pairs: dict[str, tuple[Path, Path]] = {}
+    lonely: dict[str, str] = {}
+    for item in predictions:
+        try:
+            found = match_labels(CaseFiles(item.case), [other.path for other in references])
+        except LpmError as error:
+            lonely[item.case] = str(error)
+            continue
         if found is None:
-            lonely.append(item.case)
+            lonely[item.case] = f"the prediction has no reference in {reference}. {_NAMES}"
         else:
-            pairs.append((item.case, found, item.path))
-    if lonely:
-        raise InputError(
-            f"{len(lonely)} predictions have no reference: {', '.join(lonely[:5])}",
-            where=reference,
-            hint="Names are matched whole; give both sets the same case names",
-        )
-    return pairs
+            pairs[item.case] = found, item.path
+    if not pairs:
+        first, *more = lonely.values()
+        what = f"none of {len(lonely)} predictions has a reference" if more else first
+        raise InputError(what, where=reference, hint=_NAMES if more else None)
+    known = {subject_key(item.case) for item in predictions}
+    for item in references:
+        if subject_key(item.case) not in known:
+            lonely[item.case] = f"the reference has no prediction in {prediction}. {_NAMES}"
+    return LabelPairs(pairs, lonely)
+
+
+_NAMES = "Names are matched whole; give both sets the same case names"
 
 
 def evaluate_files(

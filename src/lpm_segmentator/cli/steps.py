@@ -284,7 +284,8 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
     """Measure label maps: volume, area, fat and asymmetry per muscle, side and level.
 
     Fat comes from a Dixon pair (--water, --fat), or by brightness from a T1w or T2w image
-    (--image).
+    (--image). In folders, an image without its label map, or the other way round, is told of at
+    the end, and the command ends with code 1.
     """
     from lpm_segmentator import api
     from lpm_segmentator.measure import AsymmetryFormula
@@ -338,7 +339,8 @@ def evaluate(
 ) -> None:
     """Compare label maps with their references: Dice, surface distances, volumes.
 
-    Cases of two folders are matched by their whole names.
+    Cases of two folders are matched by their whole names; one without its partner is told of at
+    the end, and the command ends with code 1.
     """
     from dataclasses import asdict
 
@@ -349,7 +351,7 @@ def evaluate(
     _distinct(output=out, by_slice=by_slice, by_level=by_level)
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' finds them")
-    pairs = {case: files for case, *files in api.pair_label_maps(reference, prediction)}
+    given = api.pair_label_maps(reference, prediction)
     settings = api.EvaluateOptions(
         ignore=options["ignore_label"],
         on_grid=options["resample"],
@@ -361,7 +363,9 @@ def evaluate(
     )
 
     def rows_of(case: str) -> Tables:
-        truth, found = pairs[case]
+        if case in given.lonely:
+            raise InputError(given.lonely[case])
+        truth, found = given.pairs[case]
         accuracy = api.evaluate_files(case, truth, found, settings)
         tables: Tables = {out: [accuracy.wide()]}
         for path, rows in ((by_slice, accuracy.slices), (by_level, accuracy.rows)):
@@ -369,4 +373,5 @@ def evaluate(
                 tables = {**tables, path: [asdict(row) for row in rows]}
         return tables
 
-    _into_tables(list(pairs), rows_of, out, title="comparing", quiet=quiet, as_json=as_json)
+    cases = [*given.pairs, *given.lonely]
+    _into_tables(cases, rows_of, out, title="comparing", quiet=quiet, as_json=as_json)
