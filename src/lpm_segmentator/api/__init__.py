@@ -28,16 +28,8 @@ from lpm_segmentator.api.models import (
     list_models,
     load_predictor,
 )
-from lpm_segmentator.api.run import (
-    RunOptions,
-    is_done,
-    prepare_output,
-    process_case,
-    read_records,
-    read_run,
-    write_report,
-    write_tables,
-)
+from lpm_segmentator.api.results import read_records, read_run, write_report, write_tables
+from lpm_segmentator.api.run import RunOptions, is_done, prepare_output, process_case
 from lpm_segmentator.api.sagittal import with_sagittal
 from lpm_segmentator.api.steps import (
     Failure,
