@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -227,6 +228,24 @@ def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monke
     assert saved(out)["cases"]["B"] == {"state": "pending"}
     assert not hidden(out)
     assert states(run(study, out, options)) == {"A": "skipped", "B": "done"}
+
+
+def test_a_case_interrupted_while_done_again_is_not_taken_for_done(
+    study, tmp_path, options, monkeypatch
+):
+    out = tmp_path / "out"
+    run(study, out, options)
+
+    def interrupted(result, path):
+        raise KeyboardInterrupt
+
+    other = dataclasses.replace(options, mode="exact")
+    with monkeypatch.context() as patch:
+        patch.setattr("lpm_segmentator.api.run._write_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(study, out, other)
+    assert [record["case"] for record in api.read_records(out)] == ["B"]
+    assert states(run(study, out, options)) == {"A": "done", "B": "skipped"}
 
 
 KILLED = """

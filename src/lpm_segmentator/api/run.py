@@ -29,6 +29,7 @@ from lpm_segmentator.api.run_levels import (
 from lpm_segmentator.core import LpmError, OutputError
 from lpm_segmentator.io import (
     atomic_path,
+    remove_file,
     remove_leftovers,
     write_json,
     write_label_map,
@@ -174,6 +175,8 @@ def process_case(
     )
     folder = out / "cases" / files.case
     remove_leftovers(folder)
+    # While outputs of two runs lie beside each other the case must not look done.
+    remove_file(folder / RECORD)
     write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
     write_fat_maps(
         folder / files.case,

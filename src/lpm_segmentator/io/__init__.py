@@ -21,7 +21,14 @@ from lpm_segmentator.io.dixon import (
     repair_origin,
     same_but_for_origin,
 )
-from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, write_json, write_text
+from lpm_segmentator.io.files import (
+    atomic_path,
+    remove_file,
+    remove_leftovers,
+    to_json,
+    write_json,
+    write_text,
+)
 from lpm_segmentator.io.nifti import (
     Image,
     is_nifti,
@@ -68,6 +75,7 @@ __all__ = [
     "read_sidecar",
     "read_slice_table",
     "read_table",
+    "remove_file",
     "remove_leftovers",
     "repair_origin",
     "same_but_for_origin",
