@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lpm_segmentator import api, cohort
+from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.segment import CompactPredictor
 from phantoms import write_pair, write_reference
@@ -246,6 +247,40 @@ def test_a_case_interrupted_while_done_again_is_not_taken_for_done(
             run(study, out, other)
     assert [record["case"] for record in api.read_records(out)] == ["B"]
     assert states(run(study, out, options)) == {"A": "done", "B": "skipped"}
+
+
+def test_a_case_done_again_keeps_no_map_or_levels_of_an_earlier_run(study, tmp_path, options):
+    out, image = tmp_path / "out", tmp_path / "T.nii.gz"
+    image.write_bytes((study / "A_water.nii.gz").read_bytes())
+    cases = api.find_cases([image])
+    first = dataclasses.replace(
+        options, levels=LevelOptions(slices=(4, 1)), keep_doubtful=True, brightness=True
+    )
+    cohort.run_cohort(cases, out, first)
+    folder = out / "cases" / "T"
+    (folder / "T_fatmap-dixon.nii.gz").write_bytes(b"of a run on a pair of this name")
+    (folder / "notes.txt").write_text("the user's own")
+    before = {path.name for path in folder.iterdir()}
+    assert {"T_levels.json", "T_levels.png"} < before
+    cohort.run_cohort(cases, out, dataclasses.replace(options, brightness=False))
+    assert {p.name for p in folder.iterdir()} == {
+        "T_dseg.nii.gz", "T_qc.png", "case.json", "notes.txt"
+    }  # fmt: skip
+
+
+def test_a_case_is_done_again_once_brightness_can_be_measured(
+    study, tmp_path, options, monkeypatch
+):
+    out, image = tmp_path / "out", tmp_path / "T.nii.gz"
+    image.write_bytes((study / "A_water.nii.gz").read_bytes())
+    cases = api.find_cases([image])
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "sklearn", None)  # as if it were not installed
+        patch.setitem(sys.modules, "sklearn.mixture", None)
+        cohort.run_cohort(cases, out, options)
+        assert states(cohort.run_cohort(cases, out, options)) == {"T": "skipped"}
+    assert states(cohort.run_cohort(cases, out, options)) == {"T": "done"}
+    assert states(cohort.run_cohort(cases, out, options)) == {"T": "skipped"}
 
 
 KILLED = """

@@ -34,11 +34,11 @@ from lpm_segmentator.io import (
     write_json,
     write_label_map,
 )
-from lpm_segmentator.measure import fat_ratio_row, volume_row
+from lpm_segmentator.measure import fat_ratio_row, intensity_fat_possible, volume_row
 from lpm_segmentator.pipeline import CaseResult, run_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lpm_segmentator.measure import Accuracy
     from lpm_segmentator.segment import ModelInfo, Predictor
@@ -178,7 +178,7 @@ def process_case(
     # While outputs of two runs lie beside each other the case must not look done.
     remove_file(folder / RECORD)
     write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
-    write_fat_maps(
+    written = write_fat_maps(
         folder / files.case,
         result.labels,
         pair=loaded.case.pair,
@@ -190,6 +190,8 @@ def process_case(
     if levels is not None:
         record |= _write_levels(levels, files, folder)
         record["warnings"] = [*levels.warnings, *record["warnings"]]
+        written += [folder / f"{files.case}_levels.{end}" for end in ("json", "png")]
+    _remove_stale(folder, files.case, keep=written)
     record["seconds"] = {
         "read": round(read_seconds, 3),
         "levels": round(level_seconds, 3),
@@ -226,7 +228,10 @@ def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str
     for role, path in named.items():
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    parts = json.dumps([__version__, inputs, options.to_dict(), model.to_dict()], sort_keys=True)
+    # Installing the packages that it needs gives fat by brightness to cases that went without.
+    brightness = files.image is not None and options.brightness and intensity_fat_possible()
+    told = [__version__, inputs, options.to_dict(), model.to_dict(), brightness]
+    parts = json.dumps(told, sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -288,6 +293,14 @@ def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
     with atomic_path(picture) as temporary:
         level_figure(levels).savefig(temporary, dpi=110)
     return {"levels": {**found, "source": str(levels.found.source)}}
+
+
+def _remove_stale(folder: Path, case: str, *, keep: Sequence[Path]) -> None:
+    """Remove the maps and levels of an earlier run that this one did not write."""
+    starts = f"{case}_fatmap-", f"{case}_levels."
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(starts) and path not in keep:
+            remove_file(path)
 
 
 def _write_picture(result: CaseResult, path: Path) -> None:
