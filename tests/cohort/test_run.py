@@ -182,6 +182,69 @@ def test_if_every_case_fails_there_is_no_report(study, tmp_path, options):
     assert set(result.failures) == {"A", "B"}
 
 
+def test_if_every_case_fails_no_table_of_an_earlier_run_stays(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    for path in study.glob("*_fat.nii.gz"):
+        path.write_bytes(b"")
+    assert states(run(study, out, options)) == {"A": "failed", "B": "failed"}
+    assert {path.name for path in out.iterdir()} == {"cases", "run.json"}
+
+
+def test_tables_that_are_of_no_run_stay_if_every_case_fails(study, tmp_path, options):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "measures.csv").write_text("of lpm measure")
+    for path in study.glob("*_fat.nii.gz"):
+        path.write_bytes(b"")
+    run(study, tmp_path / "out", options)
+    assert (tmp_path / "out" / "measures.csv").read_text() == "of lpm measure"
+
+
+def test_a_case_that_is_no_input_any_more_is_named(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    for path in study.glob("B_*"):
+        path.unlink()
+    result = run(study, out, options)
+    assert states(result) == {"A": "skipped"}
+    assert result.earlier == ("B",)
+    assert saved(out)["cases"]["B"]["state"] == "earlier"
+    assert "B," in (out / "volumes.csv").read_text()
+    assert "From an earlier run" in (out / "report.html").read_text(encoding="utf-8")
+    for path in (out / "cases" / "B").iterdir():
+        path.unlink()
+    assert run(study, out, options).earlier == ()
+    assert "B," not in (out / "volumes.csv").read_text()
+    assert "B" not in saved(out)["cases"]
+
+
+def test_an_older_record_of_a_failed_case_stays_out_when_others_are_run(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    (study / "A_fat.nii.gz").write_bytes(b"")
+    run(study, out, options)
+    for path in study.glob("A_*"):
+        path.unlink()
+    assert run(study, out, options).earlier == ()
+    assert saved(out)["cases"]["A"]["state"] == "failed"
+    assert "A," not in (out / "volumes.csv").read_text()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_lone_bad_case_is_recorded_where_the_folder_was_there(study, tmp_path, options, before):
+    out = tmp_path / "out"
+    out.mkdir()
+    cases = api.find_cases([study / "A_water.nii.gz", study / "A_fat.nii.gz"])
+    if before:
+        cohort.run_cohort(cases, out, options)
+    (study / "A_fat.nii.gz").write_bytes(b"")
+    with pytest.raises(LpmError, match="empty"):
+        cohort.run_cohort(cases, out, options)
+    assert saved(out)["cases"]["A"]["state"] == "failed"
+    assert "the file is empty" in saved(out)["cases"]["A"]["error"]
+    assert not (out / "volumes.csv").exists()
+
+
 def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, monkeypatch):
     real = CompactPredictor.predict_pair
 

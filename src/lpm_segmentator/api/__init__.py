@@ -28,7 +28,14 @@ from lpm_segmentator.api.models import (
     list_models,
     load_predictor,
 )
-from lpm_segmentator.api.results import read_records, read_run, write_report, write_tables
+from lpm_segmentator.api.results import (
+    earlier_cases,
+    read_records,
+    read_run,
+    write_report,
+    write_results,
+    write_tables,
+)
 from lpm_segmentator.api.run import RunOptions, is_done, prepare_output, process_case
 from lpm_segmentator.api.sagittal import with_sagittal
 from lpm_segmentator.api.steps import (
@@ -64,6 +71,7 @@ __all__ = [
     "crop_file",
     "describe_model",
     "draw_study",
+    "earlier_cases",
     "evaluate_files",
     "find_cases",
     "find_images",
@@ -86,6 +94,7 @@ __all__ = [
     "segment_files",
     "with_sagittal",
     "write_report",
+    "write_results",
     "write_table",
     "write_tables",
 ]

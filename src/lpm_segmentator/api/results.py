@@ -10,12 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.core import InputError
-from lpm_segmentator.io import write_table, write_text
+from lpm_segmentator.io import remove_file, write_table, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["RECORD", "Record", "read_records", "read_run", "write_report", "write_tables"]
+__all__ = [
+    "RECORD",
+    "Record",
+    "earlier_cases",
+    "read_records",
+    "read_run",
+    "write_report",
+    "write_results",
+    "write_tables",
+]
 
 Record = dict[str, Any]
 
@@ -47,6 +56,17 @@ def read_records(out: Path) -> list[Record]:
     InputError
         If the folder holds none.
     """
+    records = _records(out)
+    if not records:
+        raise InputError(
+            "the folder holds no finished case",
+            where=out,
+            hint="Give the output folder of 'lpm run'",
+        )
+    return records
+
+
+def _records(out: Path) -> list[Record]:
     states = {case: entry["state"] for case, entry in read_run(out).get("cases", {}).items()}
     records = []
     for path in sorted((out / "cases").glob(f"*/{RECORD}")):
@@ -58,13 +78,45 @@ def read_records(out: Path) -> list[Record]:
             raise InputError(
                 f"the record is damaged ({error})", where=path, hint="Run the case again"
             ) from error
-    if not records:
-        raise InputError(
-            "the folder holds no finished case",
-            where=out,
-            hint="Give the output folder of 'lpm run'",
-        )
     return records
+
+
+def earlier_cases(out: Path, cases: Collection[str]) -> dict[str, Record]:
+    """Return what ``run.json`` is to say of finished cases in the folder other than `cases`.
+
+    They are ``"earlier"``, or ``"failed"`` as before if their record is older than their failure.
+    """
+    try:
+        told = read_run(out).get("cases", {})
+    except InputError:  # damaged; this run writes it anew
+        told = {}
+    found = {}
+    for path in sorted((out / "cases").glob(f"*/{RECORD}")):
+        case = path.parent.name
+        if case not in cases:
+            before = told.get(case, {})
+            new = {"state": "earlier", "error": None, "seconds": 0.0}
+            found[case] = before if before.get("state") == "failed" else new
+    return found
+
+
+def write_results(out: Path) -> Path | None:
+    """Write the tables and the report of what the folder of a run holds; return the report.
+
+    If no case is finished, what an earlier run left of them is removed: it would pass for results
+    of this one.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written or removed.
+    """
+    records = _records(out)
+    write_tables(out, records)
+    if records:
+        return write_report(out)
+    remove_file(out / "report.html")
+    return None
 
 
 def write_tables(out: Path, records: Sequence[Record]) -> None:
@@ -91,7 +143,7 @@ def write_tables(out: Path, records: Sequence[Record]) -> None:
         if rows:
             write_table(rows, out / name)
         else:
-            (out / name).unlink(missing_ok=True)
+            remove_file(out / name)
 
 
 def _judged(record: Record) -> list[Record]:
