@@ -274,6 +274,39 @@ def test_what_lacks_its_partner_is_told_and_the_others_are_done(lpm, tmp_path):
     assert [row["case"] for row in rows(tmp_path / "e.csv")] == ["A_dseg"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "measure --labels A_dseg.nii.gz -o A_dseg.nii.gz",
+        "measure --labels A_dseg.nii.gz -o m.csv --by-slice ./A_dseg.nii.gz",
+        "measure --labels A_dseg.nii.gz --image A_water.nii.gz -o A_water.nii.gz",
+        "measure --labels . --water . -o A_fat.nii.gz",
+        "measure --labels . -o .",
+        "measure --labels A_dseg.nii.gz --levels A_levels.json -o A_levels.json",
+        "measure --labels A_dseg.nii.gz --levels . -o A_levels.json",
+        "evaluate --reference A_dseg.nii.gz --prediction B_dseg.nii.gz -o B_dseg.nii.gz",
+        "evaluate --reference A_dseg.nii.gz --prediction B_dseg.nii.gz -o e.csv "
+        "--by-slice A_dseg.nii.gz",
+        "levels A_levels.json -o A_levels.json",
+        "levels A_water.nii.gz --vertebrae A_levels.json -o A_levels.json",
+        "compare agreement.csv -o .",
+    ],
+)
+def test_no_input_is_replaced(lpm, tmp_path, command):
+    write_pair(tmp_path, "A")
+    for case in "AB":
+        write_reference(tmp_path, case)
+    (tmp_path / "A_levels.json").write_text("{}")
+    values = ["case,volume1_gd,volume1_ai", "a,10,9", "b,12,12", "c,14,14", "d,9,9"]
+    (tmp_path / "agreement.csv").write_text("\n".join(values))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    first, *others = command.split()
+    done = lpm(first, *(tmp_path / o if o == "." or "." in o[1:] else o for o in others))
+    assert done.returncode == 2
+    assert "would replace an input" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_the_demo_works_without_network(lpm, tmp_path, tum01):
     done = lpm(
         "demo", "--sample", "phantom", "-o", tmp_path / "demo", "--json",

@@ -275,6 +275,15 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run(study, tmp_path, option
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_a_file_of_the_users_in_the_output_folder_stays(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "probe").write_text("mine")
+    api.prepare_output(out)
+    assert [path.name for path in out.iterdir()] == ["probe"]
+    assert (out / "probe").read_text() == "mine"
+
+
 def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monkeypatch):
     out = tmp_path / "out"
     real, calls = CompactPredictor.predict_pair, []

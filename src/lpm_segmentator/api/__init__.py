@@ -46,6 +46,7 @@ from lpm_segmentator.api.steps import (
     find_volumes,
     for_each,
     output_paths,
+    refuse_overwriting,
     segment_files,
 )
 from lpm_segmentator.io import ImageCase, find_images, write_table
@@ -91,6 +92,7 @@ __all__ = [
     "process_case",
     "read_records",
     "read_run",
+    "refuse_overwriting",
     "segment_files",
     "with_sagittal",
     "write_report",

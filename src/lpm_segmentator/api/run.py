@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,9 +112,16 @@ def prepare_output(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise OutputError("this is a file, not a folder", where=out, hint="Name a folder with -o")
-    with atomic_path(out / "probe") as probe:
-        probe.touch()
-    (out / "probe").unlink()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            where=out,
+            hint="Choose another place with -o, or make room and check permissions",
+        ) from error
     remove_leftovers(out)
 
 

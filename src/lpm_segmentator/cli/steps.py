@@ -292,6 +292,8 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
 
     by_slice = options["by_slice"]
     _distinct(output=out, by_slice=by_slice)
+    read = (labels, options["image"], options["water"], options["fat"], options["levels"])
+    api.refuse_overwriting((out, by_slice), read)
     found = {
         files.case: files
         for files in api.find_measurable(
@@ -349,6 +351,8 @@ def evaluate(
 
     by_slice, by_level = options["by_slice"], options["by_level"]
     _distinct(output=out, by_slice=by_slice, by_level=by_level)
+    read = (reference, prediction, options["water"], options["fat"], options["levels"])
+    api.refuse_overwriting((out, by_slice, by_level), read)
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' finds them")
     given = api.pair_label_maps(reference, prediction)
