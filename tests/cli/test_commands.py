@@ -307,6 +307,18 @@ def test_no_input_is_replaced(lpm, tmp_path, command):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_run_does_not_replace_its_reference(lpm, tmp_path, tiny_path):
+    write_pair(tmp_path, "A")
+    reference = write_reference(tmp_path / "out" / "cases" / "A", "A")
+    before = reference.read_bytes()
+    done = lpm(
+        "run", tmp_path, "--reference", reference, "--model", tiny_path, "-o", tmp_path / "out"
+    )
+    assert done.returncode == 2
+    assert "would replace an input" in done.stderr
+    assert reference.read_bytes() == before
+
+
 def test_the_demo_works_without_network(lpm, tmp_path, tum01):
     done = lpm(
         "demo", "--sample", "phantom", "-o", tmp_path / "demo", "--json",

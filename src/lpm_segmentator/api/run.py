@@ -27,6 +27,7 @@ from lpm_segmentator.api.run_levels import (
     level_figure,
     levels_of_case,
 )
+from lpm_segmentator.api.steps import refuse_overwriting
 from lpm_segmentator.core import LpmError, OutputError
 from lpm_segmentator.io import (
     atomic_path,
@@ -166,6 +167,9 @@ def process_case(
         Whatever is wrong with the case; then nothing was written.
     """
     started = time.perf_counter()
+    folder = out / "cases" / files.case
+    mask = folder / f"{files.case}_dseg.nii.gz"
+    refuse_overwriting([mask], files.paths.values())
     loaded = _load(files, options)
     read_seconds = time.perf_counter() - started
     levels = None
@@ -181,11 +185,10 @@ def process_case(
         keep_doubtful=options.keep_doubtful,
         by_brightness=options.brightness,
     )
-    folder = out / "cases" / files.case
     remove_leftovers(folder)
     # While outputs of two runs lie beside each other the case must not look done.
     remove_file(folder / RECORD)
-    write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
+    write_label_map(result.labels, mask, like=loaded.header)
     written = write_fat_maps(
         folder / files.case,
         result.labels,
