@@ -210,17 +210,81 @@ def test_other_grids_are_compared_on_request_only(folder):
     assert api.evaluate_files("A", *paths, options).wide()["dsc_global"] == 1.0
 
 
+def lost(folder: Path, **moves: object) -> Path:
+    """Write the label map of the phantom with another origin, (0, 0, 0) if none is given."""
+    truth = labels_of(phantom())
+    affine = truth.affine.copy()
+    affine[:3, 3] = moves.get("origin", 0)
+    write_label_map(truth.with_grid(truth.array, affine), folder / "lost.nii.gz")
+    return folder / "lost.nii.gz"
+
+
+@pytest.mark.parametrize("origin", [(0, 0, 0), (7, -80, 300), (5000, 0, 0)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_lost_origin_is_accepted_on_request_only(folder, origin, turned):
+    paths = [folder / "A_dseg.nii.gz", lost(folder, origin=origin)]
+    if turned:
+        paths.reverse()
+    with pytest.raises(GeometryError, match="--accept-origin-mismatch"):
+        api.evaluate_files("A", *paths)
+    options = api.EvaluateOptions(accept_origin_mismatch=True)
+    assert api.evaluate_files("A", *paths, options).wide()["dsc_global"] == 1.0
+
+
+def test_a_lost_origin_is_accepted_beside_images(folder):
+    images = {"water": folder / "A_water.nii.gz", "fat": folder / "A_fat.nii.gz"}
+    moved = lost(folder)
+    with pytest.raises(GeometryError, match="--accept-origin-mismatch"):
+        api.evaluate_files("A", moved, moved, api.EvaluateOptions(**images))
+    options = api.EvaluateOptions(**images, accept_origin_mismatch=True)
+    assert api.evaluate_files("A", moved, moved, options).wide()["fat_ratio_difference_1"] == 0
+
+
+def test_what_does_not_overlap_is_not_resampled(folder):
+    truth = folder / "A_dseg.nii.gz"
+    options = api.EvaluateOptions(on_grid=True)
+    with pytest.raises(GeometryError, match=r"do not overlap.*--accept-origin-mismatch"):
+        api.evaluate_files("A", truth, lost(folder, origin=(5000, 0, 0)), options)
+    labels = labels_of(phantom())
+    affine = labels.affine.copy()
+    affine[2, 3] += 1000
+    write_label_map(labels.with_grid(labels.array[..., :3], affine), folder / "part.nii.gz")
+    with pytest.raises(GeometryError, match=r"do not overlap.*export the mask again"):
+        api.evaluate_files("A", truth, folder / "part.nii.gz", options)
+
+
+def test_a_prediction_whose_labels_lie_outside_the_reference_is_not_resampled(folder):
+    labels = labels_of(phantom())
+    reach = np.ptp(np.nonzero(labels.array)[0]) + 1
+    affine = labels.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * (labels.shape[0] - np.nonzero(labels.array)[0].min())
+    assert reach < labels.shape[0]  # the images overlap all the same
+    write_label_map(labels.with_grid(labels.array, affine), folder / "off.nii.gz")
+    with pytest.raises(GeometryError, match="no place in common"):
+        api.evaluate_files(
+            "A", folder / "A_dseg.nii.gz", folder / "off.nii.gz", api.EvaluateOptions(on_grid=True)
+        )
+
+
 def test_folders_are_matched_by_whole_names(tmp_path):
     for case in ("1", "10"):
         write_reference(tmp_path / "r", case)
         write_reference(tmp_path / "p", f"{case}")
-    pairs = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
-    assert [(truth.name, found.name) for _, truth, found in pairs] == [
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert not given.lonely
+    assert [(truth.name, found.name) for truth, found in given.pairs.values()] == [
         ("10_dseg.nii.gz", "10_dseg.nii.gz"),
         ("1_dseg.nii.gz", "1_dseg.nii.gz"),
     ]
     (tmp_path / "r" / "10_dseg.nii.gz").unlink()
-    with pytest.raises(InputError, match="1 predictions have no reference: 10"):
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert list(given.pairs) == ["1_dseg"]
+    assert "no reference" in given.lonely["10_dseg"]
+    write_reference(tmp_path / "r", "2")
+    given = api.pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert "no prediction" in given.lonely["2_dseg"]
+    (tmp_path / "r" / "1_dseg.nii.gz").unlink()
+    with pytest.raises(InputError, match="none of 2 predictions has a reference"):
         api.pair_label_maps(tmp_path / "r", tmp_path / "p")
 
 
@@ -254,8 +318,14 @@ def test_folders_of_label_maps_and_images_are_matched(folder):
         ("B", folder / "B_dseg.nii.gz"),
     ]
     write_pair(folder, "C", 2)
-    with pytest.raises(InputError, match="no label map belongs to the case 'C'"):
-        api.find_measurable(folder, water=folder)
+    write_reference(folder / "more", "A", 0)
+    write_reference(folder / "more", "D", 0)
+    found = api.find_measurable(folder / "more", water=folder)
+    assert [f.case for f in found] == ["A", "B", "C", "D_dseg"]
+    assert [f.problem[:12] for f in found] == ["", "no label map", "no label map", "no image in "]
+    (folder / "more" / "A_dseg.nii.gz").unlink()
+    with pytest.raises(InputError, match="no label map belongs to any of the cases"):
+        api.find_measurable(folder / "more", water=folder)
 
 
 def test_an_image_on_another_grid_is_refused(folder):

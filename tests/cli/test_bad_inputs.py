@@ -282,9 +282,11 @@ CASES: dict[str, Bad] = {
         lambda f, out: [(f / "none").mkdir(), "clean", f / "none", "-o", out][1:], "holds no"
     ),
     "evaluate-other-shape": Bad(evaluated(lambda f: other_labels(f, "shape")), "shape"),
-    "evaluate-other-affine": Bad(evaluated(lambda f: other_labels(f, "affine")), "12.00 mm"),
+    "evaluate-other-affine": Bad(
+        evaluated(lambda f: other_labels(f, "affine")), "12.00 mm.*--accept-origin-mismatch"
+    ),
     "evaluate-turned": Bad(
-        evaluated(lambda f: other_labels(f, "turned")), "other: .*orientations differ: LPS and RAS"
+        evaluated(lambda f: other_labels(f, "turned")), "other.nii.gz: .*differ: LPS and RAS"
     ),
     "evaluate-unknown-values": Bad(evaluated(lambda f: with_value(f, 9)), "unknown label"),
     "evaluate-halves": Bad(evaluated(lambda f: with_value(f, 0.5)), "whole numbers.*0.5"),

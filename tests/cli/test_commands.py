@@ -10,6 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from phantoms import write_pair, write_reference
+
 LABELS = ("1", "2", "3", "4")
 
 
@@ -232,6 +234,89 @@ def test_evaluate_writes_rows(lpm, crops, tmp_path):
     (row,) = rows(tmp_path / "e.csv")
     assert [float(row[f"dsc_{n}"]) for n in ("global", *LABELS)] == [1.0] * 5
     assert json.loads(done.stdout)[0]["case"] == "T_dseg"
+
+
+def test_evaluate_accepts_a_lost_origin_and_refuses_to_resample_beside(lpm, crops, tmp_path):
+    image = nib.load(crops / "T_dseg.nii.gz")
+    affine = image.affine.copy()
+    affine[:3, 3] = 0
+    lost = tmp_path / "R_dseg.nii.gz"
+    nib.Nifti1Image(np.asarray(image.dataobj), affine).to_filename(lost)
+    asked = "evaluate", "--reference", lost, "--prediction", crops / "T_dseg.nii.gz"
+    done = lpm(*asked, "--resample", "-o", tmp_path / "e.csv")
+    assert done.returncode == 2
+    assert "--accept-origin-mismatch" in done.stderr
+    assert not (tmp_path / "e.csv").exists()
+    done = lpm(*asked, "--accept-origin-mismatch", "-o", tmp_path / "e.csv")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "e.csv")[0]["dsc_global"] == "1.0"
+
+
+def test_what_lacks_its_partner_is_told_and_the_others_are_done(lpm, tmp_path):
+    images, masks, manual = (tmp_path / name for name in ("images", "masks", "manual"))
+    for case in "AB":
+        write_pair(images, case)
+    for case in "AC":
+        write_reference(masks, case)
+    for case in "AD":
+        write_reference(manual, case)
+    done = lpm("measure", "--labels", masks, "--water", images, "-o", tmp_path / "m.csv")
+    assert done.returncode == 1
+    assert "2 of 3 failed" in done.stderr
+    assert re.search("B: no label map", done.stderr)
+    assert re.search("C_dseg: no image", done.stderr)
+    assert {row["case"] for row in rows(tmp_path / "m.csv")} == {"A"}
+    done = lpm("evaluate", "--reference", manual, "--prediction", masks, "-o", tmp_path / "e.csv")
+    assert done.returncode == 1
+    assert "2 of 3 failed" in done.stderr
+    assert re.search("C_dseg: the prediction has no reference", done.stderr)
+    assert re.search("D_dseg: the reference has no prediction", done.stderr)
+    assert [row["case"] for row in rows(tmp_path / "e.csv")] == ["A_dseg"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "measure --labels A_dseg.nii.gz -o A_dseg.nii.gz",
+        "measure --labels A_dseg.nii.gz -o m.csv --by-slice ./A_dseg.nii.gz",
+        "measure --labels A_dseg.nii.gz --image A_water.nii.gz -o A_water.nii.gz",
+        "measure --labels . --water . -o A_fat.nii.gz",
+        "measure --labels . -o .",
+        "measure --labels A_dseg.nii.gz --levels A_levels.json -o A_levels.json",
+        "measure --labels A_dseg.nii.gz --levels . -o A_levels.json",
+        "evaluate --reference A_dseg.nii.gz --prediction B_dseg.nii.gz -o B_dseg.nii.gz",
+        "evaluate --reference A_dseg.nii.gz --prediction B_dseg.nii.gz -o e.csv "
+        "--by-slice A_dseg.nii.gz",
+        "levels A_levels.json -o A_levels.json",
+        "levels A_water.nii.gz --vertebrae A_levels.json -o A_levels.json",
+        "compare agreement.csv -o .",
+    ],
+)
+def test_no_input_is_replaced(lpm, tmp_path, command):
+    write_pair(tmp_path, "A")
+    for case in "AB":
+        write_reference(tmp_path, case)
+    (tmp_path / "A_levels.json").write_text("{}")
+    values = ["case,volume1_gd,volume1_ai", "a,10,9", "b,12,12", "c,14,14", "d,9,9"]
+    (tmp_path / "agreement.csv").write_text("\n".join(values))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    first, *others = command.split()
+    done = lpm(first, *(tmp_path / o if o == "." or "." in o[1:] else o for o in others))
+    assert done.returncode == 2
+    assert "would replace an input" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_run_does_not_replace_its_reference(lpm, tmp_path, tiny_path):
+    write_pair(tmp_path, "A")
+    reference = write_reference(tmp_path / "out" / "cases" / "A", "A")
+    before = reference.read_bytes()
+    done = lpm(
+        "run", tmp_path, "--reference", reference, "--model", tiny_path, "-o", tmp_path / "out"
+    )
+    assert done.returncode == 2
+    assert "would replace an input" in done.stderr
+    assert reference.read_bytes() == before
 
 
 def test_the_demo_works_without_network(lpm, tmp_path, tum01):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lpm_segmentator import api, cohort
+from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.segment import CompactPredictor
 from phantoms import write_pair, write_reference
@@ -180,6 +182,69 @@ def test_if_every_case_fails_there_is_no_report(study, tmp_path, options):
     assert set(result.failures) == {"A", "B"}
 
 
+def test_if_every_case_fails_no_table_of_an_earlier_run_stays(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    for path in study.glob("*_fat.nii.gz"):
+        path.write_bytes(b"")
+    assert states(run(study, out, options)) == {"A": "failed", "B": "failed"}
+    assert {path.name for path in out.iterdir()} == {"cases", "run.json"}
+
+
+def test_tables_that_are_of_no_run_stay_if_every_case_fails(study, tmp_path, options):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "measures.csv").write_text("of lpm measure")
+    for path in study.glob("*_fat.nii.gz"):
+        path.write_bytes(b"")
+    run(study, tmp_path / "out", options)
+    assert (tmp_path / "out" / "measures.csv").read_text() == "of lpm measure"
+
+
+def test_a_case_that_is_no_input_any_more_is_named(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    for path in study.glob("B_*"):
+        path.unlink()
+    result = run(study, out, options)
+    assert states(result) == {"A": "skipped"}
+    assert result.earlier == ("B",)
+    assert saved(out)["cases"]["B"]["state"] == "earlier"
+    assert "B," in (out / "volumes.csv").read_text()
+    assert "From an earlier run" in (out / "report.html").read_text(encoding="utf-8")
+    for path in (out / "cases" / "B").iterdir():
+        path.unlink()
+    assert run(study, out, options).earlier == ()
+    assert "B," not in (out / "volumes.csv").read_text()
+    assert "B" not in saved(out)["cases"]
+
+
+def test_an_older_record_of_a_failed_case_stays_out_when_others_are_run(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    (study / "A_fat.nii.gz").write_bytes(b"")
+    run(study, out, options)
+    for path in study.glob("A_*"):
+        path.unlink()
+    assert run(study, out, options).earlier == ()
+    assert saved(out)["cases"]["A"]["state"] == "failed"
+    assert "A," not in (out / "volumes.csv").read_text()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_lone_bad_case_is_recorded_where_the_folder_was_there(study, tmp_path, options, before):
+    out = tmp_path / "out"
+    out.mkdir()
+    cases = api.find_cases([study / "A_water.nii.gz", study / "A_fat.nii.gz"])
+    if before:
+        cohort.run_cohort(cases, out, options)
+    (study / "A_fat.nii.gz").write_bytes(b"")
+    with pytest.raises(LpmError, match="empty"):
+        cohort.run_cohort(cases, out, options)
+    assert saved(out)["cases"]["A"]["state"] == "failed"
+    assert "the file is empty" in saved(out)["cases"]["A"]["error"]
+    assert not (out / "volumes.csv").exists()
+
+
 def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, monkeypatch):
     real = CompactPredictor.predict_pair
 
@@ -210,6 +275,15 @@ def test_a_folder_that_cannot_be_written_to_ends_the_run(study, tmp_path, option
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_a_file_of_the_users_in_the_output_folder_stays(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "probe").write_text("mine")
+    api.prepare_output(out)
+    assert [path.name for path in out.iterdir()] == ["probe"]
+    assert (out / "probe").read_text() == "mine"
+
+
 def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monkeypatch):
     out = tmp_path / "out"
     real, calls = CompactPredictor.predict_pair, []
@@ -227,6 +301,58 @@ def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monke
     assert saved(out)["cases"]["B"] == {"state": "pending"}
     assert not hidden(out)
     assert states(run(study, out, options)) == {"A": "skipped", "B": "done"}
+
+
+def test_a_case_interrupted_while_done_again_is_not_taken_for_done(
+    study, tmp_path, options, monkeypatch
+):
+    out = tmp_path / "out"
+    run(study, out, options)
+
+    def interrupted(result, path):
+        raise KeyboardInterrupt
+
+    other = dataclasses.replace(options, mode="exact")
+    with monkeypatch.context() as patch:
+        patch.setattr("lpm_segmentator.api.run._write_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(study, out, other)
+    assert [record["case"] for record in api.read_records(out)] == ["B"]
+    assert states(run(study, out, options)) == {"A": "done", "B": "skipped"}
+
+
+def test_a_case_done_again_keeps_no_map_or_levels_of_an_earlier_run(study, tmp_path, options):
+    out, image = tmp_path / "out", tmp_path / "T.nii.gz"
+    image.write_bytes((study / "A_water.nii.gz").read_bytes())
+    cases = api.find_cases([image])
+    first = dataclasses.replace(
+        options, levels=LevelOptions(slices=(4, 1)), keep_doubtful=True, brightness=True
+    )
+    cohort.run_cohort(cases, out, first)
+    folder = out / "cases" / "T"
+    (folder / "T_fatmap-dixon.nii.gz").write_bytes(b"of a run on a pair of this name")
+    (folder / "notes.txt").write_text("the user's own")
+    before = {path.name for path in folder.iterdir()}
+    assert {"T_levels.json", "T_levels.png"} < before
+    cohort.run_cohort(cases, out, dataclasses.replace(options, brightness=False))
+    assert {p.name for p in folder.iterdir()} == {
+        "T_dseg.nii.gz", "T_qc.png", "case.json", "notes.txt"
+    }  # fmt: skip
+
+
+def test_a_case_is_done_again_once_brightness_can_be_measured(
+    study, tmp_path, options, monkeypatch
+):
+    out, image = tmp_path / "out", tmp_path / "T.nii.gz"
+    image.write_bytes((study / "A_water.nii.gz").read_bytes())
+    cases = api.find_cases([image])
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "sklearn", None)  # as if it were not installed
+        patch.setitem(sys.modules, "sklearn.mixture", None)
+        cohort.run_cohort(cases, out, options)
+        assert states(cohort.run_cohort(cases, out, options)) == {"T": "skipped"}
+    assert states(cohort.run_cohort(cases, out, options)) == {"T": "done"}
+    assert states(cohort.run_cohort(cases, out, options)) == {"T": "skipped"}
 
 
 KILLED = """

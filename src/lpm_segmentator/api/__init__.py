@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from lpm_segmentator.api.cases import CaseFiles, SliceTable, find_cases, load_case
 from lpm_segmentator.api.compare import ComparisonFiles, compare_file
-from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files, pair_label_maps
+from lpm_segmentator.api.evaluating import (
+    EvaluateOptions,
+    LabelPairs,
+    evaluate_files,
+    pair_label_maps,
+)
 from lpm_segmentator.api.figures import draw_study
 from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.api.measuring import (
@@ -23,16 +28,15 @@ from lpm_segmentator.api.models import (
     list_models,
     load_predictor,
 )
-from lpm_segmentator.api.run import (
-    RunOptions,
-    is_done,
-    prepare_output,
-    process_case,
+from lpm_segmentator.api.results import (
+    earlier_cases,
     read_records,
     read_run,
     write_report,
+    write_results,
     write_tables,
 )
+from lpm_segmentator.api.run import RunOptions, is_done, prepare_output, process_case
 from lpm_segmentator.api.sagittal import with_sagittal
 from lpm_segmentator.api.steps import (
     Failure,
@@ -42,6 +46,7 @@ from lpm_segmentator.api.steps import (
     find_volumes,
     for_each,
     output_paths,
+    refuse_overwriting,
     segment_files,
 )
 from lpm_segmentator.io import ImageCase, find_images, write_table
@@ -53,6 +58,7 @@ __all__ = [
     "EvaluateOptions",
     "Failure",
     "ImageCase",
+    "LabelPairs",
     "LevelOptions",
     "MeasureOptions",
     "Measured",
@@ -66,6 +72,7 @@ __all__ = [
     "crop_file",
     "describe_model",
     "draw_study",
+    "earlier_cases",
     "evaluate_files",
     "find_cases",
     "find_images",
@@ -85,9 +92,11 @@ __all__ = [
     "process_case",
     "read_records",
     "read_run",
+    "refuse_overwriting",
     "segment_files",
     "with_sagittal",
     "write_report",
+    "write_results",
     "write_table",
     "write_tables",
 ]

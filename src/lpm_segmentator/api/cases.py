@@ -11,6 +11,7 @@ import numpy as np
 
 from lpm_segmentator.core import (
     FileFormatError,
+    Geometry,
     GeometryError,
     InputError,
     LabelMap,
@@ -33,6 +34,7 @@ from lpm_segmentator.io import (
     read_image,
     read_label_map,
     read_slice_table,
+    same_but_for_origin,
     subject_key,
 )
 from lpm_segmentator.pipeline import Case
@@ -48,7 +50,9 @@ __all__ = [
     "find_cases",
     "load_case",
     "match_labels",
+    "on_grid_of",
     "same_subject",
+    "with_reference",
 ]
 
 
@@ -230,7 +234,7 @@ def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]
         raise FileFormatError("there is no such file or folder", where=reference)
     own = {path.resolve() for files in found for path in files.paths.values()}
     candidates = [p for p in candidates if p.resolve() not in own]
-    matched = [_with_reference(files, candidates, alone=len(found) == 1) for files in found]
+    matched = [with_reference(files, candidates, alone=len(found) == 1) for files in found]
     if not any(files.reference or files.problem for files in matched):
         raise InputError(
             f"no label map in the folder belongs to any of the cases {[f.case for f in found][:3]}",
@@ -240,7 +244,14 @@ def _with_references(found: list[CaseFiles], reference: Path) -> list[CaseFiles]
     return matched
 
 
-def _with_reference(files: CaseFiles, candidates: Sequence[Path], *, alone: bool) -> CaseFiles:
+def with_reference(files: CaseFiles, candidates: Sequence[Path], *, alone: bool) -> CaseFiles:
+    """Return a case with the label map that belongs to it, if any, or with its problem.
+
+    Raises
+    ------
+    LpmError
+        As `match_labels`, if the case is `alone`.
+    """
     try:
         return replace(files, reference=match_labels(files, candidates))
     except LpmError as error:
@@ -325,7 +336,7 @@ def load_case(
     reference = None
     if files.reference is not None:
         reference = read_label_map(files.reference, ignore=ignore)
-        moved = _on_grid(reference, image) if accept_origin_mismatch else reference
+        moved = on_grid_of(reference, image.geometry) if accept_origin_mismatch else reference
         if moved is not reference:
             notes += ("the reference had another origin and was laid on the image",)
         reference = moved
@@ -340,14 +351,12 @@ def load_case(
     return LoadedCase(case, header)
 
 
-def _on_grid(reference: LabelMap, image: Volume) -> LabelMap:
-    """Return the label map on the image's grid if the two differ by nothing but their origin."""
-    if reference.geometry.describe_difference(image.geometry) is None:
-        return reference
-    same_steps = np.allclose(reference.affine[:3, :3], image.affine[:3, :3], rtol=1e-3, atol=1e-3)
-    if reference.shape == image.shape and same_steps:
-        return reference.with_grid(reference.array, image.affine)
-    return reference
+def on_grid_of(labels: LabelMap, geometry: Geometry) -> LabelMap:
+    """Return the label map on a grid if the two differ by nothing but their origin."""
+    differs = labels.geometry.describe_difference(geometry) is not None
+    if differs and same_but_for_origin(labels.geometry, geometry):
+        return labels.with_grid(labels.array, geometry.affine)
+    return labels
 
 
 def _range_of(files: CaseFiles, table: Sequence[SliceRange], image: Volume) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lpm_segmentator.api.steps import refuse_overwriting
 from lpm_segmentator.core import TableError
 from lpm_segmentator.io import read_table, write_json, write_table
 
@@ -43,17 +44,18 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
     TableError
         If the table cannot be read or compared as asked.
     OutputError
-        If a result cannot be written.
+        If a result cannot be written, or would replace `path`.
     """
     # Imported here, since it brings scipy.stats, which costs other commands half a second.
     from lpm_segmentator.agreement import AgreementError, compare_table
 
+    written = [out / "agreement.csv", out / "agreement.json"]
+    refuse_overwriting(written, [path])
     table = read_table(path)
     try:
         comparison = compare_table(table, **options)
     except AgreementError as error:
         raise TableError(error.what, where=path, hint=error.hint) from error
-    written = [out / "agreement.csv", out / "agreement.json"]
     write_table(comparison.to_rows(), written[0])
     write_json(comparison.to_dict(), written[1])
     if plots:

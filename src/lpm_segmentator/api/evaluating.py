@@ -6,17 +6,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpm_segmentator.api.cases import CaseFiles, find_cases, match_labels, same_subject
+import numpy as np
+
+from lpm_segmentator.api.cases import (
+    CaseFiles,
+    find_cases,
+    match_labels,
+    on_grid_of,
+    same_subject,
+)
 from lpm_segmentator.api.levels_file import read_slice_levels
+from lpm_segmentator.api.sagittal import overlap
 from lpm_segmentator.api.steps import find_label_maps
-from lpm_segmentator.core import InputError, resample
-from lpm_segmentator.io import case_id, find_images, read_dixon, read_label_map
+from lpm_segmentator.core import GeometryError, InputError, LabelMap, LpmError, resample
+from lpm_segmentator.io import (
+    ORIGIN_FLAG,
+    case_id,
+    find_images,
+    read_dixon,
+    read_label_map,
+    same_but_for_origin,
+    subject_key,
+)
 from lpm_segmentator.measure import Accuracy, compare_label_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["EvaluateOptions", "evaluate_files", "pair_label_maps"]
+    from lpm_segmentator.core import DixonPair
+
+__all__ = ["EvaluateOptions", "LabelPairs", "evaluate_files", "pair_label_maps"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,8 @@ class EvaluateOptions:
     water, fat : Path, optional
         Dixon pair, or folders of them: adds differences of the fat ratio.
     accept_origin_mismatch : bool
-        Whether images of one scan that differ by a lost origin count as one grid.
+        Whether label maps and images of one scan that differ by nothing but their origin count as
+        one grid.
     accept_frame_mismatch : bool
         Whether levels that were written for another person are taken as they lie.
     """
@@ -48,18 +68,29 @@ class EvaluateOptions:
     accept_frame_mismatch: bool = False
 
 
-def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
-    """Pair reference and predicted label maps: two files, or two folders by exact name.
+@dataclass(frozen=True)
+class LabelPairs:
+    """Label maps and their references.
 
-    Returns
-    -------
-    list of tuple
-        Case, reference file, prediction file.
+    Attributes
+    ----------
+    pairs : mapping of str to tuple of Path
+        Reference and prediction of each case.
+    lonely : mapping of str to str
+        What lacks its partner, and what to do about it, by case.
+    """
+
+    pairs: Mapping[str, tuple[Path, Path]]
+    lonely: Mapping[str, str]
+
+
+def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
+    """Pair reference and predicted label maps: two files, or two folders by exact name.
 
     Raises
     ------
     InputError
-        If a prediction has no reference, or one input is a file and the other a folder.
+        If no prediction has a reference, or one input is a file and the other a folder.
     """
     if reference.is_dir() != prediction.is_dir():
         raise InputError(
@@ -69,22 +100,32 @@ def pair_label_maps(reference: Path, prediction: Path) -> list[tuple[str, Path, 
     if not reference.is_dir():
         for path in (reference, prediction):
             find_images([path])
-        return [(case_id(prediction), reference, prediction)]
-    references = [item.path for item in find_label_maps([reference])]
-    pairs, lonely = [], []
-    for item in find_label_maps([prediction]):
-        found = match_labels(CaseFiles(item.case, image=item.path), references)
+        return LabelPairs({case_id(prediction): (reference, prediction)}, {})
+    references, predictions = find_label_maps([reference]), find_label_maps([prediction])
+    pairs: dict[str, tuple[Path, Path]] = {}
+    lonely: dict[str, str] = {}
+    for item in predictions:
+        try:
+            found = match_labels(CaseFiles(item.case), [other.path for other in references])
+        except LpmError as error:
+            lonely[item.case] = str(error)
+            continue
         if found is None:
-            lonely.append(item.case)
+            lonely[item.case] = f"the prediction has no reference in {reference}. {_NAMES}"
         else:
-            pairs.append((item.case, found, item.path))
-    if lonely:
-        raise InputError(
-            f"{len(lonely)} predictions have no reference: {', '.join(lonely[:5])}",
-            where=reference,
-            hint="Names are matched whole; give both sets the same case names",
-        )
-    return pairs
+            pairs[item.case] = found, item.path
+    if not pairs:
+        first, *more = lonely.values()
+        what = f"none of {len(lonely)} predictions has a reference" if more else first
+        raise InputError(what, where=reference, hint=_NAMES if more else None)
+    known = {subject_key(item.case) for item in predictions}
+    for item in references:
+        if subject_key(item.case) not in known:
+            lonely[item.case] = f"the reference has no prediction in {prediction}. {_NAMES}"
+    return LabelPairs(pairs, lonely)
+
+
+_NAMES = "Names are matched whole; give both sets the same case names"
 
 
 def evaluate_files(
@@ -101,16 +142,22 @@ def evaluate_files(
     Raises
     ------
     GeometryError
-        If the grids differ and `on_grid` is not set.
+        If the grids differ and the options do not say what to do, or one is to be resampled to
+        the other and they show no place in common.
     LpmError
         Whatever else is wrong with the files.
     """
     options = options or EvaluateOptions()
     truth = read_label_map(reference, ignore=options.ignore)
     found = read_label_map(prediction, ignore=options.ignore)
-    if options.on_grid and truth.geometry.describe_difference(found.geometry) is not None:
-        found = resample(found, truth.geometry, order=0)
-    levels = pair = None
+    pair = None
+    if options.water is not None or options.fat is not None:
+        water, fat = _images(case, options)
+        pair = read_dixon(water, fat, accept_origin_mismatch=options.accept_origin_mismatch).pair
+    if options.accept_origin_mismatch:
+        truth, found = _one_origin(truth, found, pair)
+    found = _on_grid(truth, found, prediction, resampled=options.on_grid)
+    levels = None
     if options.levels is not None:
         names = (case, case_id(reference))
         levels, _ = read_slice_levels(
@@ -119,10 +166,50 @@ def evaluate_files(
             truth.geometry,
             accept_mismatch=options.accept_frame_mismatch,
         )
-    if options.water is not None or options.fat is not None:
-        water, fat = _images(case, options)
-        pair = read_dixon(water, fat, accept_origin_mismatch=options.accept_origin_mismatch).pair
     return compare_label_maps(truth, found, case=case, levels=levels, pair=pair)
+
+
+def _one_origin(
+    truth: LabelMap, found: LabelMap, pair: DixonPair | None
+) -> tuple[LabelMap, LabelMap]:
+    """Lay maps that differ by their origin alone on one grid: the images', or the one not lost."""
+    if pair is not None:
+        place = pair.geometry
+    elif np.any(truth.geometry.origin_mm):
+        place = truth.geometry
+    else:
+        place = found.geometry
+    return on_grid_of(truth, place), on_grid_of(found, place)
+
+
+def _on_grid(truth: LabelMap, found: LabelMap, path: Path, *, resampled: bool) -> LabelMap:
+    """Return the prediction on the reference's grid; refuse what cannot be brought there."""
+    difference = truth.geometry.describe_difference(found.geometry)
+    if difference is None:
+        return found
+    origin_alone = same_but_for_origin(truth.geometry, found.geometry)
+    lost = f"If one of them has lost its origin, add {ORIGIN_FLAG}"
+    if not resampled:
+        hint = "Bring the prediction to the reference's grid with --resample"
+        raise GeometryError(
+            f"reference and prediction lie on different grids: {difference}",
+            where=path,
+            hint=f"{lost}; if both are right, add --resample" if origin_alone else hint,
+        )
+    moved = resample(found, truth.geometry, order=0)
+    apart = min(overlap(truth.geometry, found.geometry)) <= 0
+    if apart or (found.foreground.any() and not moved.foreground.any()):
+        what = "do not overlap" if apart else "have no place in common that the prediction labels"
+        raise GeometryError(
+            f"reference and prediction {what}, so that resampling would leave nothing to compare: "
+            f"{difference}",
+            where=path,
+            hint=lost
+            if origin_alone
+            else "The origin of one is wrong, or they are of two examinations; export the mask "
+            "again, or crop it with 'lpm crop', which keeps the origin",
+        )
+    return moved
 
 
 def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.api.cases import CaseFiles, find_cases, load_case, match_labels
+from lpm_segmentator.api.cases import CaseFiles, find_cases, load_case, with_reference
 from lpm_segmentator.api.levels_file import read_slice_levels
 from lpm_segmentator.api.maps import write_fat_maps
 from lpm_segmentator.api.steps import find_label_maps
 from lpm_segmentator.core import DixonPair, InputError, LabelMap
-from lpm_segmentator.io import case_id, find_images, read_header, read_label_map
+from lpm_segmentator.io import case_id, find_images, read_header, read_label_map, subject_key
 from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, IntensityFat, measure_case
 from lpm_segmentator.pipeline import brightness_of
 
@@ -69,7 +69,8 @@ def find_measurable(
 ) -> list[CaseFiles]:
     """List what to measure: one label map, or each of a folder with the images that belong to it.
 
-    The label map is the `reference` of each case.
+    The label map is the `reference` of each case. In folders, an image without a label map and a
+    label map without an image are listed with a `problem`.
 
     Parameters
     ----------
@@ -95,17 +96,38 @@ def find_measurable(
     maps = [item.path for item in find_label_maps([labels])]
     if not folders:
         return [CaseFiles(case_id(path), reference=path) for path in maps]
-    found = []
-    for files in find_cases(folders):
-        path = match_labels(files, maps)
-        if path is None:
-            raise InputError(
-                f"no label map belongs to the case {files.case!r}",
-                where=labels,
-                hint="Names are matched whole; name label maps CASE_dseg.nii.gz",
-            )
-        found.append(replace(files, reference=path))
+    cases = find_cases(folders)
+    images = {path.resolve() for files in cases for path in files.paths.values()}
+    maps = [path for path in maps if path.resolve() not in images]
+    return _matched(cases, maps, labels, folders)
+
+
+def _matched(
+    cases: Sequence[CaseFiles], maps: Sequence[Path], labels: Path, folders: Sequence[Path]
+) -> list[CaseFiles]:
+    """Give each case its label map; what lacks its partner has a `problem`."""
+    found, known = [], set()
+    for files in cases:
+        given = with_reference(files, maps, alone=len(cases) == 1)
+        if given.reference is None and not given.problem:
+            given = replace(given, problem=f"no label map in {labels} belongs to it. {_NAMES}")
+        known |= {subject_key(name) for name in given.ids}
+        found.append(given)
+    if not any(files.reference for files in found) and not any(f.problem for f in cases):
+        raise InputError(
+            f"no label map belongs to any of the cases {[f.case for f in found][:3]}",
+            where=labels,
+            hint=_NAMES,
+        )
+    where = " and ".join(map(str, folders))
+    for path in maps:
+        if subject_key(case_id(path)) not in known:
+            problem = f"no image in {where} belongs to the label map. {_NAMES}"
+            found.append(CaseFiles(case_id(path), reference=path, problem=problem))
     return found
+
+
+_NAMES = "Names are matched whole; name label maps CASE_dseg.nii.gz"
 
 
 def measure_files(files: CaseFiles, options: MeasureOptions | None = None) -> Measured:

@@ -1,8 +1,7 @@
-"""One case from files to files, and what a folder of results says as a whole.
+"""One case from files to files.
 
 ``OUT/cases/CASE/`` holds what was found out about a case; ``case.json`` is written last and holds
-every number, so a folder with it is complete. Tables and the report are made from these records
-alone and can be made again at any time.
+every number, so a folder with it is complete.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,25 +21,26 @@ from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_ca
 from lpm_segmentator.api.levels import LevelOptions
 from lpm_segmentator.api.maps import write_fat_maps
 from lpm_segmentator.api.models import Mode, load_predictor
+from lpm_segmentator.api.results import RECORD, Record
 from lpm_segmentator.api.run_levels import (
     CaseLevels,
     level_figure,
     levels_of_case,
 )
-from lpm_segmentator.core import InputError, LpmError, OutputError
+from lpm_segmentator.api.steps import refuse_overwriting
+from lpm_segmentator.core import LpmError, OutputError
 from lpm_segmentator.io import (
     atomic_path,
+    remove_file,
     remove_leftovers,
     write_json,
     write_label_map,
-    write_table,
-    write_text,
 )
-from lpm_segmentator.measure import fat_ratio_row, volume_row
+from lpm_segmentator.measure import fat_ratio_row, intensity_fat_possible, volume_row
 from lpm_segmentator.pipeline import CaseResult, run_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from lpm_segmentator.measure import Accuracy
     from lpm_segmentator.segment import ModelInfo, Predictor
@@ -49,17 +50,9 @@ __all__ = [
     "is_done",
     "prepare_output",
     "process_case",
-    "read_records",
-    "read_run",
-    "write_report",
-    "write_tables",
 ]
 
 logger = logging.getLogger(__name__)
-
-Record = dict[str, Any]
-
-_RECORD = "case.json"
 
 
 @dataclass(frozen=True)
@@ -120,9 +113,16 @@ def prepare_output(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise OutputError("this is a file, not a folder", where=out, hint="Name a folder with -o")
-    with atomic_path(out / "probe") as probe:
-        probe.touch()
-    (out / "probe").unlink()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            where=out,
+            hint="Choose another place with -o, or make room and check permissions",
+        ) from error
     remove_leftovers(out)
 
 
@@ -167,6 +167,9 @@ def process_case(
         Whatever is wrong with the case; then nothing was written.
     """
     started = time.perf_counter()
+    folder = out / "cases" / files.case
+    mask = folder / f"{files.case}_dseg.nii.gz"
+    refuse_overwriting([mask], files.paths.values())
     loaded = _load(files, options)
     read_seconds = time.perf_counter() - started
     levels = None
@@ -182,10 +185,11 @@ def process_case(
         keep_doubtful=options.keep_doubtful,
         by_brightness=options.brightness,
     )
-    folder = out / "cases" / files.case
     remove_leftovers(folder)
-    write_label_map(result.labels, folder / f"{files.case}_dseg.nii.gz", like=loaded.header)
-    write_fat_maps(
+    # While outputs of two runs lie beside each other the case must not look done.
+    remove_file(folder / RECORD)
+    write_label_map(result.labels, mask, like=loaded.header)
+    written = write_fat_maps(
         folder / files.case,
         result.labels,
         pair=loaded.case.pair,
@@ -197,19 +201,21 @@ def process_case(
     if levels is not None:
         record |= _write_levels(levels, files, folder)
         record["warnings"] = [*levels.warnings, *record["warnings"]]
+        written += [folder / f"{files.case}_levels.{end}" for end in ("json", "png")]
+    _remove_stale(folder, files.case, keep=written)
     record["seconds"] = {
         "read": round(read_seconds, 3),
         "levels": round(level_seconds, 3),
         **result.seconds,
         "total": round(time.perf_counter() - started, 3),
     }
-    write_json(record, folder / _RECORD)
+    write_json(record, folder / RECORD)
     return record
 
 
 def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
     """Return whether the folder holds a complete result of these files, options and model."""
-    path = out / "cases" / files.case / _RECORD
+    path = out / "cases" / files.case / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         fingerprint = _fingerprint(files, options, model)
@@ -233,7 +239,10 @@ def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str
     for role, path in named.items():
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    parts = json.dumps([__version__, inputs, options.to_dict(), model.to_dict()], sort_keys=True)
+    # Installing the packages that it needs gives fat by brightness to cases that went without.
+    brightness = files.image is not None and options.brightness and intensity_fat_possible()
+    told = [__version__, inputs, options.to_dict(), model.to_dict(), brightness]
+    parts = json.dumps(told, sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -297,6 +306,14 @@ def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
     return {"levels": {**found, "source": str(levels.found.source)}}
 
 
+def _remove_stale(folder: Path, case: str, *, keep: Sequence[Path]) -> None:
+    """Remove the maps and levels of an earlier run that this one did not write."""
+    starts = f"{case}_fatmap-", f"{case}_levels."
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(starts) and path not in keep:
+            remove_file(path)
+
+
 def _write_picture(result: CaseResult, path: Path) -> None:
     from lpm_segmentator.report.overlay import overlay_montage
 
@@ -307,144 +324,3 @@ def _write_picture(result: CaseResult, path: Path) -> None:
     figure = overlay_montage(case.image, result.labels, reference=case.reference, slice_names=names)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
-
-
-def read_run(out: Path) -> Record:
-    """Return what ``run.json`` holds; empty if there is none."""
-    path = out / "run.json"
-    try:
-        run: Record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise InputError(
-            f"the file is damaged ({error})", where=path, hint="Run the cases again"
-        ) from error
-    return run
-
-
-def read_records(out: Path) -> list[Record]:
-    """Return the records of the finished cases in a folder, ordered by case.
-
-    A case that failed in the last run is left out, though an older record of it may lie there.
-
-    Raises
-    ------
-    InputError
-        If the folder holds none.
-    """
-    states = {case: entry["state"] for case, entry in read_run(out).get("cases", {}).items()}
-    records = []
-    for path in sorted((out / "cases").glob(f"*/{_RECORD}")):
-        if states.get(path.parent.name) == "failed":
-            continue
-        try:
-            records.append(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise InputError(
-                f"the record is damaged ({error})", where=path, hint="Run the case again"
-            ) from error
-    if not records:
-        raise InputError(
-            "the folder holds no finished case",
-            where=out,
-            hint="Give the output folder of 'lpm run'",
-        )
-    return records
-
-
-def write_tables(out: Path, records: Sequence[Record]) -> None:
-    """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
-
-    A table that no case has rows for is removed if an earlier run left it.
-
-    Raises
-    ------
-    OutputError
-        If a table cannot be written.
-    """
-    tables: Mapping[str, list[Mapping[str, Any]]] = {
-        "measures.csv": [row for record in records for row in _judged(record)],
-        "profiles.csv": [row for record in records for row in _scored(record)],
-        "volumes.csv": [record["volumes"] for record in records],
-        "fat_ratios.csv": [r["fat_ratios"] for r in records if r["fat_ratios"]],
-        "accuracy.csv": [r["accuracy"] for r in records if r["accuracy"]],
-        "accuracy_levels.csv": [row for r in records for row in r.get("accuracy_levels", ())],
-        "accuracy_slices.csv": [row for r in records for row in r.get("accuracy_slices", ())],
-        "paired_measures.csv": [row for r in records for row in _paired(r)],
-    }
-    for name, rows in tables.items():
-        if rows:
-            write_table(rows, out / name)
-        else:
-            (out / name).unlink(missing_ok=True)
-
-
-def _judged(record: Record) -> list[Record]:
-    """Return the measures of a case, each with the case's quality and flags."""
-    quality = record["quality"]
-    extra = {"quality_score": quality["score"], "flags": "; ".join(quality["flags"])}
-    return [{**row, **extra} for row in record["measures"]]
-
-
-def _scored(record: Record) -> list[Record]:
-    """Return the slice profile of a case, each row with the score of its slice."""
-    quality = record["quality"]
-    scores, unsure = quality["slice_scores"], quality["unsure_slices"]
-    return [
-        {
-            **row,
-            "quality_score": scores.get(str(row["slice"])),
-            "flag": "unsure" if row["slice"] in unsure else "",
-        }
-        for row in record["profile"]
-    ]
-
-
-def _paired(record: Record) -> list[Record]:
-    """Return the measures of reference and prediction below each other, told apart by `source`."""
-    if record.get("reference_measures") is None:
-        return []
-    both = {"reference": record["reference_measures"], "prediction": record["measures"]}
-    return [
-        {**{name: value for name, value in row.items() if _is_compared(name)}, "source": source}
-        for source, rows in both.items()
-        for row in rows
-    ]
-
-
-def _is_compared(column: str) -> bool:
-    """Return whether a column names the row or measures a muscle.
-
-    Counts, remarks and the bounds of an interval are no measurements whose agreement is asked for.
-    """
-    remarks = {"slices", "voxels", "no_signal_voxels", "asymmetry_formula", "note"}
-    return column not in remarks and not {"low", "high"} & set(column.split("_"))
-
-
-def write_report(out: Path) -> Path:
-    """Write ``report.html`` from what a run left, and return its path.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no finished case.
-    OutputError
-        If the report cannot be written.
-    """
-    from lpm_segmentator.report.html import render_report
-
-    records = read_records(out)
-    cases = [r["case"] for r in records]
-    pictures = {case: _picture(out, case, "qc") for case in cases}
-    # A picture of levels that an older run left says nothing about this one.
-    views = {r["case"]: _picture(out, r["case"], "levels") for r in records if r.get("levels")}
-    path = out / "report.html"
-    page = render_report(records, run=read_run(out), pictures=pictures, level_views=views)
-    write_text(page, path)
-    return path
-
-
-def _picture(out: Path, case: str, kind: str) -> bytes | None:
-    path = out / "cases" / case / f"{case}_{kind}.png"
-    return path.read_bytes() if path.exists() else None

@@ -35,7 +35,7 @@ from lpm_segmentator.pipeline import segment_case
 from lpm_segmentator.segment import Connectivity, keep_largest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lpm_segmentator.segment import Predictor
 
@@ -47,6 +47,7 @@ __all__ = [
     "find_volumes",
     "for_each",
     "output_paths",
+    "refuse_overwriting",
     "segment_files",
 ]
 
@@ -89,6 +90,40 @@ def output_paths(images: Sequence[ImageCase], out: Path, *, suffix: str = "") ->
                 hint="Choose another folder or name with -o",
             )
     return found
+
+
+def refuse_overwriting(targets: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Refuse results that would replace an input.
+
+    Parameters
+    ----------
+    targets : iterable of Path or None
+        The files to write.
+    inputs : iterable of Path or None
+        Files and folders that are read; of a folder its images, label maps and files of levels.
+
+    Raises
+    ------
+    OutputError
+        If one would.
+    """
+    given = [path for path in inputs if path is not None]
+    for target in (path for path in targets if path is not None):
+        if any(_replaces(target, path) for path in given):
+            raise OutputError(
+                "the result would replace an input",
+                where=target,
+                hint="Choose another name or folder with -o",
+            )
+
+
+def _replaces(target: Path, given: Path) -> bool:
+    if not target.exists() or not given.exists():
+        return False
+    if target.samefile(given):
+        return True
+    held = given.is_dir() and given.resolve() in target.resolve().parents
+    return held and (is_nifti(target) or target.suffix.lower() == ".json")
 
 
 def for_each(

@@ -33,8 +33,10 @@ def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
     """
     from lpm_segmentator.api.levels import LevelOptions, find_levels_of
     from lpm_segmentator.api.levels_file import write_levels
+    from lpm_segmentator.api.steps import refuse_overwriting
 
     chosen = LevelOptions(**read_level_options(options), **options)
+    refuse_overwriting([out], [image, *chosen.paths.values()])
     found = find_levels_of(image, chosen)
     write_levels(found, out)
     if as_json:

@@ -206,6 +206,13 @@ def execute(
             on_event=on_event,
             on_slice=show if lone else None,
         )
+    if result.earlier:
+        announce(
+            "of an earlier run, in the tables though not among the inputs: "
+            f"{', '.join(result.earlier[:5])}{' …' if len(result.earlier) > 5 else ''}; to leave "
+            f"them out remove their folders in {out / 'cases'} and run again",
+            quiet=quiet,
+        )
     if as_json:
         print_json(json.loads((out / "run.json").read_text(encoding="utf-8")))
     else:

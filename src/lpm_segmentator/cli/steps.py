@@ -255,7 +255,7 @@ _FRAME = click.option(
     "--accept-frame-mismatch", is_flag=True, help="Take levels of another case as they lie."
 )
 _MISMATCH = click.option(
-    "--accept-origin-mismatch", is_flag=True, help="One image has lost its origin."
+    "--accept-origin-mismatch", is_flag=True, help="An image or label map has lost its origin."
 )
 
 
@@ -284,13 +284,16 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
     """Measure label maps: volume, area, fat and asymmetry per muscle, side and level.
 
     Fat comes from a Dixon pair (--water, --fat), or by brightness from a T1w or T2w image
-    (--image).
+    (--image). In folders, an image without its label map, or the other way round, is told of at
+    the end, and the command ends with code 1.
     """
     from lpm_segmentator import api
     from lpm_segmentator.measure import AsymmetryFormula
 
     by_slice = options["by_slice"]
     _distinct(output=out, by_slice=by_slice)
+    read = (labels, options["image"], options["water"], options["fat"], options["levels"])
+    api.refuse_overwriting((out, by_slice), read)
     found = {
         files.case: files
         for files in api.find_measurable(
@@ -338,7 +341,8 @@ def evaluate(
 ) -> None:
     """Compare label maps with their references: Dice, surface distances, volumes.
 
-    Cases of two folders are matched by their whole names.
+    Cases of two folders are matched by their whole names; one without its partner is told of at
+    the end, and the command ends with code 1.
     """
     from dataclasses import asdict
 
@@ -347,9 +351,11 @@ def evaluate(
 
     by_slice, by_level = options["by_slice"], options["by_level"]
     _distinct(output=out, by_slice=by_slice, by_level=by_level)
+    read = (reference, prediction, options["water"], options["fat"], options["levels"])
+    api.refuse_overwriting((out, by_slice, by_level), read)
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' finds them")
-    pairs = {case: files for case, *files in api.pair_label_maps(reference, prediction)}
+    given = api.pair_label_maps(reference, prediction)
     settings = api.EvaluateOptions(
         ignore=options["ignore_label"],
         on_grid=options["resample"],
@@ -361,7 +367,9 @@ def evaluate(
     )
 
     def rows_of(case: str) -> Tables:
-        truth, found = pairs[case]
+        if case in given.lonely:
+            raise InputError(given.lonely[case])
+        truth, found = given.pairs[case]
         accuracy = api.evaluate_files(case, truth, found, settings)
         tables: Tables = {out: [accuracy.wide()]}
         for path, rows in ((by_slice, accuracy.slices), (by_level, accuracy.rows)):
@@ -369,4 +377,5 @@ def evaluate(
                 tables = {**tables, path: [asdict(row) for row in rows]}
         return tables
 
-    _into_tables(list(pairs), rows_of, out, title="comparing", quiet=quiet, as_json=as_json)
+    cases = [*given.pairs, *given.lonely]
+    _into_tables(cases, rows_of, out, title="comparing", quiet=quiet, as_json=as_json)

@@ -1,7 +1,9 @@
 """Run a cohort: every case is done, skipped because it was done before, or failed with its error.
 
 ``run.json`` is written after each case, so that a killed run tells what it did, and the tables and
-the report are made at the end from what lies in the folder.
+the report are made at the end from what lies in the folder. Cases of earlier runs that are not
+among the inputs any more stay in them and are named (state "earlier" in ``run.json``): a folder may
+be filled bit by bit, and whoever wants one out of it removes its folder.
 """
 
 from __future__ import annotations
@@ -66,14 +68,17 @@ class CohortResult:
     out : Path
         The output folder.
     report : Path or None
-        The report; None if no case was ever done.
+        The report; None if the folder holds no finished case.
     events : tuple of Event
         One a case, in the order of the cases.
+    earlier : tuple of str
+        Finished cases of earlier runs in the folder, which are in tables and report too.
     """
 
     out: Path
     report: Path | None
     events: tuple[Event, ...]
+    earlier: tuple[str, ...] = ()
 
     @property
     def failures(self) -> dict[str, str]:
@@ -105,11 +110,12 @@ class _Progress:
     out: Path
     header: dict[str, Any]
     order: tuple[str, ...]
+    earlier: dict[str, dict[str, Any]]
     events: dict[str, Event] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         self.events[event.case] = event
-        cases = {}
+        cases = {**self.earlier}
         for case in self.order:
             done = self.events.get(case)
             cases[case] = (
@@ -157,8 +163,10 @@ def run_cohort(
     predictor = api.load_predictor(options.model, mode=options.mode, progress=on_slice)
     created = _missing_folders(out)
     api.prepare_output(out)
+    order = tuple(files.case for files in cases)
+    again = (out / "run.json").exists()
     progress = _Progress(
-        out, _header(options, predictor.info.to_dict()), tuple(c.case for c in cases)
+        out, _header(options, predictor.info.to_dict()), order, api.earlier_cases(out, order)
     )
     todo = []
     for files in cases:
@@ -167,7 +175,9 @@ def run_cohort(
         else:
             todo.append(files)
     if len(cases) == 1 and todo:
-        ended: Iterator[Event] = iter([_alone(todo[0], out, options, predictor, created=created)])
+        ended: Iterator[Event] = iter(
+            [_alone(todo[0], options, predictor, progress, created=created, again=again)]
+        )
     elif workers == 1 and engine == "local":
         ended = (
             _event(files, lambda f: api.process_case(f, out, options, predictor=predictor))
@@ -177,26 +187,33 @@ def run_cohort(
         ended = _parallel(todo, out, options, workers=workers, engine=engine)
     for event in ended:
         _tell(event, progress, on_event)
-    return _finish(out, progress, cases)
+    return _finish(progress, again=again)
 
 
 def _alone(
     files: CaseFiles,
-    out: Path,
     options: RunOptions,
     predictor: Predictor,
+    progress: _Progress,
     *,
     created: Sequence[Path],
+    again: bool,
 ) -> Event:
-    """Do the only case; if it fails its error is the run's, and no folder is left behind."""
+    """Do the only case; if it fails its error is the run's.
+
+    No folder is left behind that was made for it; one that was there tells of the failure.
+    """
     try:
-        record = api.process_case(files, out, options, predictor=predictor)
+        record = api.process_case(files, progress.out, options, predictor=predictor)
     except BaseException as error:
         with suppress(OSError):  # one that is not empty stays
             for folder in created:
                 folder.rmdir()
         if isinstance(error, LpmError):
             error.where = error.where or files.case
+        if not created and isinstance(error, Exception) and not isinstance(error, OutputError):
+            progress.add(Event(files.case, "failed", str(error) or type(error).__name__))
+            _finish(progress, again=again)
         raise
     return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
 
@@ -212,13 +229,14 @@ def _tell(event: Event, progress: _Progress, on_event: Callable[[Event], None] |
         on_event(event)
 
 
-def _finish(out: Path, progress: _Progress, cases: Sequence[CaseFiles]) -> CohortResult:
-    events = tuple(progress.events[files.case] for files in cases)
+def _finish(progress: _Progress, *, again: bool) -> CohortResult:
+    """Bring tables and report to the state of the folder; files of no run are left alone."""
+    events = tuple(progress.events[case] for case in progress.order)
+    earlier = tuple(c for c, told in progress.earlier.items() if told["state"] == "earlier")
     report = None
-    if any(event.state != "failed" for event in events):
-        api.write_tables(out, api.read_records(out))
-        report = api.write_report(out)
-    return CohortResult(out, report, events)
+    if again or earlier or any(event.state != "failed" for event in events):
+        report = api.write_results(progress.out)
+    return CohortResult(progress.out, report, events, earlier)
 
 
 def _header(options: RunOptions, model: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,22 @@ from lpm_segmentator.io.cases import (
     pair_dixon,
     subject_key,
 )
-from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
-from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, write_json, write_text
+from lpm_segmentator.io.dixon import (
+    ORIGIN_FLAG,
+    DixonImage,
+    pair_volumes,
+    read_dixon,
+    repair_origin,
+    same_but_for_origin,
+)
+from lpm_segmentator.io.files import (
+    atomic_path,
+    remove_file,
+    remove_leftovers,
+    to_json,
+    write_json,
+    write_text,
+)
 from lpm_segmentator.io.nifti import (
     Image,
     is_nifti,
@@ -36,6 +50,7 @@ from lpm_segmentator.io.tables import (
 )
 
 __all__ = [
+    "ORIGIN_FLAG",
     "DixonCase",
     "DixonImage",
     "DixonName",
@@ -60,8 +75,10 @@ __all__ = [
     "read_sidecar",
     "read_slice_table",
     "read_table",
+    "remove_file",
     "remove_leftovers",
     "repair_origin",
+    "same_but_for_origin",
     "subject_key",
     "to_json",
     "write_image",

@@ -14,7 +14,14 @@ from lpm_segmentator.core.geometry import Geometry
 from lpm_segmentator.core.volume import DixonPair, Volume
 from lpm_segmentator.io.nifti import read_image
 
-__all__ = ["ORIGIN_FLAG", "DixonImage", "pair_volumes", "read_dixon", "repair_origin"]
+__all__ = [
+    "ORIGIN_FLAG",
+    "DixonImage",
+    "pair_volumes",
+    "read_dixon",
+    "repair_origin",
+    "same_but_for_origin",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +102,7 @@ def pair_volumes(water: Volume, fat: Volume, *, accept_origin_mismatch: bool = F
     if accept_origin_mismatch:
         return repair_origin(water, fat)
     hint = "Export both from the same scan, or resample one to the other"
-    if _same_but_for_origin(water.geometry, fat.geometry):
+    if same_but_for_origin(water.geometry, fat.geometry):
         hint = f"If both come from the same scan and one lost its origin, add {ORIGIN_FLAG}"
     raise PairingError(
         f"the water and fat images do not lie on the same grid: {difference}", hint=hint
@@ -113,7 +120,7 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
     PairingError
         If more than that differs, or the two origins differ and neither or both are zero.
     """
-    if not _same_but_for_origin(water.geometry, fat.geometry):
+    if not same_but_for_origin(water.geometry, fat.geometry):
         raise PairingError(
             "the water and fat images differ by more than their origin: "
             f"{water.geometry.describe_difference(fat.geometry)}",
@@ -136,7 +143,7 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
     return DixonPair(water.with_grid(water.array, affine), fat.with_grid(fat.array, affine))
 
 
-def _same_but_for_origin(first: Geometry, second: Geometry) -> bool:
+def same_but_for_origin(first: Geometry, second: Geometry) -> bool:
     """Return whether shapes, directions and (nearly) spacings agree."""
     steps = first.affine[:3, :3], second.affine[:3, :3]
     shortest = min(first.spacing_mm)

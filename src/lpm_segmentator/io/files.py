@@ -18,7 +18,7 @@ import numpy as np
 
 from lpm_segmentator.core.errors import OutputError
 
-__all__ = ["atomic_path", "remove_leftovers", "to_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "remove_file", "remove_leftovers", "to_json", "write_json", "write_text"]
 
 
 #: what `atomic_path` puts before a name while the file is not whole
@@ -63,6 +63,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_file(path: str | os.PathLike[str]) -> None:
+    """Remove a file that an earlier run left, if it is there.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"this file of an earlier run cannot be removed ({error.strerror or error})",
+            where=path,
+            hint="Choose another place with -o, or close the file and check permissions",
+        ) from error
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:

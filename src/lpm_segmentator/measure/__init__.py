@@ -23,6 +23,7 @@ from lpm_segmentator.measure.intensity_fat import (
     IntensityMethod,
     IntensitySplit,
     intensity_fat,
+    intensity_fat_possible,
     split_intensities,
 )
 from lpm_segmentator.measure.quantities import (
@@ -101,6 +102,7 @@ __all__ = [
     "hausdorff_mm",
     "hd95_mm",
     "intensity_fat",
+    "intensity_fat_possible",
     "jaccard",
     "label_volumes_ml",
     "measure_case",

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "IntensityMethod",
     "IntensitySplit",
     "intensity_fat",
+    "intensity_fat_possible",
     "split_intensities",
 ]
 
@@ -151,6 +153,11 @@ class IntensityFat:
         for method in self.splits:
             yield f"{method}_soft", self.soft_map(method)
             yield f"{method}_hard", self.hard_map(method)
+
+
+def intensity_fat_possible() -> bool:
+    """Return whether the packages that `intensity_fat` needs are installed."""
+    return all(find_spec(name) is not None for name in ("SimpleITK", "skimage", "sklearn"))
 
 
 def intensity_fat(image: Volume, labels: LabelMap, *, correct: bool = True) -> IntensityFat:

@@ -205,5 +205,6 @@ def check_grid(geometry: Geometry, pair: DixonPair | None) -> None:
     if difference:
         raise GeometryError(
             f"the label map and the images lie on different grids: {difference}",
-            hint="Use the labels that belong to these images, or resample them to their grid",
+            hint="Use the labels that belong to these images, or resample them to their grid; if "
+            "one of them has lost its origin, add --accept-origin-mismatch",
         )

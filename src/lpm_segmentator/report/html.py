@@ -64,6 +64,7 @@ def render_report(
             for r in records
         ],
         failed={c: s["error"] for c, s in run.get("cases", {}).items() if s["state"] == "failed"},
+        earlier=[c for c, s in run.get("cases", {}).items() if s["state"] == "earlier"],
         run=run,
         version=__version__,
     )
