@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,7 +175,15 @@ def announce(message: str, *, quiet: bool) -> None:
 
 
 def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON on standard output; undefined numbers become null."""
+    """Print JSON on standard output; undefined numbers become null.
+
+    Characters that standard output cannot show are written as JSON escapes, so that none is lost.
+    """
     from lpm_segmentator.io import to_json
 
-    click.echo(to_json(data))
+    text = to_json(data)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2)
+    click.echo(text)
