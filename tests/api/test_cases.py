@@ -235,7 +235,19 @@ def test_a_reference_with_a_lost_origin_is_laid_on_the_image_on_request(folder):
     loaded = load_case(files, accept_origin_mismatch=True)
     assert loaded.case.reference is not None
     assert loaded.case.reference.affine == pytest.approx(phantom().affine)
-    assert "the reference had another origin" in loaded.case.notes[0]
+    assert "had lost its origin" in loaded.case.notes[0]
+
+
+def test_a_reference_of_another_crop_is_never_laid_on_the_image(folder):
+    """Two crops of one scan have each an origin: their voxels are other places."""
+    labels = labels_of(phantom())
+    affine = labels.affine.copy()
+    affine[:3, 3] += 2 * affine[:3, labels.slice_axis]
+    write_label_map(labels.with_grid(labels.array, affine), folder / "A_dseg.nii.gz")
+    with pytest.raises(GeometryError, match=r"origins differ by 16\.00 mm"):
+        load_case(
+            pair_files(folder, reference=folder / "A_dseg.nii.gz"), accept_origin_mismatch=True
+        )
 
 
 def test_a_reference_of_another_shape_is_never_accepted(folder):

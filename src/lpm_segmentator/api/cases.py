@@ -24,6 +24,7 @@ from lpm_segmentator.io import (
     SliceEnd,
     SliceRange,
     case_id,
+    differ_by_lost_origin,
     dixon_name,
     find_images,
     is_nifti,
@@ -327,7 +328,9 @@ def load_case(
         reference = read_label_map(files.reference, ignore=ignore)
         moved = _on_grid(reference, image) if accept_origin_mismatch else reference
         if moved is not reference:
-            notes += ("the reference had another origin and was laid on the image",)
+            notes += (
+                "the reference or the image had lost its origin; the reference was laid on it",
+            )
         reference = moved
     case = Case(
         name=files.case,
@@ -341,11 +344,10 @@ def load_case(
 
 
 def _on_grid(reference: LabelMap, image: Volume) -> LabelMap:
-    """Return the label map on the image's grid if the two differ by nothing but their origin."""
+    """Return the label map on the image's grid if the two differ by nothing but a lost origin."""
     if reference.geometry.describe_difference(image.geometry) is None:
         return reference
-    same_steps = np.allclose(reference.affine[:3, :3], image.affine[:3, :3], rtol=1e-3, atol=1e-3)
-    if reference.shape == image.shape and same_steps:
+    if differ_by_lost_origin(reference.geometry, image.geometry):
         return reference.with_grid(reference.array, image.affine)
     return reference
 

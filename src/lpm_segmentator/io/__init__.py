@@ -13,7 +13,13 @@ from lpm_segmentator.io.cases import (
     pair_dixon,
     subject_key,
 )
-from lpm_segmentator.io.dixon import DixonImage, pair_volumes, read_dixon, repair_origin
+from lpm_segmentator.io.dixon import (
+    DixonImage,
+    differ_by_lost_origin,
+    pair_volumes,
+    read_dixon,
+    repair_origin,
+)
 from lpm_segmentator.io.files import atomic_path, remove_leftovers, to_json, write_json, write_text
 from lpm_segmentator.io.nifti import (
     Image,
@@ -45,6 +51,7 @@ __all__ = [
     "SliceRange",
     "atomic_path",
     "case_id",
+    "differ_by_lost_origin",
     "dixon_name",
     "find_images",
     "is_label_name",

@@ -14,7 +14,14 @@ from lpm_segmentator.core.geometry import Geometry
 from lpm_segmentator.core.volume import DixonPair, Volume
 from lpm_segmentator.io.nifti import read_image
 
-__all__ = ["ORIGIN_FLAG", "DixonImage", "pair_volumes", "read_dixon", "repair_origin"]
+__all__ = [
+    "ORIGIN_FLAG",
+    "DixonImage",
+    "differ_by_lost_origin",
+    "pair_volumes",
+    "read_dixon",
+    "repair_origin",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -106,12 +113,13 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
     """Put both images on the grid of the one that still has an origin.
 
     Only for images of one scan of which one came out of a conversion with the origin (0, 0, 0),
-    and perhaps a spacing rounded by up to 0.1 %. No voxel is interpolated.
+    and perhaps a spacing rounded by up to 0.1 %; it may have been cropped since. No voxel is
+    interpolated.
 
     Raises
     ------
     PairingError
-        If more than that differs, or the two origins differ and neither or both are zero.
+        If more than that differs, or the two origins differ and neither or both are lost.
     """
     if not _same_but_for_origin(water.geometry, fat.geometry):
         raise PairingError(
@@ -119,21 +127,41 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
             f"{water.geometry.describe_difference(fat.geometry)}",
             hint=f"{ORIGIN_FLAG} cannot help; export both again or resample one to the other",
         )
-    stated = [v for v in (water, fat) if np.abs(v.geometry.origin_mm).max() > _NO_ORIGIN_MM]
+    stated = [v for v in (water, fat) if not _is_lost(v.geometry)]
     if len(stated) != 1:
         difference = water.geometry.describe_difference(fat.geometry)
         if difference is None:
             return DixonPair(water, fat)
+        which = (
+            "each have an origin of their own, so that neither is known to be lost"
+            if stated
+            else "have both lost their origin and were cropped differently"
+        )
         raise PairingError(
-            "the water and fat images each have an origin of their own, so that neither is known "
-            f"to be lost: {difference}",
+            f"the water and fat images {which}: {difference}",
             hint=f"{ORIGIN_FLAG} trusts the one image whose origin is not (0, 0, 0); "
-            "export both again",
+            "export both again, or crop both again from the whole images with one --slices table",
         )
     affine = stated[0].affine
     lost = "fat" if stated[0] is water else "water"
     logger.warning("the %s image has lost its origin; the other image's is used for both", lost)
     return DixonPair(water.with_grid(water.array, affine), fat.with_grid(fat.array, affine))
+
+
+def differ_by_lost_origin(first: Geometry, second: Geometry) -> bool:
+    """Return whether two grids are one but for an origin that one of them, and one only, has lost.
+
+    Where both have an origin of their own they may be two crops of one scan, whose voxels are not
+    the same places.
+    """
+    return _is_lost(first) != _is_lost(second) and _same_but_for_origin(first, second)
+
+
+def _is_lost(grid: Geometry) -> bool:
+    """Return whether the origin is (0, 0, 0), or a whole number of slices from it (a crop)."""
+    step = grid.affine[:3, grid.slice_axis]
+    slices = max(0, round(float(grid.origin_mm @ step / (step @ step))))
+    return bool(np.abs(grid.origin_mm - slices * step).max() <= _NO_ORIGIN_MM)
 
 
 def _same_but_for_origin(first: Geometry, second: Geometry) -> bool:
