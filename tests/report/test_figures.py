@@ -185,6 +185,15 @@ def test_asymmetry_is_positive_where_the_right_is_larger():
         asymmetry_figure(_measures())
 
 
+def test_a_muscle_without_one_side_is_left_out_of_the_asymmetry():
+    table = _measures()
+    missing = (table["case"] == "c0") & (table["side"] == "R")
+    table.loc[missing, "volume_ml"] = 0.0
+    axes = asymmetry_figure(table, level="all").axes[0]
+    assert np.allclose(axes.collections[0].get_offsets()[:, 1], 20)
+    assert axes.get_xticklabels()[0].get_text().endswith("n = 14")
+
+
 @pytest.mark.parametrize(
     "draw", [overlap_figure, level_profile_figure, asymmetry_figure], ids=lambda f: f.__name__
 )

@@ -160,6 +160,7 @@ def asymmetry_figure(
     if part.duplicated(keys).any():
         raise TableError("a case has several rows of one muscle and side", hint="choose one level")
     wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
+    wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
     if wide.empty:
         raise TableError("no case has both sides", hint="look at the columns side and level")
     percent = 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
@@ -172,7 +173,7 @@ def asymmetry_figure(
         for index, muscle in enumerate(muscles):
             values = percent.xs(muscle, level="muscle").to_numpy(float)
             colour = _MUSCLE_COLOURS.get(str(muscle), _OTHER_COLOUR)
-            strip_and_box(axes, index, values[np.isfinite(values)], colour, rng, width=0.45)
+            strip_and_box(axes, index, values, colour, rng, width=0.45)
         counts = percent.groupby(level="muscle").count()
         axes.set_xticks(range(len(muscles)), [f"{m}\nn = {counts[m]}" for m in muscles])
         axes.set_xlim(-0.6, len(muscles) - 0.4)
