@@ -32,6 +32,7 @@ __all__ = [
     "bland_altman_figure",
     "level_profile_figure",
     "overlap_figure",
+    "pair_stems",
     "reference_automatic_figure",
     "save_figure",
     "scatter_figure",
@@ -72,12 +73,12 @@ def study_figures(
     figures: dict[str, Figure] = {}
     for pair in comparison.overall if comparison is not None else ():
         if pair.n:
-            stem = re.sub(r"[^\w.-]+", "_", pair.name)
-            figures[f"bland_altman_{stem}"] = bland_altman_figure(pair)
-            figures[f"scatter_{stem}"] = scatter_figure(pair)
+            altman, scatter, _ = pair_stems(pair.name, pair.measure)
+            figures[altman] = bland_altman_figure(pair)
+            figures[scatter] = scatter_figure(pair)
     if comparison is not None:
         for stem, pairs in _same_quantity(comparison).items():
-            figures[f"reference_automatic_{stem}"] = reference_automatic_figure(pairs)
+            figures[stem] = reference_automatic_figure(pairs)
     if accuracy is not None:
         figures["overlap"] = overlap_figure(accuracy)
     if measures is not None:
@@ -87,11 +88,24 @@ def study_figures(
     return figures
 
 
+def pair_stems(name: str, measure: str) -> tuple[str, str, str]:
+    """Return the names of a pair's figures; the third is shared with others of its measure.
+
+    Examples
+    --------
+    >>> pair_stems("volume1", "volume1")
+    ('bland_altman_volume1', 'scatter_volume1', 'reference_automatic_volume')
+    """
+    own = re.sub(r"[^\w.-]+", "_", name)
+    shared = re.sub(r"[^\w.-]+", "_", re.sub(r"(?<!\d)_?\d$", "", measure))
+    return f"bland_altman_{own}", f"scatter_{own}", f"reference_automatic_{shared}"
+
+
 def _same_quantity(comparison: Comparison) -> dict[str, list[PairAgreement]]:
     """Group the pairs that belong on one axis: volume1 … volume4, or one measure's strata."""
     found: dict[str, list[PairAgreement]] = {}
     for pair in comparison.overall:
         if pair.n:
-            stem = re.sub(r"[^\w.-]+", "_", re.sub(r"(?<!\d)_?\d$", "", pair.measure))
-            found.setdefault(stem, []).append(pair)
+            *_, shared = pair_stems(pair.name, pair.measure)
+            found.setdefault(shared, []).append(pair)
     return found
