@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from lpm_segmentator.core import (
     FileFormatError,
     GeometryError,
     InputError,
+    LabelError,
     PairingError,
     TableError,
     Volume,
@@ -161,6 +163,21 @@ def test_equal_label_maps_of_both_contrasts_are_one(folder):
     assert files.reference is not None
 
 
+def test_voxels_to_leave_out_may_be_marked_in_the_masks_of_both_contrasts(folder):
+    reference = two_references(folder, equal=True)
+    for name in ("A_water", "A_fat"):
+        labels = np.array(phantom().labels)
+        labels[0, 0, 0] = 255
+        nib.Nifti1Image(labels, phantom().affine).to_filename(reference / f"{name}_dseg.nii.gz")
+    images = [folder / "A_water.nii.gz", folder / "A_fat.nii.gz"]
+    (files,) = api.find_cases(images, reference=reference)
+    with pytest.raises(LabelError, match="--ignore-label"):
+        load_case(files)
+    loaded = load_case(files, ignore=[255])
+    assert loaded.case.reference is not None
+    assert loaded.case.reference.ignored.sum() == 1
+
+
 def test_label_maps_that_differ_are_ambiguous(folder):
     reference = two_references(folder, equal=False)
     with pytest.raises(PairingError, match="several label maps fit the case 'A'"):
@@ -260,7 +277,6 @@ def test_a_reference_of_another_shape_is_never_accepted(folder):
 
 
 def test_an_unstated_orientation_is_noted(folder):
-    nib = pytest.importorskip("nibabel")
     path = folder / "B.nii.gz"
     image = nib.load(path)
     array = np.asarray(image.dataobj)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lpm_segmentator.core import (
+    LPM_SCHEME,
     FileFormatError,
     GeometryError,
     InputError,
@@ -31,6 +32,7 @@ from lpm_segmentator.io import (
     lookup,
     pair_dixon,
     read_dixon,
+    read_geometry,
     read_image,
     read_label_map,
     read_slice_table,
@@ -266,7 +268,7 @@ def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
     fitting = [path for path in candidates if subject_key(case_id(path)) in wanted]
     if len(fitting) <= 1:
         return fitting[0] if fitting else None
-    maps = [read_label_map(path).array for path in fitting]
+    maps = [_any_labels(path).array for path in fitting]
     if all(np.array_equal(maps[0], other) for other in maps[1:]):
         return _preferred(fitting)
     raise PairingError(
@@ -276,10 +278,15 @@ def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
     )
 
 
+def _any_labels(path: Path) -> LabelMap:
+    """Read a label map to compare it with another, whatever its values mean."""
+    return read_label_map(path, ignore=sorted(set(range(1, 256)) - set(LPM_SCHEME.values)))
+
+
 def _preferred(fitting: list[Path]) -> Path:
     """Of equal label maps take the one that still has an origin."""
     for path in fitting:
-        if np.abs(read_label_map(path).geometry.origin_mm).max() > 0:
+        if np.abs(read_geometry(path).origin_mm).max() > 0:
             return path
     return fitting[0]
 
