@@ -399,6 +399,28 @@ def test_run_goes_on_past_a_bad_case(lpm, cohort, tmp_path, tiny_path):
     assert (out / "report.html").exists()
 
 
+def test_run_and_measure_go_on_past_an_odd_name(lpm, tmp_path, tiny_path):
+    place, out = tmp_path / "in", tmp_path / "out"
+    for seed, case in enumerate("AB"):
+        write_pair(place, case, seed)
+        write_reference(place, case, seed)
+    for name in ("C_water_fat", "water", " "):
+        write_image(pair_of(phantom()).water, place / "x.nii.gz")
+        (place / "x.nii.gz").rename(place / f"{name}.nii.gz")
+    done = lpm("run", place, "--model", tiny_path, "--mode", "fast", "-o", out, "--json")
+    assert done.returncode == 1
+    states = {k: v["state"] for k, v in json.loads(done.stdout)["cases"].items()}
+    assert states == {"A": "done", "B": "done", "C_water_fat": "failed", "water": "failed"}
+    assert "C_water_fat.nii.gz: the name says both water and fat" in done.stderr
+    assert "water.nii.gz: the name holds no case id beside the contrast" in done.stderr
+    assert " .nii.gz: left out" in done.stderr
+    table = tmp_path / "m.csv"
+    done = lpm("measure", "--labels", place, "--water", place, "-o", table)
+    assert done.returncode == 1
+    assert "the name says both water and fat" in done.stderr
+    assert {line.split(",")[0] for line in table.read_text().splitlines()[1:]} == {"A", "B"}
+
+
 def test_segment_and_crop_go_on_past_a_bad_case(lpm, cohort, tmp_path, tiny_path):
     out = tmp_path / "masks"
     done = lpm("segment", cohort, "--model", tiny_path, "--mode", "fast", "-o", out, "--quiet")

@@ -159,8 +159,8 @@ def find_cases(
     FileFormatError
         If an input does not exist or holds no images.
     PairingError
-        If a water image of a single case has no fat image or the other way round. In a cohort
-        that case is returned with a `problem`.
+        If a water image of a single case has no fat image or the other way round, or its name says
+        both. In a cohort that case is returned with a `problem`.
     InputError
         If two cases have one id, or no case was given.
     """
@@ -185,15 +185,23 @@ def find_cases(
 
 
 def _cases_of(paths: Sequence[Path]) -> list[CaseFiles]:
-    singles = [path for path in paths if dixon_name(path) is None]
     groups: dict[str, list[Path]] = {}
+    found = []
     for path in paths:
-        name = dixon_name(path)
-        if name is not None:
+        try:
+            name = dixon_name(path)
+        except PairingError as error:
+            if len(paths) == 1:
+                raise
+            found.append(CaseFiles(case_id(path), problem=str(error)))
+            continue
+        if name is None:
+            found.append(CaseFiles(case_id(path), image=path))
+        else:
             groups.setdefault(name.case, []).append(path)
-    found = [CaseFiles(case_id(path), image=path) for path in singles]
+    alone = len(groups) + len(found) == 1
     for case, members in groups.items():
-        found.append(_paired(case, members, alone=len(groups) + len(singles) == 1))
+        found.append(_paired(case, members, alone=alone))
     ids = [files.case for files in found]
     twice = sorted({case for case in ids if ids.count(case) > 1})
     if twice:

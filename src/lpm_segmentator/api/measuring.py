@@ -97,6 +97,9 @@ def find_measurable(
         return [CaseFiles(case_id(path), reference=path) for path in maps]
     found = []
     for files in find_cases(folders):
+        if files.problem:  # told when it is measured; the others go on
+            found.append(files)
+            continue
         path = match_labels(files, maps)
         if path is None:
             raise InputError(

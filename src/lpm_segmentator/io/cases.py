@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ __all__ = [
     "pair_dixon",
     "subject_key",
 ]
+
+logger = logging.getLogger(__name__)
 
 Contrast = Literal["water", "fat"]
 
@@ -119,7 +122,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     cases: dict[str, Path] = {}
     for path in _image_paths(inputs):
         case = case_id(path)
-        if not case.strip(". "):  # nor could a folder be named so
+        if not _names_a_case(path):
             raise InputError("the file name holds no case id", where=path, hint="Rename the file")
         if case in cases and cases[case].resolve() != path.resolve():
             raise InputError(
@@ -128,6 +131,10 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
             )
         cases[case] = path
     return [ImageCase(case, cases[case]) for case in sorted(cases)]
+
+
+def _names_a_case(path: Path) -> bool:
+    return bool(case_id(path).strip(". "))  # else nor could a folder be named so
 
 
 def _image_paths(inputs: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
@@ -150,6 +157,9 @@ def _images_in(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if is_nifti(path) and not path.name.startswith(".") and not is_label_name(path)
     ]
+    for path in [path for path in found if not _names_a_case(path)]:
+        logger.warning("%s: left out, since its name holds no case id; rename the file", path)
+        found.remove(path)
     if not found:
         raise FileFormatError(
             "the folder holds no .nii or .nii.gz images",
