@@ -47,6 +47,20 @@ def test_a_series_that_lies_elsewhere_is_refused(files: Path) -> None:
         find_levels_of(files / "spine.nii.gz", LevelOptions(vertebrae=files / "far.nii.gz"))
 
 
+@pytest.mark.parametrize(("row", "way"), [(1, "front to back"), (0, "right to left")])
+def test_a_map_whose_vertebrae_follow_across_the_body_is_refused(
+    files: Path, row: int, way: str
+) -> None:
+    image = nib.load(files / "vertebrae.nii.gz")
+    affine = image.affine.copy()
+    affine[[row, 2]] = affine[[2, row]]
+    path = files / "lying.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), path)
+    options = LevelOptions(vertebrae=path, accept_frame_mismatch=True)
+    with pytest.raises(GeometryError, match=f"lying.nii.gz.*{way}.*export it again"):
+        find_levels_of(files / "spine.nii.gz", options)
+
+
 def test_what_is_no_json_is_refused(files: Path) -> None:
     (files / "broken.json").write_text("{")
     with pytest.raises(FileFormatError, match="JSON"):
