@@ -99,6 +99,23 @@ def test_two_cases_of_one_name_are_refused(folder):
         api.find_cases([folder])
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["X.nii.gz", "x.nii.gz"], "two images have the case id 'x' but for upper and lower case"),
+        (["X_fat.nii.gz", "x_water.nii.gz"], "'X' and 'x' differ only in upper and lower case"),
+        (["x_fat.nii.gz", "x_water.nii.gz", "X.nii.gz"], "differ only in upper and lower case"),
+    ],
+)
+def test_case_ids_that_some_systems_mix_up_are_refused(tmp_path, names, says):
+    for name in names:
+        write_image(pair_of(phantom()).water, tmp_path / name)
+    if len(list(tmp_path.iterdir())) < len(names):
+        pytest.skip("this system is one of them")
+    with pytest.raises(InputError, match=says):
+        api.find_cases([tmp_path])
+
+
 @pytest.mark.parametrize("name", [".nii.gz", "...nii.gz", " .nii"])
 def test_a_name_that_names_no_case_is_refused(tmp_path, name):
     write_image(pair_of(phantom()).water, tmp_path / "x.nii.gz")

@@ -31,6 +31,15 @@ def test_csv_has_the_columns_of_the_slice_table(files: Path) -> None:
     assert (files / "out.csv").read_text() == "pid,slice_start,slice_stop\nspine,20,90\n"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(files: Path) -> None:
+    found = find_levels_of(files / "spine.nii.gz", LevelOptions(slices=(90, 20)))
+    path = files / "out.json"
+    write_levels(found, path)
+    plain = read_levels(path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_levels(path) == plain
+
+
 def test_csv_needs_both_ends(files: Path) -> None:
     found = {"case": "a", "image": "a.nii.gz", "discs": [], "warnings": []}
     with pytest.raises(InputError, match="both L1-L2 and L5-S1"):

@@ -202,14 +202,27 @@ def _cases_of(paths: Sequence[Path]) -> list[CaseFiles]:
     alone = len(groups) + len(found) == 1
     for case, members in groups.items():
         found.append(_paired(case, members, alone=alone))
-    ids = [files.case for files in found]
-    twice = sorted({case for case in ids if ids.count(case) > 1})
-    if twice:
-        raise InputError(
-            f"a Dixon pair and a single image have the case id {twice[0]!r}",
-            hint="Rename one of them",
-        )
+    _check_distinct([files.case for files in found])
     return sorted(found, key=lambda files: files.case)
+
+
+def _check_distinct(ids: Sequence[str]) -> None:
+    """Refuse cases whose results would go into one folder, on some systems or on all."""
+    seen: dict[str, str] = {}
+    for case in ids:
+        other = seen.get(case.casefold())
+        if other == case:
+            raise InputError(
+                f"a Dixon pair and a single image have the case id {case!r}",
+                hint="Rename one of them",
+            )
+        if other is not None:
+            raise InputError(
+                f"the case ids {other!r} and {case!r} differ only in upper and lower case, so "
+                "that many systems mix up their results",
+                hint="Rename the files of one of them, or write both halves of a pair alike",
+            )
+        seen[case.casefold()] = case
 
 
 def _paired(case: str, members: list[Path], *, alone: bool) -> CaseFiles:

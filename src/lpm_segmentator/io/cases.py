@@ -117,16 +117,21 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     FileFormatError
         If an input does not exist, is not NIfTI, or a folder holds no image.
     InputError
-        If two files give the same case id.
+        If two files give the same case id, or ids that differ only in upper and lower case.
     """
     cases: dict[str, Path] = {}
+    by_folded: dict[str, str] = {}
     for path in _image_paths(inputs):
         case = case_id(path)
         if not _names_a_case(path):
             raise InputError("the file name holds no case id", where=path, hint="Rename the file")
-        if case in cases and cases[case].resolve() != path.resolve():
+        same = by_folded.setdefault(case.casefold(), case)
+        if same in cases and cases[same].resolve() != path.resolve():
+            alike = (
+                "" if same == case else " but for upper and lower case, which many systems mix up"
+            )
             raise InputError(
-                f"two images have the case id {case!r}: {cases[case]} and {path}",
+                f"two images have the case id {case!r}{alike}: {cases[same]} and {path}",
                 hint="Rename one of them, or process them into different output folders",
             )
         cases[case] = path
