@@ -6,8 +6,10 @@ writes it. Colours are those of Okabe & Ito and never the only mark of a differe
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.agreement import Comparison, PairAgreement
@@ -22,6 +24,7 @@ from lpm_segmentator.report.figures_measures import (
     overlap_figure,
 )
 from lpm_segmentator.report.style import save_figure
+from lpm_segmentator.report.words import NoValuesError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +41,8 @@ __all__ = [
     "scatter_figure",
     "study_figures",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def study_figures(
@@ -80,12 +85,25 @@ def study_figures(
         for stem, pairs in _same_quantity(comparison).items():
             figures[stem] = reference_automatic_figure(pairs)
     if accuracy is not None:
-        figures["overlap"] = overlap_figure(accuracy)
+        with _if_any_value("overlap"):
+            figures["overlap"] = overlap_figure(accuracy)
     if measures is not None:
         if profile:
             figures["levels"] = level_profile_figure(measures, measures=profile)
-        figures["asymmetry"] = asymmetry_figure(measures, measure=asymmetry, level=asymmetry_level)
+        with _if_any_value("asymmetry"):
+            figures["asymmetry"] = asymmetry_figure(
+                measures, measure=asymmetry, level=asymmetry_level
+            )
     return figures
+
+
+@contextmanager
+def _if_any_value(name: str) -> Iterator[None]:
+    """Leave out a figure whose values are all undefined, and say so; others can be drawn."""
+    try:
+        yield
+    except NoValuesError as error:
+        logger.warning("no figure %s: %s", name, error)
 
 
 def pair_stems(name: str, measure: str) -> tuple[str, str, str]:

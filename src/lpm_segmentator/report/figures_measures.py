@@ -19,7 +19,7 @@ from lpm_segmentator.report.style import (
     new_figure,
     strip_and_box,
 )
-from lpm_segmentator.report.words import lower_first, quantity_label, require_columns
+from lpm_segmentator.report.words import NoValuesError, lower_first, quantity_label, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,9 @@ def overlap_figure(
     require_columns(table, column, sequence)
     used = table[[sequence, column]].dropna()
     if used.empty:
-        raise TableError(f"no row has both {sequence} and {column}", hint="look for empty columns")
+        raise NoValuesError(
+            f"no row has both {sequence} and {column}", hint="look for empty columns"
+        )
     groups = [(str(key), part[column].to_numpy(float)) for key, part in used.groupby(sequence)]
     rng = np.random.default_rng(0)
     with figure_style():
@@ -162,7 +164,7 @@ def asymmetry_figure(
     wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
     wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
     if wide.empty:
-        raise TableError("no case has both sides", hint="look at the columns side and level")
+        raise NoValuesError("no case has both sides", hint="look at the columns side and level")
     percent = 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
     rng = np.random.default_rng(0)
     muscles = list(dict.fromkeys(percent.index.get_level_values("muscle")))
