@@ -55,7 +55,7 @@ class Truthful:
     def info(self) -> ModelInfo:
         return ModelInfo("truth", version="1", sha256="0" * 64)
 
-    def predict(self, volume: Volume, **_: object) -> Prediction:
+    def predict(self, volume: Volume) -> Prediction:
         self.seen.append(volume)
         axis = volume.slice_axis
         here = self._labels.geometry.world_to_voxel(volume.geometry.origin_mm)
@@ -66,3 +66,15 @@ class Truthful:
             np.where(part > 0, np.float32(self._confidence), np.float32(1)),
             warnings=("the predictor knows the answer",),
         )
+
+
+class TruthfulOfDixon(Truthful):
+    """The same with a way of its own for Dixon images; what it was shown that way is kept too."""
+
+    def __init__(self, labels: LabelMap, confidence: float = 0.9) -> None:
+        super().__init__(labels, confidence)
+        self.dixon: list[Volume] = []
+
+    def predict_dixon(self, *images: Volume) -> Prediction:
+        self.dixon += images
+        return self.predict(images[0])

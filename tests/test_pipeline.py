@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import Disc, DixonPair, GeometryError, LabelMap, Volume
+from lpm_segmentator.core import Disc, GeometryError, LabelMap, Volume
 from lpm_segmentator.measure import SliceLevels
 from lpm_segmentator.pipeline import Case, run_case, segment_case
-from lpm_segmentator.segment import Prediction
-from phantoms import SHAPE, Truthful, labels_of, pair_of, phantom
+from phantoms import SHAPE, Truthful, TruthfulOfDixon, labels_of, pair_of, phantom
 
 LABELS = (1, 2, 3, 4)
 
@@ -67,26 +66,25 @@ def test_only_the_chosen_slices_are_segmented_and_measured():
     assert set(result.quality.slice_scores) == {1, 2, 3}
 
 
-class _OfPairs(Truthful):
-    """Looks at both images of a pair."""
-
-    def predict_pair(self, pair: DixonPair) -> Prediction:
-        self.seen.append(pair.fat)
-        return self.predict(pair.water)
-
-
-def test_a_model_that_takes_pairs_sees_both_images_cut_alike():
-    predictor = _OfPairs(labels_of(phantom()))
+def test_a_model_that_knows_dixon_images_sees_both_cut_alike():
+    predictor = TruthfulOfDixon(labels_of(phantom()))
     segmented = segment_case(case(slices=(2, 5)), predictor)
-    fat, water = predictor.seen
+    water, fat = predictor.dixon
     pair = pair_of(phantom())
     np.testing.assert_array_equal(water.array, pair.water.array[:, :, 2:5])
     np.testing.assert_array_equal(fat.array, pair.fat.array[:, :, 2:5])
     alone = segment_case(case(slices=(2, 5)), truthful())
     np.testing.assert_array_equal(segmented.labels.array, alone.labels.array)
-    predictor.seen.clear()
-    segment_case(Case(name="P", image=pair.water), predictor)
-    assert len(predictor.seen) == 1
+
+
+def test_a_single_image_is_outlined_as_dixon_only_if_it_is_such():
+    water = pair_of(phantom()).water
+    predictor = TruthfulOfDixon(labels_of(phantom()))
+    segment_case(Case(name="P", image=water), predictor)
+    assert (len(predictor.seen), len(predictor.dixon)) == (1, 0)
+    segment_case(Case(name="P", image=water, dixon=True), predictor)
+    assert (len(predictor.seen), len(predictor.dixon)) == (2, 1)
+    segment_case(Case(name="P", image=water, dixon=True), truthful())
 
 
 def test_slices_are_counted_in_the_whole_image():

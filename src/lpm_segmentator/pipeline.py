@@ -34,8 +34,8 @@ from lpm_segmentator.measure import (
     measure_case,
 )
 from lpm_segmentator.segment import (
+    DixonPredictor,
     ModelInfo,
-    PairPredictor,
     Predictor,
     Quality,
     assess,
@@ -60,6 +60,8 @@ class Case:
         takes both.
     pair : DixonPair, optional
         For the fat measures; on the image's grid.
+    dixon : bool
+        Whether the image, though alone, is of a Dixon pair: such images are outlined otherwise.
     reference : LabelMap, optional
         Manual segmentation on the image's grid.
     slices : tuple of int, optional
@@ -73,6 +75,7 @@ class Case:
     name: str
     image: Volume
     pair: DixonPair | None = None
+    dixon: bool = False
     reference: LabelMap | None = None
     slices: tuple[int, int] | None = None
     levels: SliceLevels | None = None
@@ -176,9 +179,9 @@ def segment_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = Fals
     """
     start, stop = case.slices or (0, case.image.shape[case.image.slice_axis])
     part, box = crop_slices(case.image, start, stop)
-    if case.pair is not None and isinstance(predictor, PairPredictor):
-        fat, _ = crop_slices(case.pair.fat, start, stop)
-        prediction = predictor.predict_pair(DixonPair(part, fat))
+    if isinstance(predictor, DixonPredictor) and (case.dixon or case.pair is not None):
+        fat = [] if case.pair is None else [crop_slices(case.pair.fat, start, stop)[0]]
+        prediction = predictor.predict_dixon(part, *fat)
     else:
         prediction = predictor.predict(part)
     cleaned = keep_largest(prediction.labels)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from lpm_segmentator.core import (
     FileFormatError,
     GeometryError,
     InputError,
+    LabelError,
     PairingError,
     TableError,
     Volume,
@@ -97,6 +99,23 @@ def test_two_cases_of_one_name_are_refused(folder):
         api.find_cases([folder])
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["X.nii.gz", "x.nii.gz"], "two images have the case id 'x' but for upper and lower case"),
+        (["X_fat.nii.gz", "x_water.nii.gz"], "'X' and 'x' differ only in upper and lower case"),
+        (["x_fat.nii.gz", "x_water.nii.gz", "X.nii.gz"], "differ only in upper and lower case"),
+    ],
+)
+def test_case_ids_that_some_systems_mix_up_are_refused(tmp_path, names, says):
+    for name in names:
+        write_image(pair_of(phantom()).water, tmp_path / name)
+    if len(list(tmp_path.iterdir())) < len(names):
+        pytest.skip("this system is one of them")
+    with pytest.raises(InputError, match=says):
+        api.find_cases([tmp_path])
+
+
 @pytest.mark.parametrize("name", [".nii.gz", "...nii.gz", " .nii"])
 def test_a_name_that_names_no_case_is_refused(tmp_path, name):
     write_image(pair_of(phantom()).water, tmp_path / "x.nii.gz")
@@ -159,6 +178,21 @@ def test_equal_label_maps_of_both_contrasts_are_one(folder):
         reference=two_references(folder, equal=True),
     )
     assert files.reference is not None
+
+
+def test_voxels_to_leave_out_may_be_marked_in_the_masks_of_both_contrasts(folder):
+    reference = two_references(folder, equal=True)
+    for name in ("A_water", "A_fat"):
+        labels = np.array(phantom().labels)
+        labels[0, 0, 0] = 255
+        nib.Nifti1Image(labels, phantom().affine).to_filename(reference / f"{name}_dseg.nii.gz")
+    images = [folder / "A_water.nii.gz", folder / "A_fat.nii.gz"]
+    (files,) = api.find_cases(images, reference=reference)
+    with pytest.raises(LabelError, match="--ignore-label"):
+        load_case(files)
+    loaded = load_case(files, ignore=[255])
+    assert loaded.case.reference is not None
+    assert loaded.case.reference.ignored.sum() == 1
 
 
 def test_label_maps_that_differ_are_ambiguous(folder):
@@ -235,7 +269,19 @@ def test_a_reference_with_a_lost_origin_is_laid_on_the_image_on_request(folder):
     loaded = load_case(files, accept_origin_mismatch=True)
     assert loaded.case.reference is not None
     assert loaded.case.reference.affine == pytest.approx(phantom().affine)
-    assert "the reference had another origin" in loaded.case.notes[0]
+    assert "had lost its origin" in loaded.case.notes[0]
+
+
+def test_a_reference_of_another_crop_is_never_laid_on_the_image(folder):
+    """Two crops of one scan have each an origin: their voxels are other places."""
+    labels = labels_of(phantom())
+    affine = labels.affine.copy()
+    affine[:3, 3] += 2 * affine[:3, labels.slice_axis]
+    write_label_map(labels.with_grid(labels.array, affine), folder / "A_dseg.nii.gz")
+    with pytest.raises(GeometryError, match=r"origins differ by 16\.00 mm"):
+        load_case(
+            pair_files(folder, reference=folder / "A_dseg.nii.gz"), accept_origin_mismatch=True
+        )
 
 
 def test_a_reference_of_another_shape_is_never_accepted(folder):
@@ -248,7 +294,6 @@ def test_a_reference_of_another_shape_is_never_accepted(folder):
 
 
 def test_an_unstated_orientation_is_noted(folder):
-    nib = pytest.importorskip("nibabel")
     path = folder / "B.nii.gz"
     image = nib.load(path)
     array = np.asarray(image.dataobj)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,30 @@ def test_a_corrected_file_makes_a_case_run_again(folder: Path, tiny_path: Path) 
     assert api.is_done(files, out, options, model)
     write_levels(folder, [{"name": "L1-L2", "slice": 4}, {"name": "L5-S1", "slice": 0}])
     assert not api.is_done(files, out, options, model)
+
+
+def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_path: Path) -> None:
+    by_hand = LevelOptions(slices=(5, 0))
+    process(folder, tiny_path, by_hand)
+    case = folder / "out" / "cases" / "A"
+    kept = case / "A_levels-corrected.json"
+    process(folder, tiny_path, by_hand)
+    assert not kept.exists()  # nobody has touched it
+    path = case / "A_levels.json"
+    values = json.loads(path.read_text())
+    values["discs"][0]["slice"] = 3
+    path.write_text(json.dumps(values))
+    done = (case / "case.json").stat().st_mtime_ns
+    os.utime(path, ns=(done + 10**9, done + 10**9))
+    process(folder, tiny_path, LevelOptions(written=path))
+    assert not kept.exists()  # the run went by it
+    path.write_text(json.dumps(values))
+    done = (case / "case.json").stat().st_mtime_ns
+    os.utime(path, ns=(done + 10**9, done + 10**9))
+    record = process(folder, tiny_path, by_hand)
+    assert json.loads(kept.read_text()) == values
+    assert any(kept.name in warning for warning in record["warnings"])
+    assert json.loads(path.read_text())["discs"][0]["slice"] == 5
 
 
 def test_discs_in_the_wrong_order_are_refused(folder: Path, tiny_path: Path) -> None:

@@ -17,7 +17,7 @@ from lpm_segmentator.core import (
     Volume,
 )
 from lpm_segmentator.io import ImageCase, read_image, read_label_map, write_image, write_label_map
-from phantoms import Truthful, labels_of, pair_of, phantom, write_pair, write_reference
+from phantoms import SPACING_MM, Truthful, labels_of, pair_of, phantom, write_pair, write_reference
 
 
 @pytest.fixture
@@ -219,7 +219,9 @@ def lost(folder: Path, **moves: object) -> Path:
     return folder / "lost.nii.gz"
 
 
-@pytest.mark.parametrize("origin", [(0, 0, 0), (7, -80, 300), (5000, 0, 0)])
+@pytest.mark.parametrize(
+    "origin", [(0, 0, 0), (0, 0, 2 * SPACING_MM[2])]
+)  # the image's, and a crop's of it
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_lost_origin_is_accepted_on_request_only(folder, origin, turned):
     paths = [folder / "A_dseg.nii.gz", lost(folder, origin=origin)]
@@ -229,6 +231,14 @@ def test_a_lost_origin_is_accepted_on_request_only(folder, origin, turned):
         api.evaluate_files("A", *paths)
     options = api.EvaluateOptions(accept_origin_mismatch=True)
     assert api.evaluate_files("A", *paths, options).wide()["dsc_global"] == 1.0
+
+
+def test_two_origins_of_their_own_are_two_places(folder):
+    paths = [folder / "A_dseg.nii.gz", lost(folder, origin=(7, -80, 300))]
+    for accepted in (False, True):
+        options = api.EvaluateOptions(accept_origin_mismatch=accepted)
+        with pytest.raises(GeometryError, match="different grids"):
+            api.evaluate_files("A", *paths, options)
 
 
 def test_a_lost_origin_is_accepted_beside_images(folder):
@@ -243,7 +253,7 @@ def test_a_lost_origin_is_accepted_beside_images(folder):
 def test_what_does_not_overlap_is_not_resampled(folder):
     truth = folder / "A_dseg.nii.gz"
     options = api.EvaluateOptions(on_grid=True)
-    with pytest.raises(GeometryError, match=r"do not overlap.*--accept-origin-mismatch"):
+    with pytest.raises(GeometryError, match=r"do not overlap.*export the mask again"):
         api.evaluate_files("A", truth, lost(folder, origin=(5000, 0, 0)), options)
     labels = labels_of(phantom())
     affine = labels.affine.copy()

@@ -15,15 +15,16 @@ Lpm = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def lpm(tmp_path_factory: pytest.TempPathFactory) -> Lpm:
-    """Run ``lpm`` with arguments; the result has the exit code, standard output and error."""
+    """Run ``lpm`` with arguments; the result has the exit code, standard output and error,
+    as bytes if `raw`.
+    """
     folder = tmp_path_factory.mktemp("cwd")
 
-    def run(*arguments: object, env: dict[str, str] | None = None):
+    def run(*arguments: object, env: dict[str, str] | None = None, raw: bool = False):
         return subprocess.run(
             [sys.executable, "-m", "lpm_segmentator", *map(str, arguments)],
             capture_output=True,
-            text=True,
-            encoding="utf-8",
+            encoding=None if raw else "utf-8",
             check=False,
             cwd=folder,
             timeout=600,

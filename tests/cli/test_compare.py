@@ -63,3 +63,44 @@ def test_a_measure_without_any_value_is_left_out_of_a_long_table(lpm, tmp_path):
     done = lpm("compare", table, "-o", tmp_path / "out", "--no-plots", "--json")
     assert done.returncode == 0, done.stderr
     assert [pair["name"] for pair in json.loads(done.stdout)["pairs"]] == ["volume_ml ES R"]
+
+
+def paired(path, measures=("volume1",), n=8):
+    header = ",".join(f"{m}_gd,{m}_ai" for m in measures)
+    rows = [",".join(f"{20 + 3 * i},{20 + 3 * i + i % 3}" for _ in measures) for i in range(n)]
+    path.write_text("\n".join([f"case,{header}", *(f"c{i},{r}" for i, r in enumerate(rows))]))
+    return path
+
+
+def test_no_figure_of_an_earlier_comparison_stays(lpm, tmp_path):
+    out = tmp_path / "out"
+    two = paired(tmp_path / "two.csv", ("volume1", "ratio2"))
+    done = lpm("compare", two, "-o", out, "--resamples", 100)
+    assert done.returncode == 0, done.stderr
+    (out / "scatter_mine.png").write_bytes(b"of the user")
+    done = lpm("compare", paired(tmp_path / "one.csv"), "-o", out, "--resamples", 100)
+    assert done.returncode == 0, done.stderr
+    assert (out / "scatter_volume1.pdf").exists()
+    assert not list(out.glob("*ratio*"))
+    done = lpm("compare", two, "-o", out, "--resamples", 100, "--no-plots")
+    assert done.returncode == 0, done.stderr
+    left = {path.name for path in out.iterdir()}
+    assert left == {"agreement.csv", "agreement.json", "scatter_mine.png"}
+
+
+def test_a_place_that_cannot_be_written_to_is_told(lpm, tmp_path):
+    table = paired(tmp_path / "t.csv")
+    run = tmp_path / "run"
+    run.mkdir()
+    head = "case,muscle,side,level,level_kind,volume_ml"
+    rows = [f"a,{m},{s},all,all,10" for m in ("ES", "MF") for s in ("R", "L")]
+    (run / "measures.csv").write_text("\n".join([head, *rows]))
+    (tmp_path / "file").write_text("x")
+    before = set(tmp_path.rglob("*"))
+    for out in (tmp_path / "file", tmp_path / "file" / "sub"):
+        for command in (["compare", table, "--resamples", 100], ["figures", run]):
+            done = lpm(*command, "-o", out)
+            assert done.returncode == 2
+            assert "Name a folder with -o" in done.stderr or "cannot be written" in done.stderr
+            assert "unexpected" not in done.stderr
+    assert set(tmp_path.rglob("*")) == before

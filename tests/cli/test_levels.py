@@ -168,7 +168,21 @@ def test_images_that_show_no_lumbar_spine_get_a_message_and_no_levels(
     ("arguments", "message"),
     [
         (["--sagittal", "P1_ax.nii.gz"], "no sagittal series"),
-        (["--anchor", "L5-S1=2"], "need --levels auto"),
+        (["--anchor", "L5-S1=2"], "--anchor and --levels none contradict each other"),
+        (
+            ["--levels", "x.csv", "--from-slice", "1", "--to-slice", "2"],
+            "--levels x.csv contradict",
+        ),
+        (["--levels", "auto", "--slice-end", "exclusive"], "--slice-end and --levels auto"),
+        (
+            ["--levels", "auto", "--from-slice", "1", "--to-slice", "3", "--anchor", "L5-S1=2"],
+            "--from-slice and --anchor contradict each other",
+        ),
+        (
+            ["--levels", "auto", "--vertebrae", "P1_ax.nii.gz", "--anchor", "L5-S1=2"],
+            "--vertebrae and --anchor contradict each other",
+        ),
+        (["--levels", "auto", "--numbering", "spineps"], "--numbering is about the map"),
         (["--levels", "auto", "--from-slice", "3"], "go together"),
         (["--levels", "auto", "--sagittal", "none.nii.gz"], "no such file"),
         (["--levels", "broken.json"], "JSON"),
@@ -185,6 +199,16 @@ def test_bad_sources_of_levels_end_a_run(lpm, examination, tmp_path, arguments, 
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_sources_of_levels_that_contradict_each_other_are_named(lpm, examination, tmp_path):
+    out = tmp_path / "levels.json"
+    by_hand = ["--from-slice", 1, "--to-slice", 3]
+    for more in (["--model", tmp_path / "m"], ["--vertebrae", tmp_path / "v.nii.gz"]):
+        done = lpm("levels", examination / "P1_ax.nii.gz", "-o", out, *by_hand, *more)
+        assert done.returncode == 2
+        assert f"--from-slice and {more[0]} contradict each other" in " ".join(done.stderr.split())
+        assert not out.exists()
 
 
 def test_levels_of_another_case_end_a_run_unless_that_is_said(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -121,3 +122,17 @@ def test_running_out_of_memory_is_told(monkeypatch, capsys):
         main(["clean", "a.nii", "-o", "b.nii"])
     assert ended.value.code == 1
     assert "out of memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_characters_that_cannot_be_shown_do_not_end_a_command(lpm, tmp_path, encoding):
+    table = tmp_path / "t.csv"
+    table.write_text("case,größe→1_gd,größe→1_ai\na,1,2\nb,3,4\nc,5,7\n", encoding="utf-8")
+    arguments = ("compare", table, "-o", tmp_path / "out", "--no-plots")
+    env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = lpm(*arguments, env=env, raw=True)
+    assert done.returncode == 0, done.stderr
+    assert b"ICC(A,1)" in done.stdout
+    printed = lpm(*arguments, "--json", env=env, raw=True)
+    pairs = json.loads(printed.stdout.decode(encoding))["pairs"]
+    assert any("größe→1" in str(value) for pair in pairs for value in pair.values())

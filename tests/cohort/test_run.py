@@ -246,15 +246,15 @@ def test_a_lone_bad_case_is_recorded_where_the_folder_was_there(study, tmp_path,
 
 
 def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, monkeypatch):
-    real = CompactPredictor.predict_pair
+    real = CompactPredictor.predict_dixon
 
-    def broken(self, pair):
+    def broken(self, *images):
         if not hasattr(broken, "done"):
             broken.done = True
             raise ZeroDivisionError("oops")
-        return real(self, pair)
+        return real(self, *images)
 
-    monkeypatch.setattr(CompactPredictor, "predict_pair", broken)
+    monkeypatch.setattr(CompactPredictor, "predict_dixon", broken)
     result = run(study, tmp_path / "out", options)
     assert result.failures == {"A": "unexpected ZeroDivisionError: oops"}
 
@@ -286,15 +286,15 @@ def test_a_file_of_the_users_in_the_output_folder_stays(tmp_path):
 
 def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monkeypatch):
     out = tmp_path / "out"
-    real, calls = CompactPredictor.predict_pair, []
+    real, calls = CompactPredictor.predict_dixon, []
 
-    def interrupted(self, pair):
-        calls.append(pair)
+    def interrupted(self, *images):
+        calls.append(images)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(self, pair)
+        return real(self, *images)
 
-    monkeypatch.setattr(CompactPredictor, "predict_pair", interrupted)
+    monkeypatch.setattr(CompactPredictor, "predict_dixon", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(study, out, options)
     assert saved(out)["cases"]["A"]["state"] == "done"

@@ -53,6 +53,18 @@ def test_other_differences_are_not_repaired(other, words):
         pair_volumes(PLACED, other, accept_origin_mismatch=True)
 
 
+@pytest.mark.parametrize("slices", [1, 5, 40])
+def test_a_crop_of_an_image_without_origin_has_lost_it_too(slices):
+    cropped = volume((0, 0, slices * 4.0))
+    pair = pair_volumes(cropped, PLACED, accept_origin_mismatch=True)
+    assert pair.geometry == PLACED.geometry
+
+
+def test_two_crops_without_origin_are_never_paired():
+    with pytest.raises(PairingError, match=r"both lost.*origins differ by 8\.00 mm.*crop both"):
+        pair_volumes(volume((0, 0, 4)), volume((0, 0, 12)), accept_origin_mismatch=True)
+
+
 def test_the_flag_is_offered_only_where_it_helps():
     with pytest.raises(PairingError) as caught:
         pair_volumes(PLACED, volume(shape=(4, 5, 7)))

@@ -21,6 +21,7 @@ from lpm_segmentator.core import (
     reorient,
 )
 from lpm_segmentator.io import (
+    read_geometry,
     read_header,
     read_image,
     read_label_map,
@@ -372,3 +373,32 @@ def test_real_labels_lie_on_the_patients_sides(shared_data):
         x_mm[structure.key] = labels.geometry.voxel_to_world(centre)[0]
     # RAS+: x grows to the right, and the multifidus lies nearer to the spine.
     assert x_mm["ES_R"] > x_mm["MF_R"] > x_mm["MF_L"] > x_mm["ES_L"]
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("meter", 1e-3), ("micron", 1e3), ("mm", 1.0)])
+@pytest.mark.parametrize("slope", [1.0, 2.0])
+def test_lengths_in_other_units_become_mm(tmp_path, unit, factor, slope):
+    affine = np.diag([factor, factor, factor, 1.0]) @ AFFINE
+    image = nib.Nifti1Image(RAMP, affine)
+    image.header.set_xyzt_units(unit, "sec")
+    image.header.set_slope_inter(slope, 0)
+    image.set_qform(affine, code=1)
+    image.to_filename(tmp_path / "a.nii.gz")
+    read = read_image(tmp_path / "a.nii.gz")
+    assert_allclose(read.volume.affine, AFFINE, rtol=1e-5)
+    assert_array_equal(read.volume.array, RAMP * slope)
+    assert_allclose(read_geometry(tmp_path / "a.nii.gz").spacing_mm, (1.5, 1.5, 4), rtol=1e-5)
+    write_image(read.volume, tmp_path / "b.nii.gz", like=read.header)
+    header = nib.load(tmp_path / "b.nii.gz").header
+    assert header.get_xyzt_units()[0] == "mm"
+    assert_allclose(header.get_qform(), AFFINE, rtol=1e-5, atol=1e-5)
+    assert_allclose(header.get_sform(), AFFINE, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["meter", "micron"])
+def test_a_unit_that_cannot_be_is_refused(tmp_path, unit):
+    image = nib.Nifti1Image(RAMP, AFFINE)
+    image.header.set_xyzt_units(unit)
+    image.to_filename(tmp_path / "a.nii.gz")
+    with pytest.raises(FileFormatError, match=f"lengths in {unit}s.*set_xyzt_units"):
+        read_image(tmp_path / "a.nii.gz")

@@ -31,6 +31,15 @@ def test_csv_has_the_columns_of_the_slice_table(files: Path) -> None:
     assert (files / "out.csv").read_text() == "pid,slice_start,slice_stop\nspine,20,90\n"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(files: Path) -> None:
+    found = find_levels_of(files / "spine.nii.gz", LevelOptions(slices=(90, 20)))
+    path = files / "out.json"
+    write_levels(found, path)
+    plain = read_levels(path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_levels(path) == plain
+
+
 def test_csv_needs_both_ends(files: Path) -> None:
     found = {"case": "a", "image": "a.nii.gz", "discs": [], "warnings": []}
     with pytest.raises(InputError, match="both L1-L2 and L5-S1"):
@@ -45,6 +54,20 @@ def test_a_series_that_lies_elsewhere_is_refused(files: Path) -> None:
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), files / "far.nii.gz")
     with pytest.raises(GeometryError, match="another examination"):
         find_levels_of(files / "spine.nii.gz", LevelOptions(vertebrae=files / "far.nii.gz"))
+
+
+@pytest.mark.parametrize(("row", "way"), [(1, "front to back"), (0, "right to left")])
+def test_a_map_whose_vertebrae_follow_across_the_body_is_refused(
+    files: Path, row: int, way: str
+) -> None:
+    image = nib.load(files / "vertebrae.nii.gz")
+    affine = image.affine.copy()
+    affine[[row, 2]] = affine[[2, row]]
+    path = files / "lying.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), path)
+    options = LevelOptions(vertebrae=path, accept_frame_mismatch=True)
+    with pytest.raises(GeometryError, match=f"lying.nii.gz.*{way}.*export it again"):
+        find_levels_of(files / "spine.nii.gz", options)
 
 
 def test_what_is_no_json_is_refused(files: Path) -> None:

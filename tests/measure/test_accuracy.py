@@ -44,7 +44,8 @@ def test_overlap_follows_the_definition_and_is_symmetric(labels: LabelMap) -> No
             assert math.isnan(row.dice)
             assert "empty" in row.note
         np.testing.assert_equal(row.dice, mirrored.dice)
-        assert row.volume_difference_ml == pytest.approx(-mirrored.volume_difference_ml)
+        if row.reference_volume_ml and row.prediction_volume_ml:
+            assert row.volume_difference_ml == pytest.approx(-mirrored.volume_difference_ml)
 
 
 @given(label_maps())
@@ -63,6 +64,23 @@ def test_global_dice_takes_no_notice_of_labels() -> None:
     assert row["dsc_global"] == pytest.approx(6 / 7)
     assert row["dsc_1"] == row["dsc_2"] == row["dsc_3"] == 0.0
     assert math.isnan(float(row["dsc_4"]))
+
+
+def test_a_muscle_that_the_reference_lacks_has_no_volume_error() -> None:
+    reference = LabelMap(np.array([[[1, 1, 1, 2]]], np.uint8), np.eye(4))
+    prediction = LabelMap(np.array([[[1, 1, 1, 3]]], np.uint8), np.eye(4))
+    row = compare_label_maps(reference, prediction).wide()
+    for column in ("hd95_mm", "assd_mm", "fat_ratio_difference"):
+        assert all(math.isnan(float(row[f"{column}_{label}"])) for label in (2, 3, 4))
+    for column in ("volume_difference_ml", "volume_difference_percent"):
+        assert all(math.isnan(float(row[f"{column}_{label}"])) for label in (3, 4))
+    # What was outlined and not found is an error, and must count as one.
+    assert row["volume_difference_percent_2"] == -100.0
+    note = str(row["note"])
+    assert "MF_R: prediction is empty" in note
+    assert "MF_L: reference is empty" in note
+    assert "ES_L: reference and prediction are empty" in note
+    assert "ES_R" not in note
 
 
 def test_the_wide_row_begins_with_the_published_columns() -> None:

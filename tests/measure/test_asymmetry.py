@@ -33,3 +33,5 @@ def test_worked_values_and_undefined_ones() -> None:
     assert asymmetry_percent(30.0, 10.0, formula=AsymmetryFormula.LARGER) == pytest.approx(200 / 3)
     assert math.isnan(asymmetry_percent(0.0, 0.0))
     assert math.isnan(asymmetry_percent(math.nan, 1.0))
+    assert math.isnan(asymmetry_percent(10.0, 0.0))
+    assert math.isnan(asymmetry_percent(0.0, 10.0, formula=AsymmetryFormula.LARGER))

@@ -170,3 +170,9 @@ def test_real_subject(tum) -> None:  # type: ignore[no-untyped-def]
             assert row.volume_low_ml < row.volume_ml < row.volume_high_ml
         assert row.fat_ratio_low <= row.fat_ratio <= row.fat_ratio_high
         assert 0.1 < row.fat_ratio < 0.3
+
+
+def test_a_muscle_that_the_reference_lacks_has_no_volume_to_compare_with() -> None:
+    row = volume_row("A", {1: 5.0, 2: 0.0}, {1: 0.0, 2: 4.0})
+    assert math.isnan(float(row["volume1_gd"]))
+    assert (row["volume1_ai"], row["volume2_gd"], row["volume2_ai"]) == (5.0, 4.0, 0.0)

@@ -185,6 +185,27 @@ def test_asymmetry_is_positive_where_the_right_is_larger():
         asymmetry_figure(_measures())
 
 
+def test_a_study_without_any_defined_value_is_drawn_as_far_as_it_goes(caplog):
+    measures = _measures()
+    measures.loc[measures["side"] == "R", "volume_ml"] = 0.0
+    accuracy = pd.DataFrame({"case": ["a"], "sequence": ["T1w"], "dsc_global": [np.nan]})
+    figures = study_figures(
+        accuracy=accuracy, measures=measures, profile=("csa_mm2",), asymmetry_level="all"
+    )
+    assert set(figures) == {"levels"}
+    assert "no figure overlap" in caplog.text
+    assert "no figure asymmetry: no case has both sides" in caplog.text
+
+
+def test_a_muscle_without_one_side_is_left_out_of_the_asymmetry():
+    table = _measures()
+    missing = (table["case"] == "c0") & (table["side"] == "R")
+    table.loc[missing, "volume_ml"] = 0.0
+    axes = asymmetry_figure(table, level="all").axes[0]
+    assert np.allclose(axes.collections[0].get_offsets()[:, 1], 20)
+    assert axes.get_xticklabels()[0].get_text().endswith("n = 14")
+
+
 @pytest.mark.parametrize(
     "draw", [overlap_figure, level_profile_figure, asymmetry_figure], ids=lambda f: f.__name__
 )

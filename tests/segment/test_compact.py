@@ -6,11 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import DixonPair, GeometryError, ModelError, Volume, reorient
+from lpm_segmentator.core import GeometryError, ModelError, Volume, reorient
 from lpm_segmentator.segment import (
-    DIXON,
     CompactPredictor,
-    PairPredictor,
+    DixonPredictor,
     Predictor,
     load_compact,
 )
@@ -94,26 +93,26 @@ def test_it_is_a_predictor(tiny):
 
 def test_a_pair_is_segmented_by_the_mean_of_both_images(tiny):
     knowing = CompactPredictor(tiny_onnx({"lpm": json.dumps({**TINY, "pairs": True})}))
-    assert isinstance(knowing, PairPredictor)
+    assert isinstance(knowing, DixonPredictor)
     water, fat = blob(), blob(offset=30.0)
     fat = fat.with_array(fat.array[:, ::-1].copy())  # the band lies elsewhere
-    pair = knowing.predict_pair(DixonPair(water, fat))
-    turned = knowing.predict_pair(DixonPair(fat, water))
+    pair = knowing.predict_dixon(water, fat)
+    turned = knowing.predict_dixon(fat, water)
     np.testing.assert_array_equal(pair.labels.array, turned.labels.array)
     np.testing.assert_allclose(pair.confidence, turned.confidence, atol=1e-6)
-    alone = tiny.predict(water, outline=DIXON)
-    twice = knowing.predict_pair(DixonPair(water, water))
+    alone = tiny.predict_dixon(water)
+    twice = knowing.predict_dixon(water, water)
     np.testing.assert_array_equal(twice.labels.array, alone.labels.array)
     np.testing.assert_allclose(twice.confidence, alone.confidence, atol=1e-6)
     # Where both agree the mean does; where they differ it is less sure than either.
-    other = tiny.predict(fat, outline=DIXON)
+    other = tiny.predict_dixon(fat)
     agreed = alone.labels.array == other.labels.array
     assert (pair.labels.array == alone.labels.array)[agreed].all()
     assert not agreed.all()
     surest = np.maximum(alone.confidence, other.confidence)
     assert (pair.confidence[~agreed] < surest[~agreed]).all()
     # A model that does not say so is shown the water.
-    unknowing = tiny.predict_pair(DixonPair(water, fat))
+    unknowing = tiny.predict_dixon(water, fat)
     np.testing.assert_array_equal(unknowing.labels.array, alone.labels.array)
 
 
@@ -121,7 +120,7 @@ def test_a_single_image_has_larger_muscles_with_smooth_outlines(tiny):
     volume = blob()
     noisy = volume.array + np.random.default_rng(0).normal(0, 25, volume.shape)
     volume = volume.with_array(noisy.astype(np.float32))
-    single, dixon = tiny.predict(volume), tiny.predict(volume, outline=DIXON)
+    single, dixon = tiny.predict(volume), tiny.predict_dixon(volume)
     areas = [int((found.labels.array > 0).sum()) for found in (single, dixon)]
     assert areas[0] > 1.01 * areas[1]
 

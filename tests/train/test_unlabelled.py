@@ -13,7 +13,7 @@ from lpm_segmentator.train.phantom import make_phantom
 from lpm_segmentator.train.subjects import TrainingSubject, training_subject
 from lpm_segmentator.train.synthesis import Synthesiser
 from lpm_segmentator.train.unlabelled import axial_reformat, estimated_fat, pseudo_labelled
-from phantoms import Truthful
+from phantoms import TruthfulOfDixon
 
 
 def _sagittal(shape: tuple[int, int, int] = (20, 30, 40)) -> Volume:
@@ -56,13 +56,13 @@ def test_a_sure_model_teaches_and_an_unsure_one_does_not() -> None:
     phantom = make_phantom(seed=1, shape=(120, 90, 40), spacing_mm=(2.5, 2.5, 4.0))
     water = Volume(phantom.water, phantom.affine)
     marks = reorient(LabelMap(phantom.labels, phantom.affine), ("L", "P", "S"))
-    taught = pseudo_labelled("P", water, Truthful(marks, confidence=0.95))
+    taught = pseudo_labelled("P", water, TruthfulOfDixon(marks, confidence=0.95))
     assert taught is not None
     kept = np.asarray(marks.array).T
     kept = kept[kept.any(axis=(1, 2))]
     counts = [int((taught.labels == value).sum()) for value in range(1, 5)]
     assert counts == [int((kept == value).sum()) for value in range(1, 5)]
-    assert pseudo_labelled("P", water, Truthful(marks, confidence=0.6)) is None
+    assert pseudo_labelled("P", water, TruthfulOfDixon(marks, confidence=0.6)) is None
 
 
 def test_the_embedded_model_labels_a_sagittal_volume() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lpm_segmentator.core import (
+    LPM_SCHEME,
     FileFormatError,
     Geometry,
     GeometryError,
@@ -25,16 +26,18 @@ from lpm_segmentator.io import (
     SliceEnd,
     SliceRange,
     case_id,
+    differ_by_lost_origin,
     dixon_name,
     find_images,
+    is_dixon_name,
     is_nifti,
     lookup,
     pair_dixon,
     read_dixon,
+    read_geometry,
     read_image,
     read_label_map,
     read_slice_table,
-    same_but_for_origin,
     subject_key,
 )
 from lpm_segmentator.pipeline import Case
@@ -160,8 +163,8 @@ def find_cases(
     FileFormatError
         If an input does not exist or holds no images.
     PairingError
-        If a water image of a single case has no fat image or the other way round. In a cohort
-        that case is returned with a `problem`.
+        If a water image of a single case has no fat image or the other way round, or its name says
+        both. In a cohort that case is returned with a `problem`.
     InputError
         If two cases have one id, or no case was given.
     """
@@ -186,23 +189,44 @@ def find_cases(
 
 
 def _cases_of(paths: Sequence[Path]) -> list[CaseFiles]:
-    singles = [path for path in paths if dixon_name(path) is None]
     groups: dict[str, list[Path]] = {}
+    found = []
     for path in paths:
-        name = dixon_name(path)
-        if name is not None:
+        try:
+            name = dixon_name(path)
+        except PairingError as error:
+            if len(paths) == 1:
+                raise
+            found.append(CaseFiles(case_id(path), problem=str(error)))
+            continue
+        if name is None:
+            found.append(CaseFiles(case_id(path), image=path))
+        else:
             groups.setdefault(name.case, []).append(path)
-    found = [CaseFiles(case_id(path), image=path) for path in singles]
+    alone = len(groups) + len(found) == 1
     for case, members in groups.items():
-        found.append(_paired(case, members, alone=len(groups) + len(singles) == 1))
-    ids = [files.case for files in found]
-    twice = sorted({case for case in ids if ids.count(case) > 1})
-    if twice:
-        raise InputError(
-            f"a Dixon pair and a single image have the case id {twice[0]!r}",
-            hint="Rename one of them",
-        )
+        found.append(_paired(case, members, alone=alone))
+    _check_distinct([files.case for files in found])
     return sorted(found, key=lambda files: files.case)
+
+
+def _check_distinct(ids: Sequence[str]) -> None:
+    """Refuse cases whose results would go into one folder, on some systems or on all."""
+    seen: dict[str, str] = {}
+    for case in ids:
+        other = seen.get(case.casefold())
+        if other == case:
+            raise InputError(
+                f"a Dixon pair and a single image have the case id {case!r}",
+                hint="Rename one of them",
+            )
+        if other is not None:
+            raise InputError(
+                f"the case ids {other!r} and {case!r} differ only in upper and lower case, so "
+                "that many systems mix up their results",
+                hint="Rename the files of one of them, or write both halves of a pair alike",
+            )
+        seen[case.casefold()] = case
 
 
 def _paired(case: str, members: list[Path], *, alone: bool) -> CaseFiles:
@@ -276,7 +300,7 @@ def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
     fitting = [path for path in candidates if subject_key(case_id(path)) in wanted]
     if len(fitting) <= 1:
         return fitting[0] if fitting else None
-    maps = [read_label_map(path).array for path in fitting]
+    maps = [_any_labels(path).array for path in fitting]
     if all(np.array_equal(maps[0], other) for other in maps[1:]):
         return _preferred(fitting)
     raise PairingError(
@@ -286,10 +310,15 @@ def match_labels(files: CaseFiles, candidates: Iterable[Path]) -> Path | None:
     )
 
 
+def _any_labels(path: Path) -> LabelMap:
+    """Read a label map to compare it with another, whatever its values mean."""
+    return read_label_map(path, ignore=sorted(set(range(1, 256)) - set(LPM_SCHEME.values)))
+
+
 def _preferred(fitting: list[Path]) -> Path:
     """Of equal label maps take the one that still has an origin."""
     for path in fitting:
-        if np.abs(read_label_map(path).geometry.origin_mm).max() > 0:
+        if np.abs(read_geometry(path).origin_mm).max() > 0:
             return path
     return fitting[0]
 
@@ -338,12 +367,15 @@ def load_case(
         reference = read_label_map(files.reference, ignore=ignore)
         moved = on_grid_of(reference, image.geometry) if accept_origin_mismatch else reference
         if moved is not reference:
-            notes += ("the reference had another origin and was laid on the image",)
+            notes += (
+                "the reference or the image had lost its origin; the reference was laid on it",
+            )
         reference = moved
     case = Case(
         name=files.case,
         image=image,
         pair=pair,
+        dixon=files.image is not None and is_dixon_name(files.image),
         reference=reference,
         slices=None if slices is None else _range_of(files, slices, image),
         notes=notes,
@@ -352,9 +384,10 @@ def load_case(
 
 
 def on_grid_of(labels: LabelMap, geometry: Geometry) -> LabelMap:
-    """Return the label map on a grid if the two differ by nothing but their origin."""
-    differs = labels.geometry.describe_difference(geometry) is not None
-    if differs and same_but_for_origin(labels.geometry, geometry):
+    """Return the label map on a grid if the two differ by nothing but a lost origin."""
+    if labels.geometry.describe_difference(geometry) is None:
+        return labels
+    if differ_by_lost_origin(labels.geometry, geometry):
         return labels.with_grid(labels.array, geometry.affine)
     return labels
 

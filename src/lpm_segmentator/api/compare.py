@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lpm_segmentator.api.run import prepare_output
 from lpm_segmentator.api.steps import refuse_overwriting
 from lpm_segmentator.core import TableError
-from lpm_segmentator.io import read_table, write_json, write_table
+from lpm_segmentator.io import read_table, remove_file, write_json, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.figure import Figure
+
     from lpm_segmentator.agreement import Comparison
 
 __all__ = ["ComparisonFiles", "compare_file"]
+
+_FORMATS = ("pdf", "svg", "png")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class ComparisonFiles:
 
 def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -> ComparisonFiles:
     """Compare the paired columns of a CSV and write what comes out.
+
+    Figures of an earlier comparison in the same folder are replaced or removed: none stays that
+    shows other numbers than the tables.
 
     Parameters
     ----------
@@ -56,17 +65,37 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
         comparison = compare_table(table, **options)
     except AgreementError as error:
         raise TableError(error.what, where=path, hint=error.hint) from error
+    figures = _drawn(comparison) if plots else {}
+    prepare_output(out)
+    earlier = _figures_of(written[1])
     write_table(comparison.to_rows(), written[0])
     write_json(comparison.to_dict(), written[1])
-    if plots:
-        written += _draw(comparison, out)
+    for old in earlier:
+        remove_file(old)
+    for stem, figure in figures.items():
+        written += _saved(figure, out / stem)
     return ComparisonFiles(comparison, tuple(written))
 
 
-def _draw(comparison: Comparison, out: Path) -> list[Path]:
-    from lpm_segmentator.report.figures import save_figure, study_figures
+def _drawn(comparison: Comparison) -> dict[str, Figure]:
+    from lpm_segmentator.report.figures import study_figures
 
-    written: list[Path] = []
-    for stem, figure in study_figures(comparison).items():
-        written += save_figure(figure, out / stem)
-    return written
+    return study_figures(comparison)
+
+
+def _saved(figure: Figure, stem: Path) -> tuple[Path, ...]:
+    from lpm_segmentator.report.figures import save_figure
+
+    return save_figure(figure, stem, formats=_FORMATS)
+
+
+def _figures_of(earlier: Path) -> list[Path]:
+    """Return the figures that go with an earlier ``agreement.json``, if there is one."""
+    from lpm_segmentator.report.figures import pair_stems
+
+    try:
+        pairs = json.loads(earlier.read_text(encoding="utf-8"))["pairs"]
+        stems = {stem for pair in pairs for stem in pair_stems(pair["name"], pair["measure"])}
+    except (OSError, ValueError, KeyError, TypeError):  # none, or no file of ours
+        return []
+    return [earlier.with_name(f"{stem}.{ending}") for stem in stems for ending in _FORMATS]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lpm_segmentator.api.cases import (
     CaseFiles,
     find_cases,
@@ -22,10 +20,11 @@ from lpm_segmentator.core import GeometryError, InputError, LabelMap, LpmError, 
 from lpm_segmentator.io import (
     ORIGIN_FLAG,
     case_id,
+    differ_by_lost_origin,
     find_images,
+    has_lost_origin,
     read_dixon,
     read_label_map,
-    same_but_for_origin,
     subject_key,
 )
 from lpm_segmentator.measure import Accuracy, compare_label_maps
@@ -53,7 +52,7 @@ class EvaluateOptions:
     water, fat : Path, optional
         Dixon pair, or folders of them: adds differences of the fat ratio.
     accept_origin_mismatch : bool
-        Whether label maps and images of one scan that differ by nothing but their origin count as
+        Whether label maps and images of one scan that differ by nothing but a lost origin count as
         one grid.
     accept_frame_mismatch : bool
         Whether levels that were written for another person are taken as they lie.
@@ -172,13 +171,11 @@ def evaluate_files(
 def _one_origin(
     truth: LabelMap, found: LabelMap, pair: DixonPair | None
 ) -> tuple[LabelMap, LabelMap]:
-    """Lay maps that differ by their origin alone on one grid: the images', or the one not lost."""
+    """Lay maps that differ by a lost origin alone on one grid: the images', or the one not lost."""
     if pair is not None:
         place = pair.geometry
-    elif np.any(truth.geometry.origin_mm):
-        place = truth.geometry
     else:
-        place = found.geometry
+        place = (found if has_lost_origin(truth.geometry) else truth).geometry
     return on_grid_of(truth, place), on_grid_of(found, place)
 
 
@@ -187,14 +184,14 @@ def _on_grid(truth: LabelMap, found: LabelMap, path: Path, *, resampled: bool) -
     difference = truth.geometry.describe_difference(found.geometry)
     if difference is None:
         return found
-    origin_alone = same_but_for_origin(truth.geometry, found.geometry)
+    is_lost = differ_by_lost_origin(truth.geometry, found.geometry)
     lost = f"If one of them has lost its origin, add {ORIGIN_FLAG}"
     if not resampled:
         hint = "Bring the prediction to the reference's grid with --resample"
         raise GeometryError(
             f"reference and prediction lie on different grids: {difference}",
             where=path,
-            hint=f"{lost}; if both are right, add --resample" if origin_alone else hint,
+            hint=f"{lost}; if both are right, add --resample" if is_lost else hint,
         )
     moved = resample(found, truth.geometry, order=0)
     apart = min(overlap(truth.geometry, found.geometry)) <= 0
@@ -205,7 +202,7 @@ def _on_grid(truth: LabelMap, found: LabelMap, path: Path, *, resampled: bool) -
             f"{difference}",
             where=path,
             hint=lost
-            if origin_alone
+            if is_lost
             else "The origin of one is wrong, or they are of two examinations; export the mask "
             "again, or crop it with 'lpm crop', which keeps the origin",
         )

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lpm_segmentator.api.run import prepare_output
 from lpm_segmentator.core import InputError, TableError
 from lpm_segmentator.io import read_table
 
@@ -44,6 +45,8 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
         If the folder holds no measures.
     TableError
         If a table cannot be read, or lists no sequence of a case or a case twice.
+    OutputError
+        If a figure cannot be written.
     """
     if not (out / "measures.csv").exists():
         raise InputError("holds no measures.csv", where=out, hint="Give the folder of 'lpm run'")
@@ -62,6 +65,7 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
         profile=_profile(muscles) if leveled else (),
         asymmetry_level="all" if (muscles["level"] == "all").any() else None,
     )
+    prepare_output(target)
     return [p for stem, figure in figures.items() for p in save_figure(figure, target / stem)]
 
 

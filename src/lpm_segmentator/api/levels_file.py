@@ -73,7 +73,7 @@ def read_levels(
         image of this name, or one without its origin.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
     with about(path):

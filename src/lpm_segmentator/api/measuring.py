@@ -108,7 +108,7 @@ def _matched(
     """Give each case its label map; what lacks its partner has a `problem`."""
     found, known = [], set()
     for files in cases:
-        given = with_reference(files, maps, alone=len(cases) == 1)
+        given = files if files.problem else with_reference(files, maps, alone=len(cases) == 1)
         if given.reference is None and not given.problem:
             given = replace(given, problem=f"no label map in {labels} belongs to it. {_NAMES}")
         known |= {subject_key(name) for name in given.ids}

@@ -35,6 +35,7 @@ from lpm_segmentator.io import (
     remove_leftovers,
     write_json,
     write_label_map,
+    write_text,
 )
 from lpm_segmentator.measure import fat_ratio_row, intensity_fat_possible, volume_row
 from lpm_segmentator.pipeline import CaseResult, run_case
@@ -186,6 +187,7 @@ def process_case(
         by_brightness=options.brightness,
     )
     remove_leftovers(folder)
+    told = _keep_corrected(folder, files.case, options)
     # While outputs of two runs lie beside each other the case must not look done.
     remove_file(folder / RECORD)
     write_label_map(result.labels, mask, like=loaded.header)
@@ -198,6 +200,7 @@ def process_case(
     )
     _write_picture(result, folder / f"{files.case}_qc.png")
     record = _record(files, options, result)
+    record["warnings"] += told
     if levels is not None:
         record |= _write_levels(levels, files, folder)
         record["warnings"] = [*levels.warnings, *record["warnings"]]
@@ -304,6 +307,24 @@ def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
     with atomic_path(picture) as temporary:
         level_figure(levels).savefig(temporary, dpi=110)
     return {"levels": {**found, "source": str(levels.found.source)}}
+
+
+def _keep_corrected(folder: Path, case: str, options: RunOptions) -> list[str]:
+    """Save levels that somebody corrected since the case was done, unless this run goes by them.
+
+    The record is written last, so that only a hand makes a file of levels younger.
+    """
+    levels, record = folder / f"{case}_levels.json", folder / RECORD
+    if not (levels.exists() and record.exists()) or (options.levels and options.levels.written):
+        return []
+    if levels.stat().st_mtime_ns <= record.stat().st_mtime_ns:
+        return []
+    kept = folder / f"{case}_levels-corrected.json"
+    write_text(levels.read_text(encoding="utf-8-sig"), kept)
+    return [
+        f"the corrected levels of the earlier run were not asked for and lie in {kept.name}; to "
+        "go by them name that file with --levels"
+    ]
 
 
 def _remove_stale(folder: Path, case: str, *, keep: Sequence[Path]) -> None:

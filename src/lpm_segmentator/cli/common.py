@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ __all__ = [
     "doubtful_option",
     "ignore_option",
     "level_options",
+    "named_level_options",
     "output_options",
     "print_json",
     "progress_bar",
@@ -110,8 +113,46 @@ def level_options(command: Command) -> Command:
     return command
 
 
+#: sources of levels of which only one would be looked at
+_CONTRADICTORY = (
+    ("--from-slice", "--vertebrae"),
+    ("--from-slice", "--anchor"),
+    ("--from-slice", "--model"),
+    ("--vertebrae", "--anchor"),
+    ("--vertebrae", "--model"),
+)
+
+
+def named_level_options(values: Mapping[str, Any]) -> list[str]:
+    """Return the options of `level_options` that were given, but for the one on frames."""
+    names = ("sagittal", "anchor", "from_slice", "to_slice", "vertebrae", "numbering")
+    return [f"--{name.replace('_', '-')}" for name in names if values.get(name) is not None]
+
+
+def _check_sources(values: Mapping[str, Any]) -> None:
+    """Refuse options of which one would be passed over in silence."""
+    given = named_level_options(values)
+    if values.get("model") is not None and "levels" not in values:
+        given.append("--model")  # of `lpm levels`: the network that looks for the discs
+    for pair in _CONTRADICTORY:
+        if all(option in given for option in pair):
+            raise click.UsageError(
+                f"{pair[0]} and {pair[1]} contradict each other: both say where the discs are; "
+                "give one of them"
+            )
+    if "--numbering" in given and "--vertebrae" not in given:
+        raise click.UsageError("--numbering is about the map of --vertebrae, which was not given")
+
+
 def read_level_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of `level_options` out of `values`, as `LevelOptions` wants them."""
+    """Take the options of `level_options` out of `values`, as `LevelOptions` wants them.
+
+    Raises
+    ------
+    click.UsageError
+        If one option is missing its other half, or two contradict each other.
+    """
+    _check_sources(values)
     ends = values.pop("from_slice"), values.pop("to_slice")
     if (ends[0] is None) != (ends[1] is None):
         raise click.UsageError("--from-slice and --to-slice go together")
@@ -173,7 +214,15 @@ def announce(message: str, *, quiet: bool) -> None:
 
 
 def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON on standard output; undefined numbers become null."""
+    """Print JSON on standard output; undefined numbers become null.
+
+    Characters that standard output cannot show are written as JSON escapes, so that none is lost.
+    """
     from lpm_segmentator.io import to_json
 
-    click.echo(to_json(data))
+    text = to_json(data)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2)
+    click.echo(text)

@@ -6,6 +6,7 @@ Only the subcommand that was asked for is imported, so that ``lpm --help`` answe
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 some cases failed, 2 bad input."""
+    _show_what_can_be_shown()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     level = logging.ERROR if "--quiet" in arguments else logging.WARNING
@@ -77,6 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for noisy in ("matplotlib", "nibabel", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.exit(_run(arguments, debug=debug))
+
+
+def _show_what_can_be_shown() -> None:
+    """Let a terminal or file of few characters show ``?`` for others, such as ``²``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
 
 
 def _run(arguments: Sequence[str], *, debug: bool) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lpm_segmentator.cli.common import (
     INPUTS,
@@ -18,6 +19,7 @@ from lpm_segmentator.cli.common import (
     doubtful_option,
     ignore_option,
     level_options,
+    named_level_options,
     output_options,
     print_json,
     progress_bar,
@@ -90,6 +92,12 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     from lpm_segmentator import api
 
     slices, levels = _levels_of(options)
+    source = click.get_current_context().get_parameter_source("slice_end")
+    if slices is None and source is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            f"--slice-end and --levels {options['levels']} contradict each other: --slice-end is "
+            "about a slice table (--levels SLICES.csv)"
+        )
     if slices is not None:
         told = f"slice_stop of {slices.path.name} is {slices.end}"
         announce(told, quiet=quiet or as_json)
@@ -123,14 +131,20 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
     """Return the slice table or the source of levels that was asked for, if any."""
     from lpm_segmentator import api
 
+    given = named_level_options(options)
     named = api.LevelOptions(**read_level_options(options))
     levels = options["levels"]
     if levels == "auto":
         return None, named
     path = Path(levels)
     written = levels != "none" and (path.is_dir() or path.suffix.lower() == ".json")
-    if named != api.LevelOptions(accept_frame_mismatch=written and named.accept_frame_mismatch):
-        raise click.UsageError("options about where the discs are need --levels auto")
+    if named.accept_frame_mismatch and not written:
+        given.append("--accept-frame-mismatch")
+    if given:
+        raise click.UsageError(
+            f"{given[0]} and --levels {levels} contradict each other: {given[0]} is about where "
+            "the discs are and needs --levels auto"
+        )
     if written:
         return None, replace(named, written=path)
     if levels == "none":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -19,10 +20,13 @@ __all__ = [
     "case_id",
     "dixon_name",
     "find_images",
+    "is_dixon_name",
     "is_label_name",
     "pair_dixon",
     "subject_key",
 ]
+
+logger = logging.getLogger(__name__)
 
 Contrast = Literal["water", "fat"]
 
@@ -114,20 +118,29 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     FileFormatError
         If an input does not exist, is not NIfTI, or a folder holds no image.
     InputError
-        If two files give the same case id.
+        If two files give the same case id, or ids that differ only in upper and lower case.
     """
     cases: dict[str, Path] = {}
+    by_folded: dict[str, str] = {}
     for path in _image_paths(inputs):
         case = case_id(path)
-        if not case.strip(". "):  # nor could a folder be named so
+        if not _names_a_case(path):
             raise InputError("the file name holds no case id", where=path, hint="Rename the file")
-        if case in cases and cases[case].resolve() != path.resolve():
+        same = by_folded.setdefault(case.casefold(), case)
+        if same in cases and cases[same].resolve() != path.resolve():
+            alike = (
+                "" if same == case else " but for upper and lower case, which many systems mix up"
+            )
             raise InputError(
-                f"two images have the case id {case!r}: {cases[case]} and {path}",
+                f"two images have the case id {case!r}{alike}: {cases[same]} and {path}",
                 hint="Rename one of them, or process them into different output folders",
             )
         cases[case] = path
     return [ImageCase(case, cases[case]) for case in sorted(cases)]
+
+
+def _names_a_case(path: Path) -> bool:
+    return bool(case_id(path).strip(". "))  # else nor could a folder be named so
 
 
 def _image_paths(inputs: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
@@ -150,6 +163,9 @@ def _images_in(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if is_nifti(path) and not path.name.startswith(".") and not is_label_name(path)
     ]
+    for path in [path for path in found if not _names_a_case(path)]:
+        logger.warning("%s: left out, since its name holds no case id; rename the file", path)
+        found.remove(path)
     if not found:
         raise FileFormatError(
             "the folder holds no .nii or .nii.gz images",
@@ -158,6 +174,12 @@ def _images_in(folder: Path) -> list[Path]:
             "_mask count as label maps",
         )
     return found
+
+
+def is_dixon_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a file name says water or fat, as `dixon_name` reads it."""
+    name = case_id(path)
+    return bool(_WORDS.search(name) or _LETTERS.search(name))
 
 
 def dixon_name(path: str | os.PathLike[str]) -> DixonName | None:

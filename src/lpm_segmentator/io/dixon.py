@@ -17,10 +17,11 @@ from lpm_segmentator.io.nifti import read_image
 __all__ = [
     "ORIGIN_FLAG",
     "DixonImage",
+    "differ_by_lost_origin",
+    "has_lost_origin",
     "pair_volumes",
     "read_dixon",
     "repair_origin",
-    "same_but_for_origin",
 ]
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def pair_volumes(water: Volume, fat: Volume, *, accept_origin_mismatch: bool = F
     if accept_origin_mismatch:
         return repair_origin(water, fat)
     hint = "Export both from the same scan, or resample one to the other"
-    if same_but_for_origin(water.geometry, fat.geometry):
+    if _same_but_for_origin(water.geometry, fat.geometry):
         hint = f"If both come from the same scan and one lost its origin, add {ORIGIN_FLAG}"
     raise PairingError(
         f"the water and fat images do not lie on the same grid: {difference}", hint=hint
@@ -113,29 +114,34 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
     """Put both images on the grid of the one that still has an origin.
 
     Only for images of one scan of which one came out of a conversion with the origin (0, 0, 0),
-    and perhaps a spacing rounded by up to 0.1 %. No voxel is interpolated.
+    and perhaps a spacing rounded by up to 0.1 %; it may have been cropped since. No voxel is
+    interpolated.
 
     Raises
     ------
     PairingError
-        If more than that differs, or the two origins differ and neither or both are zero.
+        If more than that differs, or the two origins differ and neither or both are lost.
     """
-    if not same_but_for_origin(water.geometry, fat.geometry):
+    if not _same_but_for_origin(water.geometry, fat.geometry):
         raise PairingError(
             "the water and fat images differ by more than their origin: "
             f"{water.geometry.describe_difference(fat.geometry)}",
             hint=f"{ORIGIN_FLAG} cannot help; export both again or resample one to the other",
         )
-    stated = [v for v in (water, fat) if np.abs(v.geometry.origin_mm).max() > _NO_ORIGIN_MM]
+    stated = [v for v in (water, fat) if not has_lost_origin(v.geometry)]
     if len(stated) != 1:
         difference = water.geometry.describe_difference(fat.geometry)
         if difference is None:
             return DixonPair(water, fat)
+        which = (
+            "each have an origin of their own, so that neither is known to be lost"
+            if stated
+            else "have both lost their origin and were cropped differently"
+        )
         raise PairingError(
-            "the water and fat images each have an origin of their own, so that neither is known "
-            f"to be lost: {difference}",
+            f"the water and fat images {which}: {difference}",
             hint=f"{ORIGIN_FLAG} trusts the one image whose origin is not (0, 0, 0); "
-            "export both again",
+            "export both again, or crop both again from the whole images with one --slices table",
         )
     affine = stated[0].affine
     lost = "fat" if stated[0] is water else "water"
@@ -143,7 +149,23 @@ def repair_origin(water: Volume, fat: Volume) -> DixonPair:
     return DixonPair(water.with_grid(water.array, affine), fat.with_grid(fat.array, affine))
 
 
-def same_but_for_origin(first: Geometry, second: Geometry) -> bool:
+def differ_by_lost_origin(first: Geometry, second: Geometry) -> bool:
+    """Return whether two grids are one but for an origin that one of them, and one only, has lost.
+
+    Where both have an origin of their own they may be two crops of one scan, whose voxels are not
+    the same places.
+    """
+    return has_lost_origin(first) != has_lost_origin(second) and _same_but_for_origin(first, second)
+
+
+def has_lost_origin(grid: Geometry) -> bool:
+    """Return whether the origin is (0, 0, 0), or a whole number of slices from it (a crop)."""
+    step = grid.affine[:3, grid.slice_axis]
+    slices = max(0, round(float(grid.origin_mm @ step / (step @ step))))
+    return bool(np.abs(grid.origin_mm - slices * step).max() <= _NO_ORIGIN_MM)
+
+
+def _same_but_for_origin(first: Geometry, second: Geometry) -> bool:
     """Return whether shapes, directions and (nearly) spacings agree."""
     steps = first.affine[:3, :3], second.affine[:3, :3]
     shortest = min(first.spacing_mm)

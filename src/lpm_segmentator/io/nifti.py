@@ -48,6 +48,9 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 _SAME_MM = 1e-3  # grids closer than this are one grid; headers hold float32
 _FORMS_DIFFER_MM = 0.5
 _AXES = 3
+_UNITS_MM = {"meter": 1000.0, "micron": 0.001}
+#: voxels of another size are no MRI of a back: the unit is wrong
+_SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +79,8 @@ def is_nifti(path: str | os.PathLike[str]) -> bool:
 def read_image(path: str | os.PathLike[str]) -> Image:
     """Read a 3-D image.
 
-    The file's scaling is applied. Trailing axes of length 1 are dropped; a single slice of shape
-    (x, y, 1) is welcome.
+    The file's scaling is applied, and lengths in metres or micrometres become mm. Trailing axes
+    of length 1 are dropped; a single slice of shape (x, y, 1) is welcome.
 
     Raises
     ------
@@ -202,8 +205,35 @@ def _open(path: str | os.PathLike[str]) -> Any:
             where=path,
             hint="Convert it to .nii.gz",
         )
+    loaded = _in_mm(path, loaded)
     _check_header(path, loaded)
     return loaded
+
+
+def _in_mm(path: Path, loaded: Any) -> Any:
+    """Return the file with a header in mm where it says that it is in metres or micrometres.
+
+    Headers that say so in error give voxels of impossible size, and are refused.
+    """
+    unit = str(loaded.header.get_xyzt_units()[0])
+    if unit not in _UNITS_MM:
+        return loaded
+    header, factor = loaded.header.copy(), _UNITS_MM[unit]
+    header["pixdim"][1:4] *= factor
+    for name in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
+        header[name] = header[name] * factor
+    header.set_xyzt_units("mm", header.get_xyzt_units()[1])
+    steps = header.get_zooms()[:_AXES]
+    if min(steps) < _SMALLEST_VOXEL_MM or max(steps) > _LARGEST_VOXEL_MM:
+        raise FileFormatError(
+            f"the header gives lengths in {unit}s, so that a voxel would measure "
+            f"{' x '.join(f'{v:.3g}' for v in steps)} mm",
+            where=path,
+            hint="If they are millimetres, save the file again with the unit mm, e.g. with "
+            "nibabel: image.header.set_xyzt_units('mm')",
+        )
+    logger.info("%s: lengths in %ss were converted to mm", path, unit)
+    return type(loaded)(loaded.dataobj, header.get_best_affine(), header)
 
 
 def _load(path: str | os.PathLike[str]) -> tuple[Any, npt.NDArray[Any]]:

@@ -19,7 +19,7 @@ def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     beside = Path(path).with_name(f"{case_id(path)}.json")
     try:
-        values = json.loads(beside.read_text(encoding="utf-8"))
+        values = json.loads(beside.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import Disc, Geometry, LabelError
+from lpm_segmentator.core import Disc, Geometry, GeometryError, LabelError
 from lpm_segmentator.levels.types import DiscLocation, Levels, Vector
 
 __all__ = ["NUMBERINGS", "Plane", "disc_planes", "levels_from_vertebrae", "numbering_of"]
@@ -38,6 +38,8 @@ _RADIUS_MM = 16.0
 _OPENING_MM = 6.0
 #: half the height of a disc below L5 where nothing else tells it
 _HALF_DISC_MM = 5.0
+#: least share of the way between neighbours that leads along the body, even at the sacrum
+_SLANTED = 0.25
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def levels_from_vertebrae(
     ------
     LabelError
         If there are no two lumbar neighbours.
+    GeometryError
+        As `disc_planes`.
     """
     numbers = NUMBERINGS[numbering or numbering_of(array)]
     planes = disc_planes(array, geometry, numbers, opening_mm=0 if bodies_only else _OPENING_MM)
@@ -141,6 +145,11 @@ def disc_planes(
 
     The plane is fitted to the midpoints between the facing endplates. L5-S1 without S1 is half a
     disc below the lower endplate of L5. ``"top"`` is the upper endplate of the highest vertebra.
+
+    Raises
+    ------
+    GeometryError
+        If the vertebrae follow each other across the body and not along it.
     """
     bodies = {}
     for name in ORDER:
@@ -149,6 +158,7 @@ def disc_planes(
             mask = _opened(mask, geometry, opening_mm)
         if mask.sum() * geometry.voxel_volume_ml > 2.0:
             bodies[name] = geometry.voxel_to_world(np.argwhere(mask))
+    _check_line(bodies)
     planes: dict[str, Plane] = {}
     for upper, lower in pairwise(ORDER):
         if upper in bodies and lower in bodies:
@@ -161,6 +171,19 @@ def disc_planes(
     if len(highest) == 2:
         planes["top"] = _above(bodies[highest[0]], bodies[highest[1]])
     return planes
+
+
+def _check_line(bodies: Mapping[str, FloatArray]) -> None:
+    centres = [points.mean(axis=0) for points in bodies.values()]
+    for upper, lower in pairwise(centres):
+        step = np.abs(upper - lower)
+        if step[2] <= _SLANTED * np.linalg.norm(step):
+            across = ("right to left", "front to back")[int(step[1] > step[0])]
+            raise GeometryError(
+                f"the vertebrae of the map follow each other from {across}, not from head to foot",
+                hint="The header of the map is wrong, or its labels mean something else: export "
+                "it again with the affine of its image, and check --numbering",
+            )
 
 
 def _opened(

@@ -122,7 +122,8 @@ class AccuracyRow:
     reference_volume_ml, prediction_volume_ml : float
         Volumes of the structure in the region.
     volume_difference_ml, volume_difference_percent : float
-        In per cent of the reference.
+        In per cent of the reference. Undefined for a structure that the reference nowhere shows;
+        one that the prediction alone lacks has lost all its volume.
     csa_mean_difference_mm2, fat_ratio_difference : float
         Of the mean area over the slices, and of ΣF / Σ(F + W), 0 to 1.
     """
@@ -171,13 +172,14 @@ class Accuracy:
         """Return one row: ``case, dsc_global, dsc_1 ..., hd95_mm_1 ..., volume_difference_ml_1``.
 
         Columns end in the label's value, as the published tables do; ``_global`` takes all
-        structures as one.
+        structures as one. ``note`` names the structures of which something is undefined.
         """
         whole = [r for r in self.rows if r.level_kind == "all"]
         suffix = {r.structure: "global" if r.label == 0 else str(r.label) for r in whole}
         row: dict[str, float | str] = {"case": self.case}
         for column, name in _WIDE:
             row |= {f"{column}_{suffix[r.structure]}": getattr(r, name) for r in whole}
+        row["note"] = "; ".join(f"{r.structure}: {r.note}" for r in whole if r.note)
         return row
 
 
@@ -332,6 +334,7 @@ class _Compared:
         voxel_ml = self.geometry.voxel_volume_ml
         sizes = (counts.reference * voxel_ml, counts.prediction * voxel_ml)
         sums = [part[name] for part in self.sums]
+        outlined = sums[0].over().voxels > 0
         areas = [csa_measure(s, region.slices).mean_mm2 for s in sums]
         fats = [fat_measure(s.over(region.slices)) for s in sums]
         notes = [counts.reason]
@@ -353,7 +356,7 @@ class _Compared:
             **found,
             reference_volume_ml=sizes[0],
             prediction_volume_ml=sizes[1],
-            volume_difference_ml=sizes[1] - sizes[0],
+            volume_difference_ml=sizes[1] - sizes[0] if outlined else _NAN,
             volume_difference_percent=100 * (sizes[1] / sizes[0] - 1) if sizes[0] else _NAN,
             csa_mean_difference_mm2=areas[1] - areas[0],
             fat_ratio_difference=fats[1].fat_ratio - fats[0].fat_ratio,

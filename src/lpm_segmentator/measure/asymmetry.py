@@ -30,7 +30,7 @@ class AsymmetryFormula(str, Enum):
 def asymmetry_percent(
     right: float, left: float, *, formula: AsymmetryFormula = AsymmetryFormula.MEAN
 ) -> float:
-    """Return the asymmetry of two sizes in per cent; nan if one is nan or both are 0.
+    """Return the asymmetry of two sizes in per cent; nan if one is nan or 0: no side.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def asymmetry_percent(
     >>> round(asymmetry_percent(110.0, 90.0, formula=AsymmetryFormula.LARGER), 2)
     18.18
     """
-    if math.isnan(right) or math.isnan(left) or right + left == 0:
+    if math.isnan(right) or math.isnan(left) or min(right, left) == 0:
         return math.nan
     if formula is AsymmetryFormula.MEAN:
         return 100.0 * (right - left) / ((right + left) / 2)

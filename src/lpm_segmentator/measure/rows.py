@@ -167,13 +167,16 @@ def volume_row(
     ----------
     case : str
     prediction, reference : mapping of int to float
-        Volumes in mL by label value. Without a reference the ``_gd`` columns are left out.
+        Volumes in mL by label value. Without a reference the ``_gd`` columns are left out; what
+        it nowhere shows was not outlined, and has no volume (nan) to compare with.
 
     Examples
     --------
     >>> volume_row("TUM01", {1: 201.5}, {1: 203.1})
     {'case': 'TUM01', 'volume1_gd': 203.1, 'volume1_ai': 201.5}
     """
+    if reference is not None:
+        reference = {label: volume or NAN for label, volume in reference.items()}
     return _wide("volume", case, prediction, reference)
 
 

@@ -29,6 +29,7 @@ __all__ = ["measure_case"]
 
 NAN = float("nan")
 _UNKNOWN = Interval(NAN, NAN)
+_ONE_SIDED = "one side has no voxels of this structure here: no asymmetry"
 _DISC = "one slice has no volume"
 
 
@@ -175,7 +176,9 @@ def _row(measured: _Measured, sums: _GroupSums, region: Region) -> MeasureRow:
     fat, area = fat_measure(total), csa_measure(sums.dixon, region.slices)
     is_disc = region.kind == "disc"
     volume = NAN if is_disc else total.voxels * sums.dixon.geometry.voxel_volume_ml
+    one_sided = sums.sides and any(not s.over(region.slices).voxels for s in sums.sides)
     notes = [fat.reason, area.reason, _DISC if is_disc else "", measured.split_reason]
+    notes += [_ONE_SIDED] if one_sided and total.voxels else []
     return MeasureRow(
         case=measured.case,
         muscle=sums.group.muscle,

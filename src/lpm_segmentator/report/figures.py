@@ -6,8 +6,10 @@ writes it. Colours are those of Okabe & Ito and never the only mark of a differe
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.agreement import Comparison, PairAgreement
@@ -22,6 +24,7 @@ from lpm_segmentator.report.figures_measures import (
     overlap_figure,
 )
 from lpm_segmentator.report.style import save_figure
+from lpm_segmentator.report.words import NoValuesError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +35,14 @@ __all__ = [
     "bland_altman_figure",
     "level_profile_figure",
     "overlap_figure",
+    "pair_stems",
     "reference_automatic_figure",
     "save_figure",
     "scatter_figure",
     "study_figures",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def study_figures(
@@ -72,19 +78,45 @@ def study_figures(
     figures: dict[str, Figure] = {}
     for pair in comparison.overall if comparison is not None else ():
         if pair.n:
-            stem = re.sub(r"[^\w.-]+", "_", pair.name)
-            figures[f"bland_altman_{stem}"] = bland_altman_figure(pair)
-            figures[f"scatter_{stem}"] = scatter_figure(pair)
+            altman, scatter, _ = pair_stems(pair.name, pair.measure)
+            figures[altman] = bland_altman_figure(pair)
+            figures[scatter] = scatter_figure(pair)
     if comparison is not None:
         for stem, pairs in _same_quantity(comparison).items():
-            figures[f"reference_automatic_{stem}"] = reference_automatic_figure(pairs)
+            figures[stem] = reference_automatic_figure(pairs)
     if accuracy is not None:
-        figures["overlap"] = overlap_figure(accuracy)
+        with _if_any_value("overlap"):
+            figures["overlap"] = overlap_figure(accuracy)
     if measures is not None:
         if profile:
             figures["levels"] = level_profile_figure(measures, measures=profile)
-        figures["asymmetry"] = asymmetry_figure(measures, measure=asymmetry, level=asymmetry_level)
+        with _if_any_value("asymmetry"):
+            figures["asymmetry"] = asymmetry_figure(
+                measures, measure=asymmetry, level=asymmetry_level
+            )
     return figures
+
+
+@contextmanager
+def _if_any_value(name: str) -> Iterator[None]:
+    """Leave out a figure whose values are all undefined, and say so; others can be drawn."""
+    try:
+        yield
+    except NoValuesError as error:
+        logger.warning("no figure %s: %s", name, error)
+
+
+def pair_stems(name: str, measure: str) -> tuple[str, str, str]:
+    """Return the names of a pair's figures; the third is shared with others of its measure.
+
+    Examples
+    --------
+    >>> pair_stems("volume1", "volume1")
+    ('bland_altman_volume1', 'scatter_volume1', 'reference_automatic_volume')
+    """
+    own = re.sub(r"[^\w.-]+", "_", name)
+    shared = re.sub(r"[^\w.-]+", "_", re.sub(r"(?<!\d)_?\d$", "", measure))
+    return f"bland_altman_{own}", f"scatter_{own}", f"reference_automatic_{shared}"
 
 
 def _same_quantity(comparison: Comparison) -> dict[str, list[PairAgreement]]:
@@ -92,6 +124,6 @@ def _same_quantity(comparison: Comparison) -> dict[str, list[PairAgreement]]:
     found: dict[str, list[PairAgreement]] = {}
     for pair in comparison.overall:
         if pair.n:
-            stem = re.sub(r"[^\w.-]+", "_", re.sub(r"(?<!\d)_?\d$", "", pair.measure))
-            found.setdefault(stem, []).append(pair)
+            *_, shared = pair_stems(pair.name, pair.measure)
+            found.setdefault(shared, []).append(pair)
     return found

@@ -19,7 +19,7 @@ from lpm_segmentator.report.style import (
     new_figure,
     strip_and_box,
 )
-from lpm_segmentator.report.words import lower_first, quantity_label, require_columns
+from lpm_segmentator.report.words import NoValuesError, lower_first, quantity_label, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,9 @@ def overlap_figure(
     require_columns(table, column, sequence)
     used = table[[sequence, column]].dropna()
     if used.empty:
-        raise TableError(f"no row has both {sequence} and {column}", hint="look for empty columns")
+        raise NoValuesError(
+            f"no row has both {sequence} and {column}", hint="look for empty columns"
+        )
     groups = [(str(key), part[column].to_numpy(float)) for key, part in used.groupby(sequence)]
     rng = np.random.default_rng(0)
     with figure_style():
@@ -160,8 +162,9 @@ def asymmetry_figure(
     if part.duplicated(keys).any():
         raise TableError("a case has several rows of one muscle and side", hint="choose one level")
     wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
+    wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
     if wide.empty:
-        raise TableError("no case has both sides", hint="look at the columns side and level")
+        raise NoValuesError("no case has both sides", hint="look at the columns side and level")
     percent = 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
     rng = np.random.default_rng(0)
     muscles = list(dict.fromkeys(percent.index.get_level_values("muscle")))
@@ -172,7 +175,7 @@ def asymmetry_figure(
         for index, muscle in enumerate(muscles):
             values = percent.xs(muscle, level="muscle").to_numpy(float)
             colour = _MUSCLE_COLOURS.get(str(muscle), _OTHER_COLOUR)
-            strip_and_box(axes, index, values[np.isfinite(values)], colour, rng, width=0.45)
+            strip_and_box(axes, index, values, colour, rng, width=0.45)
         counts = percent.groupby(level="muscle").count()
         axes.set_xticks(range(len(muscles)), [f"{m}\nn = {counts[m]}" for m in muscles])
         axes.set_xlim(-0.6, len(muscles) - 0.4)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lpm_segmentator.core import OutputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,20 +126,30 @@ def save_figure(
     -------
     tuple of Path
         The files, in the order of `formats`. The same figure gives the same bytes.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
     """
     base = Path(stem)
-    base.parent.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths = [base.with_name(f"{base.name}.{ending}") for ending in formats]
     with figure_style():
-        for ending in formats:
-            path = base.with_name(f"{base.name}.{ending}")
+        for path, ending in zip(paths, formats, strict=True):
             partial = path.with_name(f".{path.name}.partial")
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 figure.savefig(partial, format=ending, dpi=dpi, metadata=_no_date(ending))
                 partial.replace(path)
+            except OSError as error:
+                raise OutputError(
+                    f"cannot be written ({error.strerror or error})",
+                    where=path,
+                    hint="Choose another place with -o, or make room and check permissions",
+                ) from error
             finally:
-                partial.unlink(missing_ok=True)
-            paths.append(path)
+                with suppress(OSError):
+                    partial.unlink(missing_ok=True)
     return tuple(paths)
 
 

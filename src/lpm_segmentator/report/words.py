@@ -12,7 +12,7 @@ from lpm_segmentator.core.labels import LPM_SCHEME
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["lower_first", "pair_label", "quantity_label", "require_columns"]
+__all__ = ["NoValuesError", "lower_first", "pair_label", "quantity_label", "require_columns"]
 
 _QUANTITIES = {
     "volume": "Volume",
@@ -28,6 +28,10 @@ _QUANTITIES = {
     "assd": "ASSD",
     "nsd": "NSD",
 }
+
+
+class NoValuesError(TableError):
+    """A table is as it should be, but what is to be drawn is undefined in every row."""
 
 
 def pair_label(pair: PairAgreement) -> str:

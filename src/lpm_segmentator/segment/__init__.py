@@ -5,7 +5,7 @@ from __future__ import annotations
 from lpm_segmentator.segment.clean import CleanResult, Connectivity, keep_largest
 from lpm_segmentator.segment.compact import CompactPredictor, embedded_predictor, load_compact
 from lpm_segmentator.segment.outline import DIXON, SINGLE, Outline
-from lpm_segmentator.segment.predictor import ModelInfo, PairPredictor, Prediction, Predictor
+from lpm_segmentator.segment.predictor import DixonPredictor, ModelInfo, Prediction, Predictor
 from lpm_segmentator.segment.quality import Quality, assess
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "CleanResult",
     "CompactPredictor",
     "Connectivity",
+    "DixonPredictor",
     "ModelInfo",
     "Outline",
-    "PairPredictor",
     "Prediction",
     "Predictor",
     "Quality",

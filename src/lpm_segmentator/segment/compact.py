@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lpm_segmentator.core import DixonPair
 
 __all__ = ["CompactPredictor", "CompactSpec", "embedded_predictor", "load_compact", "normalise"]
 
@@ -141,7 +140,7 @@ class CompactPredictor:
         )
 
     def predict(self, volume: Volume, *, outline: Outline = SINGLE) -> Prediction:
-        """Segment one volume.
+        """Segment one volume that is no Dixon image: T1w, T2w or the like.
 
         Parameters
         ----------
@@ -149,8 +148,7 @@ class CompactPredictor:
             An axial image of any orientation, in-plane spacing, field of view and number of
             slices, one included.
         outline : Outline
-            Where the muscles end; of an image of a Dixon pair `DIXON`. Readers of T1w and T2w
-            images draw the muscles a little larger than the networks are sure of.
+            Where the muscles end.
 
         Returns
         -------
@@ -164,29 +162,29 @@ class CompactPredictor:
         """
         return self._predict([volume], outline)
 
-    def predict_pair(self, pair: DixonPair) -> Prediction:
-        """Segment the water and the fat image of a pair as one: the mean of both probabilities.
+    def predict_dixon(self, *images: Volume) -> Prediction:
+        """Segment water and fat as one: the mean of both probabilities. Or one of them alone.
 
         Each image shows borders that the other does not. On subjects left out the mean came out
         near the better of the two, whichever that was (docs/experiments.md, 17). A model whose
-        metadata do not say that it knows both sees the water image.
+        metadata do not say that it knows both sees the first.
 
         Parameters
         ----------
-        pair : DixonPair
+        *images : Volume
+            Of one grid.
 
         Returns
         -------
         Prediction
-            As for the water image.
+            As for the first.
 
         Raises
         ------
         GeometryError
             If the slices are not axial.
         """
-        images = [pair.water, pair.fat] if self.spec.pairs else [pair.water]
-        return self._predict(images, DIXON)
+        return self._predict(images if self.spec.pairs else images[:1], DIXON)
 
     def _predict(self, volumes: Sequence[Volume], outline: Outline) -> Prediction:
         """Segment images of one grid as one."""

@@ -2,7 +2,8 @@
 
 The embedded model, an nnU-Net model and a user's own class are all used through the
 :class:`Predictor` protocol: one volume in, one label map on the same grid out. A model that can
-look at both images of a Dixon pair is a :class:`PairPredictor` besides.
+look at both images of a Dixon pair, or outlines Dixon images otherwise, is a
+:class:`DixonPredictor` besides.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
+    from lpm_segmentator.core.volume import LabelMap, Volume
 
 IDENTITY_LABELS: Mapping[int, int] = MappingProxyType({1: 1, 2: 2, 3: 3, 4: 4})
 """The label mapping of a model that already speaks the package's own label scheme."""
@@ -127,9 +128,12 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
-class PairPredictor(Predictor, Protocol):
-    """A model that can look at both images of a Dixon pair."""
+class DixonPredictor(Predictor, Protocol):
+    """A model with a way of its own for Dixon images."""
 
-    def predict_pair(self, pair: DixonPair) -> Prediction:
-        """Segment a pair as one; otherwise as :meth:`Predictor.predict`."""
+    def predict_dixon(self, *images: Volume) -> Prediction:
+        """Segment images of one grid as one: water and fat, or one of them alone.
+
+        Otherwise as :meth:`Predictor.predict`.
+        """
         ...

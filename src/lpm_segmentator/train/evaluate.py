@@ -12,13 +12,13 @@ import numpy as np
 from lpm_segmentator.core import DixonPair, InputError, LabelMap, Muscle
 from lpm_segmentator.io import is_nifti, read_image, read_label_map
 from lpm_segmentator.measure import compare_label_maps
-from lpm_segmentator.segment import DIXON, keep_largest
+from lpm_segmentator.segment import keep_largest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lpm_segmentator.segment import CompactPredictor, Prediction, Predictor
+    from lpm_segmentator.segment import DixonPredictor, Prediction, Predictor
     from lpm_segmentator.train.recipe import SubjectImages
 
 __all__ = ["Score", "evaluate_slices", "evaluate_subject", "summary"]
@@ -57,13 +57,13 @@ class Score:
     seconds: float
 
 
-def evaluate_subject(predictor: CompactPredictor, subject: SubjectImages) -> list[Score]:
+def evaluate_subject(predictor: DixonPredictor, subject: SubjectImages) -> list[Score]:
     """Score a model on the water image of a subject, on the fat image, and on the pair."""
     pair = DixonPair(subject.water, subject.fat)
     ways = {
-        "water": functools.partial(predictor.predict, pair.water, outline=DIXON),
-        "fat": functools.partial(predictor.predict, pair.fat, outline=DIXON),
-        "both": functools.partial(predictor.predict_pair, pair),
+        "water": functools.partial(predictor.predict_dixon, pair.water),
+        "fat": functools.partial(predictor.predict_dixon, pair.fat),
+        "both": functools.partial(predictor.predict_dixon, pair.water, pair.fat),
     }
     return [
         _score(predict, subject.name, name, reference=subject.labels, pair=pair)

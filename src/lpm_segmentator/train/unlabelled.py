@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lpm_segmentator.core import reorient, resample
-from lpm_segmentator.segment import DIXON, assess, keep_largest
+from lpm_segmentator.segment import assess, keep_largest
 from lpm_segmentator.train.subjects import local_mean, training_subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lpm_segmentator.core import Volume
-    from lpm_segmentator.segment import CompactPredictor
+    from lpm_segmentator.segment import DixonPredictor
     from lpm_segmentator.train.subjects import TrainingSubject
 
 __all__ = ["axial_reformat", "estimated_fat", "pseudo_labelled"]
@@ -40,7 +40,7 @@ _FAT_PER_MUSCLE = 1.75
 _SKIN = 0.4
 
 
-def pseudo_labelled(name: str, water: Volume, teacher: CompactPredictor) -> TrainingSubject | None:
+def pseudo_labelled(name: str, water: Volume, teacher: DixonPredictor) -> TrainingSubject | None:
     """Return a subject whose labels are what a model says, or None where it is too unsure.
 
     Only slices are kept of which the model expects a Dice of 0.85 or more, sides balanced
@@ -52,11 +52,11 @@ def pseudo_labelled(name: str, water: Volume, teacher: CompactPredictor) -> Trai
         The case.
     water : Volume
         A Dixon water image, in any orientation; sagittal ones are reformatted.
-    teacher : CompactPredictor
+    teacher : DixonPredictor
         A model that gives probabilities.
     """
     axial = axial_reformat(water)
-    prediction = teacher.predict(axial, outline=DIXON)
+    prediction = teacher.predict_dixon(axial)
     labels = keep_largest(prediction.labels).labels
     scores = assess(labels, prediction).slice_scores
     sure = [index for index, score in sorted(scores.items()) if score >= _SURE]

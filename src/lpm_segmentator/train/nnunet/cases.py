@@ -20,6 +20,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.io import (
     case_id,
+    differ_by_lost_origin,
     dixon_name,
     find_images,
     is_nifti,
@@ -167,7 +168,7 @@ def load_training_case(
     files
         The case.
     accept_origin_mismatch
-        Whether a label map that differs from its image by nothing but the origin is laid on it.
+        Whether a label map that differs from its image by nothing but a lost origin is laid on it.
 
     Raises
     ------
@@ -177,11 +178,12 @@ def load_training_case(
     """
     image, labels = read_image(files.image).volume, read_label_map(files.labels)
     difference = image.geometry.describe_difference(labels.geometry)
-    if difference and accept_origin_mismatch and _same_steps(image, labels):
+    is_lost = differ_by_lost_origin(image.geometry, labels.geometry)
+    if difference and accept_origin_mismatch and is_lost:
         labels, difference = labels.with_grid(labels.array, image.affine), None
     if difference:
         hint = "Export both from the same scan"
-        if _same_steps(image, labels):
+        if is_lost:
             hint = "If one of them lost its origin, add --accept-origin-mismatch"
         raise GeometryError(
             f"image and label map do not lie on the same grid: {difference}",
@@ -190,11 +192,6 @@ def load_training_case(
         )
     _check_sides(labels, files.labels)
     return reorient(image, ORIENTATION), reorient(labels, ORIENTATION)
-
-
-def _same_steps(image: Volume, labels: LabelMap) -> bool:
-    steps = image.affine[:3, :3], labels.affine[:3, :3]
-    return image.shape == labels.shape and np.allclose(*steps, rtol=1e-3, atol=1e-3)
 
 
 def _check_sides(labels: LabelMap, where: Path) -> None:
