@@ -249,6 +249,17 @@ def test_a_lost_origin_is_refused_with_the_flag_that_accepts_it(folder):
     assert "A_water.nii.gz" in str(caught.value)
 
 
+def test_crops_without_origin_of_other_slices_are_not_laid_on_each_other(folder):
+    lost_origin(folder)
+    labels = labels_of(phantom())
+    affine = labels.affine.copy()
+    affine[:3, 3] = affine[:3, 2]  # a slice higher than the water image's
+    write_label_map(labels.with_grid(labels.array, affine), folder / "A_dseg.nii.gz")
+    files = pair_files(folder, reference=folder / "A_dseg.nii.gz")
+    with pytest.raises(GeometryError, match="cropped differently"):
+        load_case(files, accept_origin_mismatch=True)
+
+
 def test_an_accepted_origin_is_noted(folder):
     lost_origin(folder)
     loaded = load_case(pair_files(folder), accept_origin_mismatch=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,26 +83,39 @@ def test_a_corrected_file_makes_a_case_run_again(folder: Path, tiny_path: Path) 
 
 def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_path: Path) -> None:
     by_hand = LevelOptions(slices=(5, 0))
-    process(folder, tiny_path, by_hand)
     case = folder / "out" / "cases" / "A"
-    kept = case / "A_levels-corrected.json"
-    process(folder, tiny_path, by_hand)
-    assert not kept.exists()  # nobody has touched it
     path = case / "A_levels.json"
-    values = json.loads(path.read_text())
-    values["discs"][0]["slice"] = 3
-    path.write_text(json.dumps(values))
-    done = (case / "case.json").stat().st_mtime_ns
-    os.utime(path, ns=(done + 10**9, done + 10**9))
-    process(folder, tiny_path, LevelOptions(written=path))
-    assert not kept.exists()  # the run went by it
-    path.write_text(json.dumps(values))
-    done = (case / "case.json").stat().st_mtime_ns
-    os.utime(path, ns=(done + 10**9, done + 10**9))
-    record = process(folder, tiny_path, by_hand)
-    assert json.loads(kept.read_text()) == values
-    assert any(kept.name in warning for warning in record["warnings"])
-    assert json.loads(path.read_text())["discs"][0]["slice"] == 5
+
+    def again(levels: LevelOptions) -> tuple[list[str], list[str]]:
+        record = process(folder, tiny_path, levels)
+        told = [warning for warning in record["warnings"] if "corrected levels" in warning]
+        return told, sorted(path.name for path in case.glob("*corrected*"))
+
+    def correct(**more: Any) -> bytes:
+        values = json.loads(path.read_text())
+        values["discs"][0] |= more
+        path.write_text(json.dumps(values))
+        return path.read_bytes()
+
+    again(by_hand)
+    path.touch()
+    assert again(by_hand) == ([], [])  # nobody has changed it
+    correct(slice=3)
+    assert again(LevelOptions(written=path)) == ([], [])  # the run went by it
+    told, kept = again(by_hand)  # and this one does not
+    assert (len(told), kept) == (1, ["A_levels-corrected.json"])
+    assert json.loads((case / kept[0]).read_text())["discs"][0]["slice"] == 3
+    first = (case / kept[0]).read_bytes()
+    other = correct(note="Rückfrage")
+    other = other.replace(b"\\u00fc", b"\xfc")  # as an editor with another encoding leaves it
+    path.write_bytes(other)
+    elsewhere = folder / "A_levels.json"
+    elsewhere.write_bytes(first)
+    told, kept = again(LevelOptions(written=elsewhere))
+    assert kept == ["A_levels-corrected-2.json", "A_levels-corrected.json"]
+    assert kept[0] in told[0]
+    assert (case / kept[0]).read_bytes() == other
+    assert (case / kept[1]).read_bytes() == first
 
 
 def test_discs_in_the_wrong_order_are_refused(folder: Path, tiny_path: Path) -> None:

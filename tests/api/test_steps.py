@@ -250,6 +250,15 @@ def test_a_lost_origin_is_accepted_beside_images(folder):
     assert api.evaluate_files("A", moved, moved, options).wide()["fat_ratio_difference_1"] == 0
 
 
+def test_crops_without_origin_of_other_slices_are_not_laid_on_the_images(folder):
+    images = {"water": folder / "A_water.nii.gz", "fat": folder / "A_fat.nii.gz"}
+    other = lost(folder, origin=(0, 0, SPACING_MM[2])).rename(folder / "other.nii.gz")
+    one = lost(folder)
+    options = api.EvaluateOptions(**images, accept_origin_mismatch=True)
+    with pytest.raises(GeometryError, match="different grids"):
+        api.evaluate_files("A", one, other, options)
+
+
 def test_what_does_not_overlap_is_not_resampled(folder):
     truth = folder / "A_dseg.nii.gz"
     options = api.EvaluateOptions(on_grid=True)

@@ -53,6 +53,14 @@ def test_persons_measured_twice_are_told_by_a_pattern(lpm, tmp_path):
     ]
     assert counts == [12, 6]
 
+    for wrong, says in (
+        (["--roles", "net", "Net"], "compared with itself"),
+        (["--subject", "case", "--subject-pattern", r"^(\d+)_"], "contradict each other"),
+    ):
+        refused = lpm("compare", table, "-o", tmp_path / "no", *wrong)
+        assert refused.returncode == 2
+        assert says in refused.stderr
+
 
 def test_a_measure_without_any_value_is_left_out_of_a_long_table(lpm, tmp_path):
     table = tmp_path / "long.csv"

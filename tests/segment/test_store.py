@@ -134,6 +134,15 @@ def test_remove(store, v1):
     assert list(store.folder.iterdir()) == []
 
 
+def test_a_damaged_model_is_removed_and_the_embedded_one_is_not(store, v1):
+    store.install(v1, name="mine")
+    (store.folder / "mine" / "model.json").write_text("x")
+    store.remove("mine")
+    assert store.list() == []
+    with pytest.raises(ModelError, match="comes with the package"):
+        store.remove("embedded")
+
+
 @pytest.mark.parametrize("name", ["Mine", "../mine", "", "a b", ".hidden", "x" * 80])
 def test_names_that_cannot_be_folders(store, v1, name):
     with pytest.raises(ModelError, match="cannot be a model's name"):

@@ -9,7 +9,7 @@
 from lpm_segmentator.agreement.bland_altman import BlandAltmanResult, bland_altman
 from lpm_segmentator.agreement.compare import compare_pair, compare_table
 from lpm_segmentator.agreement.deviation import absolute_errors, correlations, within_subject_cv
-from lpm_segmentator.agreement.errors import AgreementError
+from lpm_segmentator.agreement.errors import AgreementError, NoPairsError
 from lpm_segmentator.agreement.estimate import Estimate
 from lpm_segmentator.agreement.icc import (
     IccResult,
@@ -40,6 +40,7 @@ __all__ = [
     "IccResult",
     "LineFit",
     "MeanSquares",
+    "NoPairsError",
     "PairAgreement",
     "PairedColumn",
     "PairedTable",

@@ -1,4 +1,4 @@
-"""The one error of this room."""
+"""The errors of this room."""
 
 from __future__ import annotations
 
@@ -21,3 +21,7 @@ class AgreementError(ValueError):
         self.what = what
         self.hint = hint
         super().__init__(f"{what}. {hint}" if hint else what)
+
+
+class NoPairsError(AgreementError):
+    """A table is as it should be, but no case has both a reference and a prediction."""

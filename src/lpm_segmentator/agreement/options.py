@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # (reference, prediction) words at the end or the start of a column's name.
+from lpm_segmentator.agreement.errors import AgreementError
+
 ROLE_PAIRS = (
     ("gd", "ai"),
     ("reference", "prediction"),
@@ -59,3 +61,10 @@ class TableOptions:
     by: Sequence[str] = ()
     unit: str | None = None
     check_units: bool = True
+
+    def __post_init__(self) -> None:
+        if self.roles is not None and self.roles[0].casefold() == self.roles[1].casefold():
+            raise AgreementError(
+                f"both roles are {self.roles[0]!r}: a column would be compared with itself",
+                hint="Give two words, that of the reference first",
+            )

@@ -27,7 +27,7 @@ from lpm_segmentator.agreement.columns import (
     require_columns,
     subjects_by_pattern,
 )
-from lpm_segmentator.agreement.errors import AgreementError
+from lpm_segmentator.agreement.errors import AgreementError, NoPairsError
 from lpm_segmentator.agreement.estimate import FloatArray
 from lpm_segmentator.agreement.long import source_column, spread, spread_pairs, strata_columns
 from lpm_segmentator.agreement.options import (
@@ -124,7 +124,7 @@ def read_pairs(table: pd.DataFrame, options: TableOptions | None = None) -> Pair
         reference, prediction = numbers(frame, left, case), numbers(frame, right, case)
         pairs += _by_stratum(frame, name, (reference, prediction), (case, subjects), options)
     if not any(len(pair.cases) for pair in pairs):
-        raise AgreementError(
+        raise NoPairsError(
             "no case has both a reference and a prediction",
             hint="Look for empty columns or case names that differ between the two",
         )
@@ -203,7 +203,7 @@ def _refuse_unpaired(
         raise AgreementError(
             f"the table has no paired columns among {', '.join(columns)}",
             hint="Name them as volume1_gd and volume1_ai, or volume_ml_reference and "
-            "volume_ml_prediction, or name the pairs yourself",
+            "volume_ml_prediction, or give the two words as roles",
         )
 
 

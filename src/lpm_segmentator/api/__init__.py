@@ -30,6 +30,7 @@ from lpm_segmentator.api.models import (
 )
 from lpm_segmentator.api.results import (
     earlier_cases,
+    has_results,
     read_records,
     read_run,
     write_report,
@@ -80,6 +81,7 @@ __all__ = [
     "find_measurable",
     "find_volumes",
     "for_each",
+    "has_results",
     "is_done",
     "list_models",
     "load_case",

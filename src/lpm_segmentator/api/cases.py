@@ -29,6 +29,7 @@ from lpm_segmentator.io import (
     differ_by_lost_origin,
     dixon_name,
     find_images,
+    has_lost_origin,
     is_dixon_name,
     is_nifti,
     lookup,
@@ -318,7 +319,7 @@ def _any_labels(path: Path) -> LabelMap:
 def _preferred(fitting: list[Path]) -> Path:
     """Of equal label maps take the one that still has an origin."""
     for path in fitting:
-        if np.abs(read_geometry(path).origin_mm).max() > 0:
+        if not has_lost_origin(read_geometry(path)):
             return path
     return fitting[0]
 
@@ -365,7 +366,10 @@ def load_case(
     reference = None
     if files.reference is not None:
         reference = read_label_map(files.reference, ignore=ignore)
-        moved = on_grid_of(reference, image.geometry) if accept_origin_mismatch else reference
+        moved = reference
+        if accept_origin_mismatch:
+            _check_crop(files, reference)
+            moved = on_grid_of(reference, image.geometry)
         if moved is not reference:
             notes += (
                 "the reference or the image had lost its origin; the reference was laid on it",
@@ -381,6 +385,24 @@ def load_case(
         notes=notes,
     )
     return LoadedCase(case, header)
+
+
+def _check_crop(files: CaseFiles, reference: LabelMap) -> None:
+    """Refuse a reference that was cut from other slices than the image that lost its origin too."""
+    if not has_lost_origin(reference.geometry):
+        return
+    for path in (files.water, files.fat):
+        place = None if path is None else read_geometry(path)
+        if place is None or not has_lost_origin(place):
+            continue
+        apart = float(np.abs(place.origin_mm - reference.geometry.origin_mm).max())
+        if apart > 0.1:  # mm; less comes of a rounded spacing
+            raise GeometryError(
+                f"the reference and {path} have both lost their origin and were cropped "
+                f"differently ({apart:.2f} mm apart)",
+                where=files.case,
+                hint="Crop both again from the whole images with one --slices table",
+            )
 
 
 def on_grid_of(labels: LabelMap, geometry: Geometry) -> LabelMap:

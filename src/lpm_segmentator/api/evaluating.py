@@ -173,6 +173,9 @@ def _one_origin(
 ) -> tuple[LabelMap, LabelMap]:
     """Lay maps that differ by a lost origin alone on one grid: the images', or the one not lost."""
     if pair is not None:
+        maps = truth.geometry, found.geometry
+        if all(map(has_lost_origin, maps)) and maps[0].describe_difference(maps[1]) is not None:
+            return truth, found  # crops of different slices
         place = pair.geometry
     else:
         place = (found if has_lost_origin(truth.geometry) else truth).geometry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lpm_segmentator.agreement import Comparison
 
 __all__ = ["draw_study"]
+
+logger = logging.getLogger(__name__)
 
 _SEQUENCE = re.compile(r"(?<![A-Za-z0-9])(T1w?|T2w?|water|fat|dixon)(?![A-Za-z0-9])", re.IGNORECASE)
 _UNNAMED = "all sequences"
@@ -79,7 +82,7 @@ def _profile(measures: pd.DataFrame) -> tuple[str, ...]:
 
 def _compared(out: Path) -> Comparison | None:
     """Compare volumes and fat ratios with those of the references, where there are some."""
-    from lpm_segmentator.agreement import AgreementError, compare_table
+    from lpm_segmentator.agreement import AgreementError, NoPairsError, compare_table
 
     tables = [
         read_table(out / name, required=("case",))
@@ -94,6 +97,9 @@ def _compared(out: Path) -> Comparison | None:
         table = table.merge(other, on="case", how="outer")
     try:
         return compare_table(table)
+    except NoPairsError as error:
+        logger.warning("no figures of agreement: %s", error)
+        return None
     except AgreementError as error:
         raise TableError(error.what, where=out, hint=error.hint) from error
 

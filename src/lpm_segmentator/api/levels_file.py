@@ -19,7 +19,7 @@ from lpm_segmentator.core import (
     LpmError,
     about,
 )
-from lpm_segmentator.io import case_id, subject_key, write_json, write_table
+from lpm_segmentator.io import case_id, has_lost_origin, subject_key, write_json, write_table
 from lpm_segmentator.levels import Levels, corrected_levels, to_slices
 from lpm_segmentator.measure import SliceLevels
 
@@ -132,7 +132,7 @@ def _is_part(crop: Geometry, whole: Geometry) -> bool:
 
 def _lost_origin(one: Geometry, other: Geometry) -> bool:
     """Return whether two grids are one but for an origin that one of them has lost."""
-    lost = [not np.abs(grid.origin_mm).max() > 0 for grid in (one, other)]
+    lost = [has_lost_origin(grid) for grid in (one, other)]
     affine = one.affine.copy()
     affine[:3, 3] = other.origin_mm
     laid = Geometry(one.shape, affine)

@@ -19,6 +19,7 @@ __all__ = [
     "RECORD",
     "Record",
     "earlier_cases",
+    "has_results",
     "read_records",
     "read_run",
     "write_report",
@@ -36,7 +37,9 @@ def read_run(out: Path) -> Record:
     """Return what ``run.json`` holds; empty if there is none."""
     path = out / "run.json"
     try:
-        run: Record = json.loads(path.read_text(encoding="utf-8"))
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(run, dict):
+            raise ValueError("it holds no object")
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -79,6 +82,15 @@ def _records(out: Path) -> list[Record]:
                 f"the record is damaged ({error})", where=path, hint="Run the case again"
             ) from error
     return records
+
+
+def has_results(out: Path) -> bool:
+    """Return whether an earlier run finished a case: then tables and report in `out` are ours."""
+    try:
+        told = read_run(out).get("cases", {})
+    except InputError:  # damaged, so that nothing is known
+        return False
+    return any(entry["state"] != "failed" for entry in told.values())
 
 
 def earlier_cases(out: Path, cases: Collection[str]) -> dict[str, Record]:
@@ -171,10 +183,37 @@ def _paired(record: Record) -> list[Record]:
     """Return the measures of reference and prediction below each other, told apart by `source`."""
     if record.get("reference_measures") is None:
         return []
-    both = {"reference": record["reference_measures"], "prediction": record["measures"]}
+    both = {
+        "reference": _outlined(record["reference_measures"]),
+        "prediction": record["measures"],
+    }
     return [
         {**{name: value for name, value in row.items() if _is_compared(name)}, "source": source}
         for source, rows in both.items()
+        for row in rows
+    ]
+
+
+def _outlined(rows: Sequence[Record]) -> list[Record]:
+    """Return the rows without the measures of what the reference nowhere shows, sums included.
+
+    It was not outlined, so that 0 mL is no measurement of it (as in ``volumes.csv``).
+    """
+    whole = {(r["muscle"], r["side"]): r["voxels"] for r in rows if r["level_kind"] == "all"}
+    absent = [place for place, voxels in whole.items() if not voxels]
+
+    def lacks(row: Record) -> bool:
+        return any(
+            set(muscle.split("+")) <= set(row["muscle"].split("+"))
+            and (side == row["side"] or row["side"] == "both")
+            for muscle, side in absent
+        )
+
+    keys = {"case", "muscle", "side", "level", "level_kind"}
+    return [
+        {name: value if name in keys else None for name, value in row.items()}
+        if lacks(row)
+        else row
         for row in rows
     ]
 

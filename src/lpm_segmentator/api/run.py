@@ -7,6 +7,7 @@ every number, so a folder with it is complete.
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import json
 import logging
@@ -35,7 +36,6 @@ from lpm_segmentator.io import (
     remove_leftovers,
     write_json,
     write_label_map,
-    write_text,
 )
 from lpm_segmentator.measure import fat_ratio_row, intensity_fat_possible, volume_row
 from lpm_segmentator.pipeline import CaseResult, run_case
@@ -187,7 +187,8 @@ def process_case(
         by_brightness=options.brightness,
     )
     remove_leftovers(folder)
-    told = _keep_corrected(folder, files.case, options)
+    asked = None if options.levels is None else options.levels.of_case(files.case).written
+    told = _keep_corrected(folder, files.case, asked)
     # While outputs of two runs lie beside each other the case must not look done.
     remove_file(folder / RECORD)
     write_label_map(result.labels, mask, like=loaded.header)
@@ -205,6 +206,7 @@ def process_case(
         record |= _write_levels(levels, files, folder)
         record["warnings"] = [*levels.warnings, *record["warnings"]]
         written += [folder / f"{files.case}_levels.{end}" for end in ("json", "png")]
+        record["levels_file"] = _levels_file(written[-2], asked)
     _remove_stale(folder, files.case, keep=written)
     record["seconds"] = {
         "read": round(read_seconds, 3),
@@ -309,29 +311,49 @@ def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
     return {"levels": {**found, "source": str(levels.found.source)}}
 
 
-def _keep_corrected(folder: Path, case: str, options: RunOptions) -> list[str]:
-    """Save levels that somebody corrected since the case was done, unless this run goes by them.
+def _keep_corrected(folder: Path, case: str, asked: Path | None) -> list[str]:
+    """Save levels that somebody corrected in the case's folder, and say so.
 
-    The record is written last, so that only a hand makes a file of levels younger.
+    Unless this run goes by that file (`asked`). The record tells what the file was when the case
+    was done (`_levels_file`).
     """
-    levels, record = folder / f"{case}_levels.json", folder / RECORD
-    if not (levels.exists() and record.exists()) or (options.levels and options.levels.written):
+    path = folder / f"{case}_levels.json"
+    if not path.exists() or (asked is not None and asked.exists() and path.samefile(asked)):
         return []
-    if levels.stat().st_mtime_ns <= record.stat().st_mtime_ns:
+    try:
+        told = json.loads((folder / RECORD).read_text(encoding="utf-8"))["levels_file"]
+        as_written = None if told["corrected"] else told["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):  # nothing is known of it
         return []
-    kept = folder / f"{case}_levels-corrected.json"
-    write_text(levels.read_text(encoding="utf-8-sig"), kept)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() == as_written:
+        return []
+    number, kept = 1, folder / f"{case}_levels-corrected.json"
+    while kept.exists() and kept.read_bytes() != content:
+        number += 1
+        kept = folder / f"{case}_levels-corrected-{number}.json"
+    with atomic_path(kept) as temporary:
+        temporary.write_bytes(content)
     return [
-        f"the corrected levels of the earlier run were not asked for and lie in {kept.name}; to "
+        f"the corrected levels of an earlier run were not asked for and lie in {kept.name}; to "
         "go by them name that file with --levels"
     ]
 
 
+def _levels_file(path: Path, asked: Path | None) -> Record:
+    """Return what the record says of the file of levels, so that a correction is seen."""
+    return {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        # What was corrected in place was written anew, and is a person's work all the same.
+        "corrected": asked is not None and asked.resolve() == path.resolve(),
+    }
+
+
 def _remove_stale(folder: Path, case: str, *, keep: Sequence[Path]) -> None:
     """Remove the maps and levels of an earlier run that this one did not write."""
-    starts = f"{case}_fatmap-", f"{case}_levels."
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(starts) and path not in keep:
+    levels = [folder / f"{case}_levels.{end}" for end in ("json", "png")]
+    for path in [*levels, *sorted(folder.glob(f"{glob.escape(case)}_fatmap-*.nii.gz"))]:
+        if path not in keep:
             remove_file(path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lpm_segmentator.api.cases import CaseFiles
 from lpm_segmentator.core import Geometry, InputError, LpmError
-from lpm_segmentator.io import case_id, find_images, read_geometry
+from lpm_segmentator.io import case_id, find_images, has_lost_origin, read_geometry
 from lpm_segmentator.levels import is_sagittal
 
 __all__ = ["overlap", "person", "with_sagittal"]
@@ -96,7 +96,7 @@ def _geometry(files: CaseFiles) -> Geometry | None:
     except LpmError:
         return None
     # Of a pair one image may have lost its origin in a conversion.
-    return next((g for g in places if np.abs(g.origin_mm).max() > 0), places[0])
+    return next((g for g in places if not has_lost_origin(g)), places[0])
 
 
 def person(name: str) -> tuple[str, ...]:

@@ -77,6 +77,10 @@ def compare(
     """
     from lpm_segmentator import api
 
+    if options["subject"] is not None and options["subject_pattern"] is not None:
+        raise click.UsageError(
+            "--subject and --subject-pattern contradict each other: both say who the person is"
+        )
     options["measures"] = options["measures"] or None
     result = api.compare_file(table, out, plots=not no_plots, **options)
     for note in result.comparison.notes:

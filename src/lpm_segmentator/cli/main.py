@@ -34,7 +34,10 @@ _COMMANDS = {
     "levels": ("lpm_segmentator.cli.levels:levels", "Find the discs L1-L2 to L5-S1."),
     "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
     "figures": ("lpm_segmentator.cli.figures:figures", "Draw all figures of a run's study."),
-    "models": ("lpm_segmentator.cli.models:models", "Models: list, install, convert, info."),
+    "models": (
+        "lpm_segmentator.cli.models:models",
+        "Models: list, install, remove, convert.",
+    ),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
 }
 

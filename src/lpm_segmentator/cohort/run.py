@@ -164,7 +164,7 @@ def run_cohort(
     created = _missing_folders(out)
     api.prepare_output(out)
     order = tuple(files.case for files in cases)
-    again = (out / "run.json").exists()
+    again = api.has_results(out)
     progress = _Progress(
         out, _header(options, predictor.info.to_dict()), order, api.earlier_cases(out, order)
     )

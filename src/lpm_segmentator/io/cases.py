@@ -41,6 +41,11 @@ _KIND_WORDS = frozenset(
 _WORDS = re.compile(r"(?<![^_\-. ])(water|fat)(?![^_\-. ])", re.IGNORECASE)
 _LETTERS = re.compile(r"(?<![^_])(w|f)(?![^_])", re.IGNORECASE)
 
+#: parts of the names of other sequences, and of fat that was suppressed
+_NO_DIXON = frozenset(
+    {"t1", "t1w", "t2", "t2w", "pd", "pdw", "stir", "sat", "saturated", "sup", "suppressed"}
+)
+
 
 @dataclass(frozen=True)
 class ImageCase:
@@ -125,7 +130,11 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     for path in _image_paths(inputs):
         case = case_id(path)
         if not _names_a_case(path):
-            raise InputError("the file name holds no case id", where=path, hint="Rename the file")
+            raise InputError(
+                "the file name holds no case id in UTF-8",
+                where=_shown(path),
+                hint="Rename the file",
+            )
         same = by_folded.setdefault(case.casefold(), case)
         if same in cases and cases[same].resolve() != path.resolve():
             alike = (
@@ -139,8 +148,17 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageCase]:
     return [ImageCase(case, cases[case]) for case in sorted(cases)]
 
 
+def _shown(path: Path) -> str:
+    """Return a path as any terminal and file can show it."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def _names_a_case(path: Path) -> bool:
-    return bool(case_id(path).strip(". "))  # else nor could a folder be named so
+    """Return whether a folder of results and a table can be given the name."""
+    try:
+        return bool(case_id(path).encode().strip(b". "))
+    except UnicodeEncodeError:  # bytes that are no UTF-8
+        return False
 
 
 def _image_paths(inputs: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
@@ -164,7 +182,10 @@ def _images_in(folder: Path) -> list[Path]:
         if is_nifti(path) and not path.name.startswith(".") and not is_label_name(path)
     ]
     for path in [path for path in found if not _names_a_case(path)]:
-        logger.warning("%s: left out, since its name holds no case id; rename the file", path)
+        logger.warning(
+            "%s: left out, since its name holds no case id in UTF-8; rename the file",
+            _shown(path),
+        )
         found.remove(path)
     if not found:
         raise FileFormatError(
@@ -177,8 +198,16 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def is_dixon_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file name says water or fat, as `dixon_name` reads it."""
+    """Whether a file name says water or fat and names no sequence that has neither.
+
+    Examples
+    --------
+    >>> is_dixon_name("7_W.nii"), is_dixon_name("sub-01_F_T2w.nii"), is_dixon_name("T1_fat_sat.nii")
+    (True, False, False)
+    """
     name = case_id(path)
+    if not _NO_DIXON.isdisjoint(re.split(r"[_\-. ]", name.lower())):
+        return False
     return bool(_WORDS.search(name) or _LETTERS.search(name))
 
 

@@ -89,7 +89,8 @@ def study_figures(
             figures["overlap"] = overlap_figure(accuracy)
     if measures is not None:
         if profile:
-            figures["levels"] = level_profile_figure(measures, measures=profile)
+            with _if_any_value("levels"):
+                figures["levels"] = level_profile_figure(measures, measures=profile)
         with _if_any_value("asymmetry"):
             figures["asymmetry"] = asymmetry_figure(
                 measures, measure=asymmetry, level=asymmetry_level

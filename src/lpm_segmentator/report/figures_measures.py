@@ -97,6 +97,8 @@ def level_profile_figure(
         part = part[part["side"].astype(str).str.lower().isin(_SIDES)]
     if part.empty:
         raise TableError("no row has a known level", hint=f"known are {', '.join(order)}")
+    if part[list(measures)].isna().all(axis=None):
+        raise NoValuesError("no level of a muscle has a value", hint="look for emptied masks")
     present = [level for level in order if level in set(part["level"])]
     with figure_style():
         figure = new_figure(min(DOUBLE_COLUMN, 3.6 * len(measures)), 3.0)

@@ -162,8 +162,18 @@ class ModelStore:
         )
 
     def remove(self, name: str) -> None:
-        """Remove an installed model."""
-        folder = self.get(name).folder
+        """Remove an installed model, though it may be damaged.
+
+        Raises
+        ------
+        ModelError
+            If there is none of this name, or it is the embedded one.
+        OutputError
+            If the system refuses.
+        """
+        if name == "embedded":
+            raise ModelError("the embedded model comes with the package and cannot be removed")
+        folder = self.folder / name if name in self else self.get(name).folder
         with _writing(self.folder), self._incoming() as work:
             folder.rename(work / "removed")
 

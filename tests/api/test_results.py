@@ -1,0 +1,73 @@
+"""What a folder of results says as a whole, and what of it is ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lpm_segmentator import api, cohort
+from lpm_segmentator.agreement import NoPairsError, compare_table
+from lpm_segmentator.core import InputError, LpmError
+from lpm_segmentator.io import write_label_map
+from phantoms import labels_of, phantom, write_pair
+
+
+@pytest.fixture
+def options(tiny_path: Path) -> api.RunOptions:
+    return api.RunOptions(model=str(tiny_path), mode="fast", keep_doubtful=True)
+
+
+def test_files_of_the_users_stay_where_no_run_was_ever_done(tmp_path, options):
+    write_pair(tmp_path, "A")
+    (tmp_path / "A_fat.nii.gz").write_bytes(b"")
+    own = [tmp_path / name for name in ("volumes.csv", "report.html")]
+    for path in own:
+        path.write_text("mine")
+    for _ in range(2):
+        with pytest.raises(LpmError, match="empty"):
+            cohort.run_cohort(api.find_cases([tmp_path]), tmp_path, options)
+    assert [path.read_text() for path in own] == ["mine", "mine"]
+
+
+def test_a_muscle_that_the_reference_lacks_has_no_partner_in_the_paired_table(tmp_path, options):
+    write_pair(tmp_path / "in", "A")
+    labels = labels_of(phantom())
+    array = np.where(labels.array == 2, 0, labels.array)  # no right multifidus
+    write_label_map(labels.with_grid(array, labels.affine), tmp_path / "A_dseg.nii.gz")
+    cases = api.find_cases([tmp_path / "in"], reference=tmp_path / "A_dseg.nii.gz")
+    cohort.run_cohort(cases, tmp_path / "out", options)
+    table = pd.read_csv(tmp_path / "out" / "paired_measures.csv")
+    whole = table[(table["level"] == "all") & (table["source"] == "reference")]
+    known = whole.set_index(["muscle", "side"])["volume_ml"].notna().to_dict()
+    missing = {place for place, is_known in known.items() if not is_known}
+    assert missing == {("MF", "R"), ("MF", "both"), ("ES+MF", "R"), ("ES+MF", "both")}
+    assert known["MF", "L"]
+    found = table[(table["level"] == "all") & (table["source"] == "prediction")]
+    assert found["volume_ml"].notna().all()
+
+
+def test_a_run_file_that_is_no_object_is_damaged(tmp_path):
+    (tmp_path / "run.json").write_text("[]")
+    with pytest.raises(InputError, match="damaged"):
+        api.read_run(tmp_path)
+    assert not api.has_results(tmp_path)
+
+
+def test_a_name_that_is_no_utf8_is_left_out(tmp_path, caplog):
+    write_pair(tmp_path, "A")
+    try:
+        (tmp_path / "A_fat.nii.gz").with_name(os.fsdecode(b"M\xfcller_fat.nii.gz")).touch()
+    except OSError:
+        pytest.skip("this system has no such names")
+    assert [files.case for files in api.find_cases([tmp_path])] == ["A"]
+    assert "left out" in caplog.text
+
+
+def test_a_table_without_any_pair_is_told_apart():
+    table = pd.DataFrame({"case": ["A"], "volume1_gd": [np.nan], "volume1_ai": [3.0]})
+    with pytest.raises(NoPairsError):
+        compare_table(table)
