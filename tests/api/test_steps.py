@@ -210,18 +210,17 @@ def test_other_grids_are_compared_on_request_only(folder):
     assert api.evaluate_files("A", *paths, options).wide()["dsc_global"] == 1.0
 
 
-def lost(folder: Path, **moves: object) -> Path:
-    """Write the label map of the phantom with another origin, (0, 0, 0) if none is given."""
+def lost(folder: Path, origin: tuple[float, ...] = (0, 0, 0)) -> Path:
+    """Write the label map of the phantom with another origin."""
     truth = labels_of(phantom())
     affine = truth.affine.copy()
-    affine[:3, 3] = moves.get("origin", 0)
+    affine[:3, 3] = origin
     write_label_map(truth.with_grid(truth.array, affine), folder / "lost.nii.gz")
     return folder / "lost.nii.gz"
 
 
-@pytest.mark.parametrize(
-    "origin", [(0, 0, 0), (0, 0, 2 * SPACING_MM[2])]
-)  # the image's, and a crop's of it
+# of the whole image, and of a crop of it
+@pytest.mark.parametrize("origin", [(0, 0, 0), (0, 0, 2 * SPACING_MM[2])])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_lost_origin_is_accepted_on_request_only(folder, origin, turned):
     paths = [folder / "A_dseg.nii.gz", lost(folder, origin=origin)]

@@ -14,8 +14,6 @@ from lpm_segmentator.io import read_table, remove_file, write_json, write_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from matplotlib.figure import Figure
-
     from lpm_segmentator.agreement import Comparison
 
 __all__ = ["ComparisonFiles", "compare_file"]
@@ -57,6 +55,7 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
     """
     # Imported here, since it brings scipy.stats, which costs other commands half a second.
     from lpm_segmentator.agreement import AgreementError, compare_table
+    from lpm_segmentator.report.figures import save_figure, study_figures
 
     written = [out / "agreement.csv", out / "agreement.json"]
     refuse_overwriting(written, [path])
@@ -65,7 +64,7 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
         comparison = compare_table(table, **options)
     except AgreementError as error:
         raise TableError(error.what, where=path, hint=error.hint) from error
-    figures = _drawn(comparison) if plots else {}
+    figures = study_figures(comparison) if plots else {}
     prepare_output(out)
     earlier = _figures_of(written[1])
     write_table(comparison.to_rows(), written[0])
@@ -73,20 +72,8 @@ def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -
     for old in earlier:
         remove_file(old)
     for stem, figure in figures.items():
-        written += _saved(figure, out / stem)
+        written += save_figure(figure, out / stem, formats=_FORMATS)
     return ComparisonFiles(comparison, tuple(written))
-
-
-def _drawn(comparison: Comparison) -> dict[str, Figure]:
-    from lpm_segmentator.report.figures import study_figures
-
-    return study_figures(comparison)
-
-
-def _saved(figure: Figure, stem: Path) -> tuple[Path, ...]:
-    from lpm_segmentator.report.figures import save_figure
-
-    return save_figure(figure, stem, formats=_FORMATS)
 
 
 def _figures_of(earlier: Path) -> list[Path]:

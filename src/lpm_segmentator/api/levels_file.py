@@ -19,7 +19,7 @@ from lpm_segmentator.core import (
     LpmError,
     about,
 )
-from lpm_segmentator.io import case_id, has_lost_origin, subject_key, write_json, write_table
+from lpm_segmentator.io import case_id, differ_by_lost_origin, subject_key, write_json, write_table
 from lpm_segmentator.levels import Levels, corrected_levels, to_slices
 from lpm_segmentator.measure import SliceLevels
 
@@ -113,7 +113,7 @@ def _check_grid(
     if difference is None:
         return
     named = case_id(Path(str(values.get("image") or ""))) in names
-    if (named and not _is_part(here, grid)) or _lost_origin(here, grid):
+    if (named and not _is_part(here, grid)) or differ_by_lost_origin(here, grid):
         raise GeometryError(
             f"was written for an image {values.get('image')} on another grid: {difference}",
             hint="Find the levels of this image again, on one that has its origin, or add "
@@ -128,15 +128,6 @@ def _is_part(crop: Geometry, whole: Geometry) -> bool:
     start = whole.world_to_voxel(crop.origin_mm)
     inside = (start > -0.5) & (start + crop.shape < np.array(whole.shape) + 0.5)
     return bool(inside.all() and np.abs(start - np.rint(start)).max() <= _WHOLE_VOXEL)
-
-
-def _lost_origin(one: Geometry, other: Geometry) -> bool:
-    """Return whether two grids are one but for an origin that one of them has lost."""
-    lost = [has_lost_origin(grid) for grid in (one, other)]
-    affine = one.affine.copy()
-    affine[:3, 3] = other.origin_mm
-    laid = Geometry(one.shape, affine)
-    return sum(lost) == 1 and laid.describe_difference(other, atol=_SAME_GRID_MM) is None
 
 
 def _grid(values: Mapping[str, Any]) -> Geometry | None:

@@ -248,7 +248,7 @@ class CompactPredictor:
                 confidence[index][here] = np.take_along_axis(full, marks[None], axis=0)[0]
             if self._progress is not None:
                 self._progress(stop, slices)
-        return labels, np.clip(confidence, 0.0, 1.0)
+        return labels, np.clip(confidence, 0.0, 1.0, out=confidence)
 
     def probabilities(self, stacks: FloatArray) -> FloatArray:
         """Return class probabilities on the model's grid.
