@@ -1,22 +1,19 @@
-"""Largest component of each label against the published tool's way, in one run.
+"""Times the largest component of each label against the published notebook's loop.
 
-    python benchmarks/clean_speed.py LABELS.nii.gz
+Usage: ``python benchmarks/clean_speed.py LABELS.nii.gz``
 
-0.05 % of the voxels get random labels first. The peer finds components with scipy and copies the
-largest one voxel by voxel in Python, as the published notebook does.
+0.05 % of the voxels get random labels first. The notebook finds components with scipy and copies
+the largest one voxel by voxel in Python.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from common import argument_parser, best_of, environment
 from lpm_segmentator.io import read_label_map
 from lpm_segmentator.segment import keep_largest
 
@@ -40,7 +37,7 @@ def per_component_copy(array: np.ndarray) -> np.ndarray:
 
 
 def scipy_argmax(array: np.ndarray) -> np.ndarray:
-    """Return the definition: the largest component of scipy's labelling."""
+    """Return the largest component by scipy's labelling: the definition."""
     cleaned = np.zeros_like(array)
     for value in (1, 2, 3, 4):
         components, _ = ndimage.label(array == value)
@@ -50,33 +47,23 @@ def scipy_argmax(array: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Return the least time of several runs, and the result."""
-    times = []
-    result = None
-    for _ in range(repeats):
-        started = time.perf_counter()
-        result = work()
-        times.append(time.perf_counter() - started)
-    return min(times), result
-
-
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("labels", type=Path)
-    labels = read_label_map(parser.parse_args().labels)
+    labels = read_label_map(parser.parse_args().labels).labels
     rng = np.random.default_rng(0)
     noisy = labels.array.copy()
     where = rng.random(noisy.shape) < 0.0005
     noisy[where] = rng.integers(1, 5, int(where.sum()))
     dirty = labels.with_array(noisy)
-    ours, cleaned = timed(lambda: keep_largest(dirty).labels.array, 5)
-    scipys, truth = timed(lambda: scipy_argmax(noisy), 1)
-    peers, copied = timed(lambda: per_component_copy(noisy), 1)
+    ours, cleaned = best_of(lambda: keep_largest(dirty).labels.array, 5)
+    scipys, truth = best_of(lambda: scipy_argmax(noisy), 1)
+    peers, copied = best_of(lambda: per_component_copy(noisy), 1)
+    print(environment())
     print(f"same result as scipy.ndimage.label + argmax: {np.array_equal(cleaned, truth)}")
     print(f"same result as the per-component copy:       {np.array_equal(cleaned, copied)}")
-    for name, seconds in (("ours", ours), ("scipy + argmax", scipys), ("Python copy", peers)):
+    for name, seconds in (("ours", ours), ("scipy + argmax", scipys), ("notebook", peers)):
         print(f"{name:16s} {seconds:9.3f} s   {seconds / ours:9.1f} x")
 
 

@@ -2,37 +2,25 @@
 
 Usage: ``python benchmarks/metrics_speed.py [--repeats 3] [--without-medpy]``
 
-The pair is a phantom of 400 x 400 x 29 voxels with four labels and the same labels shifted by two
-voxels to the left and one to the back. Both tools answer Dice, Jaccard, HD95 and ASSD for every
-label; this package adds NSD, volumes, areas, and the slice-wise table.
+Reference is a phantom of 400 x 400 x 29 voxels with four labels; prediction is the same, shifted
+by two voxels to the left and one to the back. Both tools compute Dice, Jaccard, HD95 and ASSD of
+every label; this package adds NSD, volumes, areas and the slice-wise table.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
-from collections.abc import Callable
 
 import numpy as np
 
+from common import argument_parser, best_of, environment
 from lpm_segmentator.core.volume import LabelMap
 from lpm_segmentator.measure import compare_label_maps
-from lpm_segmentator.train.phantom import make_phantom
-
-
-def seconds(call: Callable[[], object], repeats: int) -> float:
-    """Return the shortest of several runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+from lpm_segmentator.samples.phantom import make_phantom
 
 
 def by_medpy(reference: LabelMap, prediction: LabelMap) -> dict[str, float]:
-    """Return the same metrics by medpy."""
+    """Return the same metrics, computed by medpy."""
     from medpy.metric import binary
 
     row = {}
@@ -47,19 +35,18 @@ def by_medpy(reference: LabelMap, prediction: LabelMap) -> dict[str, float]:
 
 def main() -> None:
     """Run the comparison and print it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--without-medpy", action="store_true")
     options = parser.parse_args()
     phantom = make_phantom(shape=(400, 400, 29))
     reference = LabelMap(phantom.labels, phantom.affine)
     prediction = reference.with_array(np.roll(phantom.labels, (2, 1), axis=(0, 1)))
-    ours = compare_label_maps(reference, prediction).wide()
-    took = seconds(lambda: compare_label_maps(reference, prediction), options.repeats)
-    result: dict[str, object] = {"seconds": round(took, 3)}
+    took, accuracy = best_of(lambda: compare_label_maps(reference, prediction), options.repeats)
+    ours = accuracy.wide()
+    result: dict[str, object] = {"environment": environment(), "seconds": round(took, 3)}
     if not options.without_medpy:
-        theirs = by_medpy(reference, prediction)
-        medpy_took = seconds(lambda: by_medpy(reference, prediction), 1)
+        medpy_took, theirs = best_of(lambda: by_medpy(reference, prediction))
         dices = [f"dsc_{v}" for v in reference.scheme.values]
         result |= {
             "medpy_seconds": round(medpy_took, 3),

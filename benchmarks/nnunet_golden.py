@@ -1,17 +1,16 @@
-"""Ask nnU-Net itself for the answers that the tests compare with.
+"""Compute the masks that the tests compare with, with nnU-Net itself.
 
 Run it in an environment that has ``nnunet==1.7.1`` (for the version 1 cases) or ``nnunetv2``::
 
     python benchmarks/nnunet_golden.py tests/segment/nnunet/golden.npz --version 2
 
-Answers of the other version that the file holds already are kept. Version 1's code predates
-current numpy, scipy and torch; what it imports under old names is put in place here, and its own
-preprocessing, network, sliding window and export are run in one process.
+Masks of the other version in the file are kept. Version 1's code predates current numpy, scipy and
+torch: names that it imports and that no longer exist are provided here, and its own preprocessing,
+network, sliding window and export are run in one process.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -23,20 +22,22 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from common import argument_parser
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nnunet_cases import CASES, affine, image, write_case
 
 
 def main() -> None:
-    """Write the answers of one version into the file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Write the masks of one version into the file."""
+    parser = argument_parser(__doc__)
     parser.add_argument("golden", type=Path)
     parser.add_argument("--version", type=int, choices=(1, 2), required=True)
     arguments = parser.parse_args()
     for name in ("raw_data_base", "preprocessed", "raw", "results"):
         os.environ.setdefault(f"nnUNet_{name}", tempfile.gettempdir())
     os.environ.setdefault("RESULTS_FOLDER", tempfile.gettempdir())
-    answers = dict(np.load(arguments.golden)) if arguments.golden.exists() else {}
+    masks = dict(np.load(arguments.golden)) if arguments.golden.exists() else {}
     predict = predict_v1 if arguments.version == 1 else predict_v2
     for name, case in CASES.items():
         if case["version"] != arguments.version:
@@ -46,10 +47,10 @@ def main() -> None:
             path = Path(work) / "case_0000.nii.gz"
             nib.save(nib.Nifti1Image(image(case["shape"]), affine(case["spacing"])), path)
             with contextlib.redirect_stdout(io.StringIO()):
-                answer = predict(model, path, case.get("folds", ("0",)))
-        answers[name] = answer.astype(np.uint8)
-        print(f"{name:24} {answer.shape} {np.bincount(answer.ravel(), minlength=5)}")
-    np.savez_compressed(arguments.golden, **answers)
+                mask = predict(model, path, case.get("folds", ("0",)))
+        masks[name] = mask.astype(np.uint8)
+        print(f"{name:24} {mask.shape} {np.bincount(mask.ravel(), minlength=5)}")
+    np.savez_compressed(arguments.golden, **masks)
 
 
 def predict_v2(model: Path, path: Path, folds: tuple[str, ...]) -> np.ndarray:
@@ -59,14 +60,14 @@ def predict_v2(model: Path, path: Path, folds: tuple[str, ...]) -> np.ndarray:
 
     predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
     predictor.initialize_from_trained_model_folder(str(model), tuple(int(f) for f in folds))
-    out = path.with_name("answer")
+    out = path.with_name("mask")
     predictor.predict_from_files_sequential([[str(path)]], [str(out)])
     return np.asanyarray(nib.load(f"{out}.nii.gz").dataobj)
 
 
 def predict_v1(model: Path, path: Path, folds: tuple[str, ...]) -> np.ndarray:
     """Return nnU-Net v1's labels of an image."""
-    put_old_names_in_place()
+    provide_old_names()
     import torch
     from batchgenerators.utilities.file_and_folder_operations import load_pickle
     from nnunet.inference.segmentation_export import save_segmentation_nifti_from_softmax
@@ -85,14 +86,14 @@ def predict_v1(model: Path, path: Path, folds: tuple[str, ...]) -> np.ndarray:
             data, _, properties = trainer.preprocess_patient([str(path)])
         state = torch.load(checkpoint, weights_only=False)["state_dict"]
         trainer.network.load_state_dict(state)
-        answer = trainer.predict_preprocessed_data_return_seg_and_softmax(
+        each = trainer.predict_preprocessed_data_return_seg_and_softmax(
             data, do_mirroring=False, mirror_axes=(), mixed_precision=False, verbose=False
         )[1]
-        probabilities = answer if probabilities is None else probabilities + answer
+        probabilities = each if probabilities is None else probabilities + each
     probabilities /= len(folds)
     backward = trainer.plans["transpose_backward"]
     export = trainer.plans.get("segmentation_export_params") or {}
-    out = path.with_name("answer.nii.gz")
+    out = path.with_name("mask.nii.gz")
     save_segmentation_nifti_from_softmax(
         probabilities.transpose([0, *(a + 1 for a in backward)]),
         str(out),
@@ -105,7 +106,7 @@ def predict_v1(model: Path, path: Path, folds: tuple[str, ...]) -> np.ndarray:
 
 
 class _Anything(types.ModuleType):
-    """A module in which every name is a class: for what version 1 imports but does not use here."""
+    """A module in which every name is a class: for imports that version 1 does not use here."""
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
@@ -134,8 +135,8 @@ class _Finder:
         pass
 
 
-def put_old_names_in_place() -> None:
-    """Let nnU-Net v1 be imported beside today's packages."""
+def provide_old_names() -> None:
+    """Make nnU-Net v1 importable with current packages."""
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
     import scipy.ndimage

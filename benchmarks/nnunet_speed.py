@@ -7,14 +7,15 @@ Usage::
 Both run the same weights on the same image without mirroring, one after the other, on the same
 cores. Without ``--model`` the weights are random, of the size that nnU-Net plans for the published
 task (``3d_fullres``, tile 28 x 192 x 352, 30 million parameters). Seconds are wall-clock seconds
-from the start of a process to its end; memory is the largest sum over a process and its children,
-pages they share counted once (read from /proc, so Linux only).
+from the start of a process to its end, CPU seconds those of the process and its children on all
+cores: on a busy machine only these can be compared. Memory is the largest sum over a process and
+its children, shared pages counted once (read from /proc: Linux only).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -26,24 +27,26 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from common import argument_parser, dice, environment, print_table
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from nnunet_models import v2_plans, write_v2
 
 FULL_POOLS = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2), (1, 2, 2))
-# What `lpm segment` does, without the cleaning that nnU-Net's command has no counterpart of.
+# `lpm segment` without the largest-component step, which nnU-Net's command does not have.
 SEGMENT = """
 import sys
 from lpm_segmentator.io import read_image, write_label_map
-from lpm_segmentator.segment.store import open_model
+from lpm_segmentator.models import load_predictor
 image = read_image(sys.argv[1])
-labels = open_model("measured", mode=sys.argv[3]).predict(image.volume).labels
+labels = load_predictor("measured", mode=sys.argv[3]).predict(image.volume).labels
 write_label_map(labels, sys.argv[2], like=image.header)
 """
 
 
 def main() -> None:
     """Run all three and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("image", type=Path)
     parser.add_argument("--nnunet", type=Path, help="nnUNetv2_predict_from_modelfolder")
     parser.add_argument("--model", type=Path, help="an nnU-Net v2 results folder with a fold 0")
@@ -69,7 +72,7 @@ def write_full_size_model(folder: Path, image: Path) -> Path:
 
 
 def lpm(folder: Path, model: Path, mode: str) -> tuple[list[str], dict[str, str], Path]:
-    """Install the model; return the command, its environment and where its answer will be."""
+    """Install the model; return the command, its environment and the path of its result."""
     home, out = folder / "home", folder / mode / "case.nii.gz"
     environment = {"LPM_HOME": str(home)}
     out.parent.mkdir()
@@ -82,7 +85,7 @@ def lpm(folder: Path, model: Path, mode: str) -> tuple[list[str], dict[str, str]
 
 
 def nnunet(folder: Path, model: Path, program: Path) -> tuple[list[str], dict[str, str], Path]:
-    """Return nnU-Net's command, its environment and where its answer will be."""
+    """Return nnU-Net's command, its environment and the path of its result."""
     out = folder / "nnunet"
     names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
     command = [str(program), "-i", str(folder / "in"), "-o", str(out), "-m", str(model), "-f", "0"]
@@ -90,9 +93,15 @@ def nnunet(folder: Path, model: Path, program: Path) -> tuple[list[str], dict[st
     return [*command, "--disable_tta", "-device", "cpu"], environment, out / "case.nii.gz"
 
 
-def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Run a command; return its seconds and its largest memory in GB."""
-    start = time.perf_counter()
+def cpu_seconds() -> float:
+    """Return the CPU time of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
+    """Run a command; return its seconds, its CPU seconds and its largest memory in GB."""
+    start, start_cpu = time.perf_counter(), cpu_seconds()
     with subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -107,14 +116,14 @@ def measure(command: list[str], environment: dict[str, str]) -> tuple[float, flo
         watcher.join()
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{output.decode(errors='replace')[-3000:]}")
-    return took, peak[0] / 2**30
+    return took, cpu_seconds() - start_cpu, peak[0] / 2**30
 
 
 def watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
-    """Keep the largest memory of a process and its descendants."""
+    """Record the largest memory of a process and its descendants."""
     while process.poll() is None:
         peak[0] = max(peak[0], sum(map(resident, family(process.pid))))
-        time.sleep(0.5)  # looking costs the watched process time
+        time.sleep(0.5)  # reading /proc takes time from the measured process
 
 
 def family(root: int) -> set[int]:
@@ -127,14 +136,14 @@ def family(root: int) -> set[int]:
             except OSError:
                 continue
             parents[int(entry.name)] = int(fields[1])
-    found = {root}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    members = {root}
+    while more := {child for child, parent in parents.items() if parent in members} - members:
+        members |= more
+    return members
 
 
 def resident(pid: int) -> int:
-    """Return a process's memory in bytes, its share of what several processes share."""
+    """Return a process's memory in bytes, with its proportion of shared pages."""
     try:
         lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
@@ -145,33 +154,42 @@ def resident(pid: int) -> int:
 def report(
     folder: Path, runs: dict[str, tuple[list[str], dict[str, str], Path]], repeats: int
 ) -> None:
-    """Run everything and print the table; of several runs the quickest counts."""
-    load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} cores, load before the start {load:.1f}; {folder}")
+    """Run everything and print the table; of several runs the fastest counts."""
+    print(f"{environment()}; {folder}")
     results = {}
-    for name, (command, environment, out) in runs.items():
-        times = [measure(command, environment) for _ in range(repeats)]
+    for name, (command, variables, out) in runs.items():
+        times = [measure(command, variables) for _ in range(repeats)]
         labels = np.asanyarray(nib.load(out).dataobj)
-        results[name] = min(t for t, _ in times), max(m for _, m in times), labels
+        seconds, cpu, memory = zip(*times, strict=True)
+        results[name] = min(seconds), min(cpu), max(memory), labels
     reference = results.get("nnUNetv2_predict", results["lpm exact"])
-    exact = results["lpm exact"][2]
-    print("| | seconds | times as fast | memory GB | same voxels % | Dice against exact |")
-    print("|---|---|---|---|---|---|")
-    for name, (seconds, memory, labels) in results.items():
-        same = 100 * (labels == reference[2]).mean()
-        print(
-            f"| {name} | {seconds:.1f} | {reference[0] / seconds:.2f} | {memory:.2f} "
-            f"| {same:.3f} | {dice(labels > 0, exact > 0):.4f} |"
-        )
+    exact = results["lpm exact"][3]
+    print_table(
+        [
+            "",
+            "seconds",
+            "CPU seconds",
+            "times as fast (CPU)",
+            "memory GB",
+            "same voxels %",
+            "Dice against exact",
+        ],
+        (
+            [
+                name,
+                f"{seconds:.1f}",
+                f"{cpu:.1f}",
+                f"{reference[0] / seconds:.2f} ({reference[1] / cpu:.2f})",
+                f"{memory:.2f}",
+                f"{100 * (labels == reference[3]).mean():.3f}",
+                f"{dice(labels > 0, exact > 0):.4f}",
+            ]
+            for name, (seconds, cpu, memory, labels) in results.items()
+        ),
+    )
     print("labels:", np.bincount(exact.ravel(), minlength=5).tolist())
-    each = [f"{dice(results['lpm fast'][2] == v, exact == v):.4f}" for v in range(1, 5)]
+    each = [f"{dice(results['lpm fast'][3] == v, exact == v):.4f}" for v in range(1, 5)]
     print("Dice of each label, fast against exact:", ", ".join(each))
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the Dice coefficient of two masks; nan where both are empty."""
-    total = one.sum() + other.sum()
-    return 2 * (one & other).sum() / total if total else float("nan")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""Whether the score of a slice tells good masks from bad ones.
+"""How well the score of a slice separates good masks from bad ones.
 
-Segments the axial T2w check images as they are and damaged on purpose (noise, blur, crops through
-the muscles, turned by a right angle), CT-like images made from Dixon pairs, a brain and drawn
-thighs, and prints, by kind of image, Dice and score, and the area under the ROC curve of the score
-for a foreground Dice of at least 0.80 over all slices that got a mask.
+Segments the axial T2w check images unchanged and degraded on purpose (noise, blur, crops through
+the muscles, rotation by a right angle), CT-like images made from Dixon pairs, a brain and
+synthetic thighs, and prints, by kind of image, Dice and score, and the area under the ROC curve of
+the score for a foreground Dice of at least 0.80 over all slices with a mask.
 
     python benchmarks/quality.py ../shared/data [--model MODEL.onnx]
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
 
-from lpm_segmentator.api import load_predictor
-from lpm_segmentator.core import LabelMap, Volume
-from lpm_segmentator.io import read_image, read_label_map
+from common import (
+    IGNORED,
+    argument_parser,
+    dice,
+    labelled_images,
+    print_table,
+    published_pairs,
+)
+from lpm_segmentator.core import Volume
+from lpm_segmentator.models import load_predictor
 from lpm_segmentator.segment import Predictor, assess, keep_largest
 
 GOOD = 0.80
@@ -39,22 +45,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Row:
-    """A slice that got a mask, or should have got one (score nan)."""
+    """A slice with a mask, or with muscle but without a mask (score nan)."""
 
     kind: str
     dice: float
     score: float
-    emptied: bool
+    discarded: bool
 
 
 def t2_slices(folder: Path) -> Iterator[Sample]:
-    """Yield the check images, as they are and damaged."""
+    """Yield the check images, unchanged and degraded."""
     rng = np.random.default_rng(0)
-    for index, path in enumerate(sorted(folder.glob("*_image.nii.gz"))):
-        image = read_image(path).volume
-        labels = read_label_map(path.with_name(path.name.replace("_image", "_label")), ignore=[255])
-        array, truth = image.array.astype(np.float32), labels.array
-        yield Sample("T2w as it is", image, truth)
+    for index, case in enumerate(labelled_images(folder)):
+        image, truth = case.image, case.labels.array
+        array = image.array.astype(np.float32)
+        yield Sample("T2w, unchanged", image, truth)
         top = np.percentile(array[array > array.mean() / 2], 95)
         for level in (0.15, 0.4, 1.0):
             parts = level * top * rng.standard_normal((2, *array.shape))
@@ -63,41 +68,38 @@ def t2_slices(folder: Path) -> Iterator[Sample]:
         sigma = [6 / image.spacing_mm[0], 6 / image.spacing_mm[1], 0]
         blurred = ndimage.gaussian_filter(array, sigma)
         yield Sample("T2w, blurred 6 mm", image.with_array(blurred), truth)
-        seen = _half(truth, index % 3)
-        cropped = image.with_array(array * seen)
-        yield Sample("T2w, cut through the muscles", cropped, np.where(seen, truth, 0))
-        turned = Volume(np.rot90(array).copy(), image.affine)
-        yield Sample("T2w, turned by 90°", turned, np.rot90(truth).copy())
+        kept = _half(truth, index % 3)
+        cropped = image.with_array(array * kept)
+        yield Sample("T2w, cropped through the muscles", cropped, np.where(kept, truth, 0))
+        rotated = Volume(np.rot90(array).copy(), image.affine)
+        yield Sample("T2w, rotated by 90°", rotated, np.rot90(truth).copy())
 
 
 def _half(truth: npt.NDArray[np.integer], which: int) -> npt.NDArray[np.bool_]:
-    """Return what is left of an image cut through the middle of its muscles."""
+    """Return the part of an image that is kept by a crop through the centre of its muscles."""
     places = np.argwhere(truth > 0)
     low, high = places.min(axis=0), places.max(axis=0) + 1
-    seen = np.zeros(truth.shape, bool)
+    kept = np.zeros(truth.shape, bool)
     if which == 0:
-        seen[(low[0] + high[0]) // 2 :] = True
+        kept[(low[0] + high[0]) // 2 :] = True
     elif which == 1:
-        seen[:, (low[1] + high[1]) // 2 :] = True
+        kept[:, (low[1] + high[1]) // 2 :] = True
     else:
-        seen[:, : (low[1] + high[1]) // 2] = True
-    return seen
+        kept[:, : (low[1] + high[1]) // 2] = True
+    return kept
 
 
 def ct_like(folder: Path) -> Iterator[Sample]:
     """Yield images in Hounsfield-like units made from the labelled Dixon pairs."""
-    for name in ("TUM01", "TUM02"):
-        water, fat = (
-            read_image(folder / f"{name}_{kind}_img_img_L2-L5.nii.gz").volume.array.astype(float)
-            for kind in ("water", "fat")
-        )
-        labels = read_label_map(folder / f"{name}_fat_manual_label_segmentation_L2-L5.nii.gz")
-        both = water + fat
+    for case in published_pairs(folder):
+        fat = case.pair.fat.array.astype(float)
+        both = case.pair.water.array.astype(float) + fat
         body = both > 0.3 * both[both > both.mean() / 2].mean()
         body = ndimage.binary_fill_holes(ndimage.binary_opening(body, iterations=2))
         units = np.where(body, 60 - 160 * fat / np.maximum(both, 1), -1000)
         units[body & (both < 0.25 * np.median(both[body]))] = 500
-        yield Sample("CT-like", Volume(units.astype(np.float32), labels.affine), labels.array)
+        image = Volume(units.astype(np.float32), case.labels.affine)
+        yield Sample("CT-like", image, case.labels.array)
 
 
 def brain() -> Iterator[Sample]:
@@ -131,60 +133,65 @@ def thighs() -> Iterator[Sample]:
 
 
 def judge(sample: Sample, predictor: Predictor) -> Iterator[Row]:
-    """Yield the slices of a sample that got a mask or should have got one."""
+    """Yield the slices of a sample with a mask or with muscle."""
     prediction = predictor.predict(sample.image)
     cleaned = keep_largest(prediction.labels)
     quality = assess(cleaned.labels, prediction, removed_share=cleaned.removed_share)
     axis = sample.image.slice_axis
-    masks = np.moveaxis(_muscle(cleaned.labels), axis, 0)
+    masks = np.moveaxis(cleaned.labels.array > 0, axis, 0)
     truths = np.moveaxis(sample.truth, axis, 0)
     for index, (mask, truth) in enumerate(zip(masks, truths, strict=True)):
-        known = truth != 255
-        found, right = mask & known, (truth > 0) & known
-        if found.any() or right.any():
-            dice = 2 * (found & right).sum() / (found.sum() + right.sum())
+        known = truth != IGNORED
+        predicted, true = mask & known, (truth > 0) & known
+        if predicted.any() or true.any():
             score = quality.slice_scores.get(index, float("nan"))
-            yield Row(sample.kind, float(dice), score, not quality.plausible)
-
-
-def _muscle(labels: LabelMap) -> npt.NDArray[np.bool_]:
-    return labels.array > 0
+            yield Row(sample.kind, dice(predicted, true), score, not quality.plausible)
 
 
 def auroc(rows: list[Row]) -> float:
-    """Return the probability that a good slice has the higher score of a good and a bad one."""
+    """Return the probability that a good slice has a higher score than a bad one."""
     good = [row.score for row in rows if row.dice >= GOOD]
     bad = [row.score for row in rows if row.dice < GOOD]
     statistic = stats.mannwhitneyu(good, bad).statistic
     return float(statistic) / (len(good) * len(bad))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("data", type=Path, help="folder with axial_t2_check and myosegmentum")
-    parser.add_argument("--model", default="embedded")
-    named = parser.parse_args()
-    predictor = load_predictor(named.model)
-    sources = (
-        t2_slices(named.data / "axial_t2_check"), ct_like(named.data / "myosegmentum"),
-        brain(), thighs(),
-    )  # fmt: skip
-    rows = [row for source in sources for sample in source for row in judge(sample, predictor)]
-    print("| image | slices | masked | emptied | Dice < 0.80 | Dice | score |")
-    print("|---|---|---|---|---|---|---|")
+def summary(rows: list[Row]) -> Iterator[list[object]]:
+    """Yield a row of the table for each kind of image."""
     for kind in dict.fromkeys(row.kind for row in rows):
         part = [row for row in rows if row.kind == kind]
         scored = [row.score for row in part if np.isfinite(row.score)]
-        mean = f"{np.mean(scored):.3f}" if scored else "–"
-        print(
-            f"| {kind} | {len(part)} | {len(scored)} | {sum(r.emptied for r in part)} "
-            f"| {sum(r.dice < GOOD for r in part)} | {np.mean([r.dice for r in part]):.3f} "
-            f"| {mean} |"
-        )
-    masked = [row for row in rows if np.isfinite(row.score)]
-    backs = [row for row in masked if row.kind not in WRONG]
-    print(f"AUROC, all {len(masked)} slices with a mask: {auroc(masked):.3f}")
+        yield [
+            kind,
+            len(part),
+            len(scored),
+            sum(row.discarded for row in part),
+            sum(row.dice < GOOD for row in part),
+            f"{np.mean([row.dice for row in part]):.3f}",
+            f"{np.mean(scored):.3f}" if scored else "–",
+        ]
+
+
+def main() -> None:
+    """Segment and print."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("data", type=Path, help="folder with axial_t2_check and myosegmentum")
+    parser.add_argument("--model", default="embedded")
+    given = parser.parse_args()
+    predictor = load_predictor(given.model)
+    sources = (
+        t2_slices(given.data / "axial_t2_check"),
+        ct_like(given.data / "myosegmentum"),
+        brain(),
+        thighs(),
+    )
+    rows = [row for source in sources for sample in source for row in judge(sample, predictor)]
+    print_table(
+        ["image", "slices", "with mask", "discarded", "Dice < 0.80", "Dice", "score"], summary(rows)
+    )
+    with_mask = [row for row in rows if np.isfinite(row.score)]
+    backs = [row for row in with_mask if row.kind not in WRONG]
+    print(f"AUROC, all {len(with_mask)} slices with a mask: {auroc(with_mask):.3f}")
     print(f"AUROC, {len(backs)} of them of backs: {auroc(backs):.3f}")
 
 

@@ -1,16 +1,17 @@
 """Time and memory of the commands as whole processes.
 
-python benchmarks/run_case.py WATER.nii.gz FAT.nii.gz
+Usage: ``python benchmarks/run_case.py WATER.nii.gz FAT.nii.gz``
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from common import argument_parser, environment, print_table
 
 
 def run(arguments: list[str]) -> tuple[float, float, int]:
@@ -29,11 +30,11 @@ def run(arguments: list[str]) -> tuple[float, float, int]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("water", type=Path)
     parser.add_argument("fat", type=Path)
-    named = parser.parse_args()
-    pair = [str(named.water), str(named.fat)]
+    given = parser.parse_args()
+    pair = [str(given.water), str(given.fat)]
     with tempfile.TemporaryDirectory() as folder:
         commands = {
             "lpm --help": ["--help"],
@@ -46,10 +47,15 @@ def main() -> None:
             ],
             "lpm segment": ["segment", pair[0], "-o", f"{folder}/mask.nii.gz", "--quiet"],
         }  # fmt: skip
-        print(f"{'command':22s} {'s':>7s} {'MB':>7s}  exit")
-        for name, arguments in commands.items():
-            seconds, memory, code = run(arguments)
-            print(f"{name:22s} {seconds:7.2f} {memory:7.0f}  {code}")
+        print(environment())
+        results = ((name, run(arguments)) for name, arguments in commands.items())
+        print_table(
+            ["command", "seconds", "peak memory MB", "exit code"],
+            (
+                [name, f"{seconds:.2f}", f"{memory:.0f}", code]
+                for name, (seconds, memory, code) in results
+            ),
+        )
 
 
 if __name__ == "__main__":

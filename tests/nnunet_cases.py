@@ -1,4 +1,4 @@
-"""Models and made-up images for which ``golden.npz`` holds nnU-Net's own answers."""
+"""Models and made-up images for which ``golden.npz`` holds nnU-Net's own masks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Small nnU-Net models with random weights, written as either version writes them.
 
-Everything comes from numpy's generator, so that nnU-Net's answers for these models
+Everything comes from numpy's generator, so that nnU-Net's masks for these models
 (`nnunet_cases`) stay valid whatever torch does.
 """
 

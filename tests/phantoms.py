@@ -9,8 +9,8 @@ import numpy as np
 
 from lpm_segmentator.core import DixonPair, LabelMap, Volume
 from lpm_segmentator.io import write_image, write_label_map
-from lpm_segmentator.segment import ModelInfo, Prediction
-from lpm_segmentator.train.phantom import Phantom, make_phantom
+from lpm_segmentator.samples.phantom import Phantom, make_phantom
+from lpm_segmentator.segment import ModelInfo, Prediction, water_image
 
 SHAPE = (110, 80, 6)
 SPACING_MM = (3.0, 3.0, 8.0)
@@ -44,19 +44,20 @@ def write_reference(folder: Path, case: str, seed: int = 0) -> Path:
 
 
 class Truthful:
-    """A predictor that knows the answer and is so sure of muscle; the images shown are kept."""
+    """A predictor that returns the truth with a given confidence, and keeps its inputs."""
 
     def __init__(self, labels: LabelMap, confidence: float = 0.9) -> None:
         self._labels = labels
         self._confidence = confidence
-        self.seen: list[Volume] = []
+        self.inputs: list[Volume | DixonPair] = []
 
     @property
     def info(self) -> ModelInfo:
         return ModelInfo("truth", version="1", sha256="0" * 64)
 
-    def predict(self, volume: Volume) -> Prediction:
-        self.seen.append(volume)
+    def predict(self, image: Volume | DixonPair) -> Prediction:
+        self.inputs.append(image)
+        volume = water_image(image)
         axis = volume.slice_axis
         here = self._labels.geometry.world_to_voxel(volume.geometry.origin_mm)
         start = round(float(here[axis]))
@@ -64,17 +65,5 @@ class Truthful:
         return Prediction(
             LabelMap(part, volume.affine),
             np.where(part > 0, np.float32(self._confidence), np.float32(1)),
-            warnings=("the predictor knows the answer",),
+            warnings=("this predictor returns the truth",),
         )
-
-
-class TruthfulOfDixon(Truthful):
-    """The same with a way of its own for Dixon images; what it was shown that way is kept too."""
-
-    def __init__(self, labels: LabelMap, confidence: float = 0.9) -> None:
-        super().__init__(labels, confidence)
-        self.dixon: list[Volume] = []
-
-    def predict_dixon(self, *images: Volume) -> Prediction:
-        self.dixon += images
-        return self.predict(images[0])

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for grids, volumes and label maps."""
+"""Hypothesis strategies for grids, volumes and label maps, and images to go with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lpm_segmentator.core import LPM_SCHEME, Geometry, LabelMap, Volume
+from lpm_segmentator.core import LPM_SCHEME, DixonPair, Geometry, LabelMap, Volume
 
 PAIRS = (("L", "R"), ("P", "A"), ("I", "S"))
 
@@ -76,3 +76,12 @@ def label_maps(draw: st.DrawFn, *, oblique: bool = True) -> LabelMap:
 
 
 gridded = st.one_of(volumes(), label_maps())
+
+
+def pair_like(labels: LabelMap, water: object, fat: object) -> DixonPair:
+    """A Dixon pair on the grid of a label map; single numbers fill the image."""
+    full = np.zeros(labels.shape)
+    return DixonPair(
+        Volume(np.asarray(full + water), labels.affine),
+        Volume(np.asarray(full + fat), labels.affine),
+    )

@@ -1,4 +1,4 @@
-"""How the embedded networks are run: by onnxruntime, on the processor."""
+"""Sessions of onnxruntime for the embedded networks; used by levels and segment."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ __all__ = ["open_session"]
 
 
 def open_session(model: bytes, *, name: str, threads: int | None = None) -> Any:
-    """Return an ``onnxruntime.InferenceSession`` for a model.
+    """Return an ``onnxruntime.InferenceSession`` that runs a model on the CPU.
 
     Parameters
     ----------
     model : bytes
         The ONNX file.
     name : str
-        Where it came from, for messages.
+        Its origin, for messages.
     threads : int, optional
-        Threads of onnxruntime; its own choice if not given.
+        Number of threads; onnxruntime's choice if not given.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
 
     Raises
     ------
     ModelError
-        If it is no ONNX model.
+        If it is not an ONNX model.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # Networks take turns: the threads of one that waits must not keep the processors busy.
+    # Two networks run in turn: the threads of the idle one must not occupy the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads

@@ -1,8 +1,10 @@
-"""The way of one case: crop, segment, clean, measure, judge.
+"""One case from images to numbers: the product in one file.
 
 ::
 
-    Volume ─▶ crop to the levels ─▶ segment ─▶ clean ─▶ uncrop ─▶ measure ─▶ compare ─▶ judge
+    locate ─▶ crop ─▶ segment ─▶ postprocess ─▶ measure ─▶ compare ─▶ judge
+                                                   ▲
+                             labels ───────────────┘   (measure_labels: the second door)
 
 Values in, values out: no paths, no files, no framework.
 """
@@ -10,165 +12,153 @@ Values in, values out: no paths, no files, no framework.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
+from lpm_segmentator.case import Case, CaseResult, MaskOrigin, Segmented, Settings
 from lpm_segmentator.core import (
+    Area,
     DixonPair,
+    Finding,
     GeometryError,
     LabelMap,
     MissingExtraError,
-    Volume,
+    Remedy,
+    Severity,
+    SliceLevels,
     crop_slices,
     uncrop,
 )
+from lpm_segmentator.levels import Located, locate_levels
 from lpm_segmentator.measure import (
     Accuracy,
     CaseMeasures,
     IntensityFat,
-    SliceLevels,
     compare_label_maps,
     intensity_fat,
     measure_case,
 )
-from lpm_segmentator.segment import (
-    DixonPredictor,
-    ModelInfo,
-    Predictor,
-    Quality,
-    assess,
-    keep_largest,
-)
+from lpm_segmentator.segment import Predictor, Quality, assess, keep_largest
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = [
+    "Case",
+    "CaseResult",
+    "MaskOrigin",
+    "Segmented",
+    "Settings",
+    "intensity_of",
+    "locate",
+    "measure_labels",
+    "run_case",
+    "segment_case",
+]
 
-__all__ = ["Case", "CaseResult", "Segmented", "brightness_of", "run_case", "segment_case"]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """What is known about a case before it is run.
-
-    Attributes
-    ----------
-    name : str
-    image : Volume
-        What the model sees; for a Dixon pair its water image, and the fat image too where the model
-        takes both.
-    pair : DixonPair, optional
-        For the fat measures; on the image's grid.
-    dixon : bool
-        Whether the image, though alone, is of a Dixon pair: such images are outlined otherwise.
-    reference : LabelMap, optional
-        Manual segmentation on the image's grid.
-    slices : tuple of int, optional
-        Half-open range along the slice axis to segment and measure; all if not given.
-    levels : SliceLevels, optional
-        Which slice shows which disc.
-    notes : tuple of str
-        What was doubtful about the input or repaired in it, for the record.
-    """
-
-    name: str
-    image: Volume
-    pair: DixonPair | None = None
-    dixon: bool = False
-    reference: LabelMap | None = None
-    slices: tuple[int, int] | None = None
-    levels: SliceLevels | None = None
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        others = {
-            "Dixon pair": None if self.pair is None else self.pair.geometry,
-            "reference": None if self.reference is None else self.reference.geometry,
-        }
-        for what, geometry in others.items():
-            if geometry is None:
-                continue
-            difference = self.image.geometry.describe_difference(geometry)
-            if difference is not None:
-                raise GeometryError(
-                    f"image and {what} lie on different grids: {difference}",
-                    where=self.name,
-                    hint="Both must come from the same scan; if one lost its origin in a "
-                    "conversion, add --accept-origin-mismatch",
-                )
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class Segmented:
-    """The mask of a case.
-
-    Attributes
-    ----------
-    labels : LabelMap
-        Cleaned, on the whole grid of the image, zero outside the chosen slices.
-    quality : Quality
-    warnings : tuple of str
-    details : mapping of str to object
-        What the model tells of its work.
-    """
-
-    labels: LabelMap
-    quality: Quality
-    warnings: tuple[str, ...]
-    details: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class CaseResult:
-    """Everything found out about a case.
-
-    Attributes
-    ----------
-    case : Case
-    labels : LabelMap
-        On the whole grid of the image, zero outside the chosen slices.
-    measures : CaseMeasures
-    reference_measures : CaseMeasures or None
-        The same measures on the reference, over the same slices.
-    brightness : IntensityFat or None
-        Fat by brightness, of an image that is no Dixon pair.
-    accuracy : Accuracy or None
-        Where there is a reference.
-    quality : Quality
-    model : ModelInfo
-    details : mapping of str to object
-        What the model tells of its work.
-    warnings : tuple of str
-    notes : tuple of str
-        What could not be done, for the record.
-    seconds : mapping of str to float
-        Time of each step.
-    """
-
-    case: Case
-    labels: LabelMap
-    measures: CaseMeasures
-    reference_measures: CaseMeasures | None
-    brightness: IntensityFat | None
-    accuracy: Accuracy | None
-    quality: Quality
-    model: ModelInfo
-    details: Mapping[str, Any]
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: Mapping[str, float]
-
-
-def segment_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = False) -> Segmented:
-    """Return the cleaned mask of a case on its whole grid.
+def run_case(case: Case, predictor: Predictor, settings: Settings | None = None) -> CaseResult:
+    """Locate, segment, measure and judge one case.
 
     Parameters
     ----------
     case : Case
     predictor : Predictor
-    keep_doubtful : bool
-        Keep a mask that hardly is one of a lumbar back; it is emptied otherwise.
+    settings : Settings, optional
+
+    Raises
+    ------
+    GeometryError
+        If the slices lie outside the image or are not axial, or levels do not fit the image.
+    InputError
+        If levels were requested of a certain source and are not there.
+    ModelError
+        If the model cannot be run on the image.
+    """
+    settings = settings or Settings()
+    clock = _Clock()
+    located = clock.time("levels", lambda: locate(case))
+    placed = _with_slices(case, located)
+    segmented = clock.time("segment", lambda: segment_case(placed, predictor, settings))
+    result = _measured(placed, located, segmented.labels, settings, clock)
+    return replace(
+        result,
+        quality=segmented.quality,
+        model=predictor.info,
+        details=segmented.details,
+        findings=_distinct(
+            (*_input_findings(case, located), *segmented.findings, *result.findings)
+        ),
+        seconds=clock.seconds,
+    )
+
+
+def measure_labels(
+    case: Case, labels: LabelMap, mask: MaskOrigin, settings: Settings | None = None
+) -> CaseResult:
+    """Measure, compare and judge a mask that is already there.
+
+    Parameters
+    ----------
+    case : Case
+        Its slices, if any, limit what is measured.
+    labels : LabelMap
+        On the image's grid.
+    mask : {'edited', 'imported'}
+        Who drew it.
+    settings : Settings, optional
+
+    Raises
+    ------
+    GeometryError
+        If the mask lies on another grid, or the slices or levels do not fit the image.
+    InputError
+        If levels were requested of a certain source and are not there.
+    """
+    settings = settings or Settings()
+    difference = case.image.geometry.describe_difference(labels.geometry)
+    if difference:
+        raise GeometryError(
+            f"image and mask lie on different grids: {difference}",
+            where=case.name,
+            hint=f"Bring the mask to the image's grid: pass {Remedy.RESAMPLE}",
+            remedy=Remedy.RESAMPLE,
+        )
+    clock = _Clock()
+    located = clock.time("levels", lambda: locate(case))
+    placed = _with_slices(case, located)
+    result = _measured(placed, located, _only(labels, placed.slices), settings, clock)
+    return replace(
+        result,
+        mask=mask,
+        findings=_distinct((*_input_findings(case, located), *result.findings)),
+        seconds=clock.seconds,
+    )
+
+
+def locate(case: Case) -> Located | None:
+    """Return the levels of a case; None where none were requested.
+
+    Raises
+    ------
+    GeometryError, InputError
+        As `lpm_segmentator.levels.locate_levels`.
+    """
+    if case.levels is None:
+        return None
+    return locate_levels(case.image, case.source, case.levels, choose_slices=case.slices is None)
+
+
+def segment_case(case: Case, predictor: Predictor, settings: Settings | None = None) -> Segmented:
+    """Return the mask of a case on its whole grid.
+
+    Parameters
+    ----------
+    case : Case
+    predictor : Predictor
+    settings : Settings, optional
 
     Raises
     ------
@@ -177,123 +167,139 @@ def segment_case(case: Case, predictor: Predictor, *, keep_doubtful: bool = Fals
     ModelError
         If the model cannot be run on the image.
     """
+    settings = settings or Settings()
     start, stop = case.slices or (0, case.image.shape[case.image.slice_axis])
-    part, box = crop_slices(case.image, start, stop)
-    if isinstance(predictor, DixonPredictor) and (case.dixon or case.pair is not None):
-        fat = [] if case.pair is None else [crop_slices(case.pair.fat, start, stop)[0]]
-        prediction = predictor.predict_dixon(part, *fat)
-    else:
-        prediction = predictor.predict(part)
-    cleaned = keep_largest(prediction.labels)
-    quality = assess(
-        cleaned.labels, prediction, removed_share=cleaned.removed_share, first_slice=start
-    )
-    labels, warnings = cleaned.labels, prediction.warnings
+    image, box = crop_slices(case.image, start, stop)
+    pair = case.pair and DixonPair(image, crop_slices(case.pair.fat, start, stop)[0])
+    prediction = predictor.predict(pair or image)
+    labels, removed_share = prediction.labels, 0.0
+    if settings.postprocess:
+        processed = keep_largest(labels)
+        labels, removed_share = processed.labels, processed.removed_share
+    quality = assess(labels, prediction, removed_share=removed_share, first_slice=start)
+    findings = [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
+    findings += [_check(Area.SEGMENTATION, "shape", text) for text in quality.flags]
     if not quality.plausible:
-        warnings = (*warnings, _doubt(quality, kept=keep_doubtful))
-        if not keep_doubtful:
+        findings.append(_low_confidence(quality, kept=settings.keep_low_confidence))
+        if not settings.keep_low_confidence:
             labels = labels.with_array(np.zeros_like(labels.array))
-    return Segmented(uncrop(labels, box), quality, warnings, prediction.details)
+    return Segmented(uncrop(labels, box), quality, tuple(findings), prediction.details)
 
 
-def _doubt(quality: Quality, *, kept: bool) -> str:
-    what = (
-        "this does not look like an axial image of the lumbar back: the model expects a Dice of "
-        f"{quality.expected_dice:.2f} of its own mask"
+def _low_confidence(quality: Quality, *, kept: bool) -> Finding:
+    doubt = (
+        f"expected Dice {quality.expected_dice:.2f} is below {quality.minimum_expected_dice:.2f}; "
+        "the image may not be an axial image of the lumbar back"
     )
     if kept:
-        return f"{what}; the mask was kept as asked"
-    return (
-        f"{what}, which was emptied. If the image is right, look at the mask with --keep-doubtful"
+        message = f"low-confidence mask, kept as requested: {doubt}"
+        return Finding(Area.SEGMENTATION, Severity.CHECK, "low-confidence", message)
+    return Finding(
+        Area.SEGMENTATION,
+        Severity.FAIL,
+        "low-confidence",
+        f"the mask was discarded: {doubt}. To inspect it, keep low-confidence masks",
+        Remedy.KEEP_LOW_CONFIDENCE,
     )
 
 
-def brightness_of(case: Case, labels: LabelMap) -> tuple[IntensityFat | None, tuple[str, ...]]:
-    """Return the fat by brightness of a case without a Dixon pair, and what there is to say.
+def _with_slices(case: Case, located: Located | None) -> Case:
+    """Return the case with the range of its levels, unless the user stated one."""
+    if case.slices is not None or located is None:
+        return case
+    return replace(case, slices=located.slices)
 
-    Without the packages that it needs there is none, and the note says what to install.
+
+def _measured(
+    case: Case, located: Located | None, labels: LabelMap, settings: Settings, clock: _Clock
+) -> CaseResult:
+    """Measure a mask and compare it with the reference, if there is one."""
+    intensity, findings = clock.time(
+        "intensity", lambda: intensity_of(case, labels, requested=settings.intensity_fat)
+    )
+    levels = None if located is None else located.slice_levels
+
+    def measured(mask: LabelMap) -> CaseMeasures:
+        # Both masks are measured on one map of fat, so that only the masks differ.
+        return measure_case(
+            mask, case=case.name, pair=case.pair, intensity=intensity, levels=levels
+        )
+
+    reference = case.reference and _only(case.reference, case.slices)
+    measures, reference_measures, accuracy = clock.time(
+        "measure",
+        lambda: (
+            measured(labels),
+            None if reference is None else measured(reference),
+            None if reference is None else _compared(case, reference, labels, levels),
+        ),
+    )
+    return CaseResult(
+        case=case,
+        mask="automatic",
+        labels=labels,
+        located=located,
+        slices=case.slices,
+        measures=measures,
+        reference_measures=reference_measures,
+        intensity=intensity,
+        accuracy=accuracy,
+        quality=None,
+        model=None,
+        details={},
+        findings=(*findings, *measures.findings),
+        seconds={},
+    )
+
+
+def _compared(
+    case: Case, reference: LabelMap, labels: LabelMap, levels: SliceLevels | None
+) -> Accuracy:
+    return compare_label_maps(reference, labels, case=case.name, levels=levels, pair=case.pair)
+
+
+def intensity_of(
+    case: Case, labels: LabelMap, *, requested: bool = True
+) -> tuple[IntensityFat | None, tuple[Finding, ...]]:
+    """Return the intensity-based fat of a case without a Dixon pair, and what there is to say.
+
+    Without the packages that it needs there is none, and a note states what to install.
     """
-    if case.pair is not None:
+    if case.pair is not None or not requested:
         return None, ()
     try:
         return intensity_fat(case.image, labels), ()
     except MissingExtraError as error:
-        return None, (f"fat by brightness was not measured: {error}",)
+        message = f"intensity-based fat was not measured: {error}"
+        return None, (Finding(Area.FAT, Severity.NOTE, "missing-extra", message),)
 
 
-def run_case(
-    case: Case, predictor: Predictor, *, keep_doubtful: bool = False, by_brightness: bool = True
-) -> CaseResult:
-    """Run the whole way for one case.
-
-    Parameters
-    ----------
-    case : Case
-    predictor : Predictor
-    keep_doubtful : bool
-        As in :func:`segment_case`.
-    by_brightness : bool
-        Whether to measure fat by brightness where there is no Dixon pair.
-
-    Raises
-    ------
-    GeometryError
-        If the slices lie outside the image or are not axial.
-    ModelError
-        If the model cannot be run on the image.
-    """
-    clock = _Clock()
-    segmented = segment_case(case, predictor, keep_doubtful=keep_doubtful)
-    labels, quality = segmented.labels, segmented.quality
-    clock.lap("segment")
-    brightness, notes = brightness_of(case, labels) if by_brightness else (None, ())
-    clock.lap("brightness")
-
-    def measured(mask: LabelMap) -> CaseMeasures:
-        # Both masks are measured on one map of fat: the difference is the outlines' alone.
-        return measure_case(
-            mask, case=case.name, pair=case.pair, brightness=brightness, levels=case.levels
-        )
-
-    measures = measured(labels)
-    reference = _same_slices(case)
-    known = None
-    accuracy = None
-    if reference is not None:
-        known = measured(reference)
-        accuracy = compare_label_maps(
-            reference, labels, case=case.name, levels=case.levels, pair=case.pair
-        )
-    clock.lap("measure")
-    return CaseResult(
-        case=case,
-        labels=labels,
-        measures=measures,
-        reference_measures=known,
-        brightness=brightness,
-        accuracy=accuracy,
-        quality=quality,
-        model=predictor.info,
-        details=segmented.details,
-        warnings=tuple(dict.fromkeys((*segmented.warnings, *quality.flags, *measures.warnings))),
-        notes=notes,
-        seconds=clock.laps,
-    )
+def _only(labels: LabelMap, slices: tuple[int, int] | None) -> LabelMap:
+    """Return a label map without what lies outside a range of slices."""
+    return labels if slices is None else uncrop(*crop_slices(labels, *slices))
 
 
-def _same_slices(case: Case) -> LabelMap | None:
-    """Return the reference without what lies outside the chosen slices."""
-    if case.reference is None or case.slices is None:
-        return case.reference
-    return uncrop(*crop_slices(case.reference, *case.slices))
+def _input_findings(case: Case, located: Located | None) -> tuple[Finding, ...]:
+    return (*case.findings, *(located.findings if located else ()))
+
+
+def _check(area: Area, code: str, message: str) -> Finding:
+    return Finding(area, Severity.CHECK, code, message)
+
+
+def _distinct(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings, each message once."""
+    return tuple({finding.message: finding for finding in reversed(findings)}.values())[::-1]
 
 
 class _Clock:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
+    """Seconds of each step, as they are timed."""
 
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 3)
-        self._last = now
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, name: str, step: Callable[[], T]) -> T:
+        began = time.perf_counter()
+        result = step()
+        self.seconds[name] = round(time.perf_counter() - began, 3)
+        return result

@@ -65,16 +65,16 @@ def test_intervals_of_zou_2013():
     )
     reach = 1.959964 * math.sqrt(between + within)
     lower, upper = means.mean() - reach, means.mean() + reach
-    found = [lower - outer, lower, lower + inner, upper - inner, upper, upper + outer]
-    assert found == pytest.approx([-9.83, -2.14, -0.33, 1.77, 3.59, 11.27], abs=0.011)
+    bounds = [lower - outer, lower, lower + inner, upper - inner, upper, upper + outer]
+    assert bounds == pytest.approx([-9.83, -2.14, -0.33, 1.77, 3.59, 11.27], abs=0.011)
 
 
 def test_the_limits_intervals_are_near_zou_s_where_counts_differ_little():
     # With 4 to 6 cases a subject Bland and Altman's divisor is near Zou's harmonic mean.
     first = SUBJECT < 4
     result = bland_altman(IC[first], RV[first], subjects=SUBJECT[first])
-    found = [result.lower.value, result.lower.low, result.upper.value, result.upper.high]
-    assert found == pytest.approx([-2.14, -9.83, 3.59, 11.27], rel=0.08)
+    bounds = [result.lower.value, result.lower.low, result.upper.value, result.upper.high]
+    assert bounds == pytest.approx([-2.14, -9.83, 3.59, 11.27], rel=0.08)
 
 
 def test_balanced_repeats_give_zou_s_variance():
@@ -163,6 +163,17 @@ def test_spread_that_grows_is_found():
     result = bland_altman(x, x * (1 + rng.normal(0, 0.03, 300)))
     assert result.spread_rho > 0.2
     assert result.spread_p < 0.001
+
+
+def test_fewer_than_ten_cases_have_no_limits():
+    x = np.linspace(50, 90, 10)
+    d = np.array([0.4, -0.2, 0.1, 0.9, -0.5, 0.3, 0.0, -0.8, 0.6, 0.2])
+    assert bland_altman(x, x + d).upper.defined
+    few = bland_altman(x[1:], x[1:] + d[1:])
+    assert few.upper.reason == few.lower.reason == "limits of agreement need 10 cases"
+    assert math.isnan(few.upper.value)
+    assert few.bias.low < few.bias.value < few.bias.high
+    assert few.sd == pytest.approx(d[1:].std(ddof=1))
 
 
 @pytest.mark.parametrize("subjects", [None, ["a", "a", "a"]])

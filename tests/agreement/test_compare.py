@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from lpm_segmentator import agreement
 from lpm_segmentator.agreement import (
-    AgreementError,
     compare_pair,
     compare_table,
     join_tables,
     unit_of,
 )
+from lpm_segmentator.core import AgreementError, NoPairsError, TableError
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +132,40 @@ def test_missing_values_are_dropped_counted_and_named():
     assert any("c2, c5" in note for note in comparison.notes)
 
 
+def test_cases_left_out_of_several_pairs_are_named_once():
+    table = _wide().assign(volume2_gd=_wide(seed=2)["volume1_gd"], volume2_ai=_wide()["volume1_ai"])
+    table.loc[2, ["volume1_ai", "volume2_ai"]] = np.nan
+    (note,) = [note for note in _fast(table).notes if "left out" in note]
+    assert note == "volume1, volume2: 1 case left out for a missing value: c2"
+
+
+def test_a_pair_without_any_case_is_left_out_and_its_measure_named():
+    table = _wide().assign(ratio1_gd=np.nan, ratio1_ai=0.3)
+    comparison = _fast(table)
+    assert [pair.name for pair in comparison] == ["volume1"]
+    assert "not compared, since no case has both values: ratio1" in comparison.notes
+    with pytest.raises(NoPairsError):
+        _fast(table.drop(columns=["volume1_gd", "volume1_ai"]))
+
+
+def test_a_measure_that_one_stratum_lacks_needs_no_note():
+    table = pd.concat([_wide().assign(side="R"), _wide().assign(side="L", volume1_ai=np.nan)])
+    comparison = _fast(table)
+    assert [pair.name for pair in comparison] == ["volume1 R"]
+    assert comparison.notes == ()
+
+
+def test_differences_that_scatter_around_zero_have_no_unit_to_check():
+    x = np.linspace(0.001, 0.01, 12)
+    table = pd.DataFrame({"case": [f"c{i}" for i in range(12)]})
+    for name in ("volume_asymmetry_percent", "shift"):
+        table[f"{name}_gd"], table[f"{name}_ai"] = x, 1000 * x
+    with pytest.raises(AgreementError, match="shift"):
+        _fast(table)
+    table.loc[0, "shift_gd"] = -1.0
+    assert len(_fast(table)) == 2
+
+
 def test_a_case_without_a_subgroup_is_named():
     table = _wide()
     table.loc[0, "sequence"] = None
@@ -180,17 +214,17 @@ def _set(column, row, value):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_drop("volume1_ai"), "volume1_gd has no partner"),
+        (_drop("volume1_ai"), "no partner column for volume1_gd"),
         (_drop(["volume1_ai", "volume1_gd"]), "no paired columns"),
-        (lambda t: t.rename(columns={"volume1_ai": "volume1_mm3_ai"}), "volume1_mm3_ai is near"),
-        (_set("case", 3, "c2"), "c2 occurs more than once"),
+        (lambda t: t.rename(columns={"volume1_ai": "volume1_mm3_ai"}), "volume1_mm3_ai is similar"),
+        (_set("case", 3, "c2"), "more than one row of c2"),
         (_set("case", 3, None), "empty in row 4"),
         (_set("volume1_ai", 1, "12 mL"), "'12 mL' for c1"),
         (_set("volume1_ai", 1, "12,5"), "decimals with a point"),
         (lambda t: t.iloc[:0], "no rows"),
         (lambda t: t.assign(volume1_ai=np.nan), "no case has both"),
-        (lambda t: t.assign(volume1_ai=t.volume1_ai * 1000), "1000 times"),
-        (lambda t: t.assign(volume1_gd=t.volume1_gd / 10), "10 times"),
+        (lambda t: t.assign(volume1_ai=t.volume1_ai * 1000), "is near 1000"),
+        (lambda t: t.assign(volume1_gd=t.volume1_gd / 10), "is near 10"),
         (_set("volume1_ai", 4, 170_000.0), None),
         (lambda t: t.assign(volume1_ai=t.volume1_ai > 200), "true/false"),
         (lambda t: pd.concat([t, t[["volume1_ai"]]], axis=1), "more than once"),
@@ -219,9 +253,9 @@ def test_a_case_whose_two_values_are_in_another_unit_is_refused():
         ({"by": "sex"}, "no column sex"),
         ({"by": "volume1_gd"}, "too many"),
         ({"subject": "patient"}, "no column patient"),
-        ({"subject_pattern": "("}, "no regular expression"),
+        ({"subject_pattern": "("}, "not a regular expression"),
         ({"subject_pattern": "^c"}, "no group"),
-        ({"subject_pattern": "^(x)"}, "does not fit c0"),
+        ({"subject_pattern": "^(x)"}, "does not match c0"),
         ({"pairs": {"v": ("volume1_gd", "volume9")}}, "no column volume9"),
         ({"measures": ["volume7"]}, "no pair of columns for volume7"),
         ({"confidence": 95}, "confidence"),
@@ -231,9 +265,14 @@ def test_a_case_whose_two_values_are_in_another_unit_is_refused():
 )
 def test_wrong_options_are_refused(options, words):
     table = _wide(80)
-    with pytest.raises(AgreementError) as caught:
+    with pytest.raises(TableError) as caught:
         _fast(table, **options)
     assert words in str(caught.value)
+
+
+def test_an_unknown_keyword_is_refused():
+    with pytest.raises(TypeError, match="marginpercent"):
+        _fast(_wide(), marginpercent=3)
 
 
 def test_reference_and_prediction_must_agree_on_the_subgroup():
@@ -317,8 +356,8 @@ def test_units_by_name(name, unit):
     assert unit_of(name) == unit
 
 
-def test_public_names_are_sorted_and_there():
-    assert sorted(agreement.__all__) == agreement.__all__
+def test_public_names_exist_and_are_listed_once():
+    assert len(set(agreement.__all__)) == len(agreement.__all__)
     assert all(hasattr(agreement, name) for name in agreement.__all__)
 
 

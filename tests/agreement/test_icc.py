@@ -6,11 +6,20 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lpm_segmentator.agreement import AgreementError, icc, koo_li_band, mean_squares
+from lpm_segmentator.agreement import (
+    Estimate,
+    IccResult,
+    MeanSquares,
+    icc,
+    icc_from_mean_squares,
+    koo_li_band,
+    mean_squares,
+)
+from lpm_segmentator.core import AgreementError
 
 # Shrout & Fleiss (1979), Psychol Bull 86:420-428, table 2: 6 targets by 4 judges.
 SHROUT_FLEISS = np.array(
@@ -31,6 +40,8 @@ WEIR_A = np.array(
     ]
 )
 
+FORMS = ("one_way", "agreement", "consistency")
+
 TABLES = hnp.arrays(
     np.float64, st.tuples(st.integers(4, 20), st.integers(2, 4)), elements=st.floats(-100, 100)
 )
@@ -39,8 +50,8 @@ TABLES = hnp.arrays(
 def test_mean_squares_of_shrout_and_fleiss():
     ms = mean_squares(SHROUT_FLEISS)
     # Their table 3: BMS 11.24, WMS 6.26, JMS 32.49, EMS 1.02.
-    found = (ms.rows, ms.within, ms.columns, ms.residual)
-    assert [round(v, 2) for v in found] == [11.24, 6.26, 32.49, 1.02]
+    squares = (ms.rows, ms.within, ms.columns, ms.residual)
+    assert [round(v, 2) for v in squares] == [11.24, 6.26, 32.49, 1.02]
 
 
 def test_values_of_shrout_and_fleiss():
@@ -68,8 +79,8 @@ def test_intervals_of_shrout_and_fleiss_as_other_software_gives_them():
 def test_mean_squares_and_consistency_of_weir():
     ms = mean_squares(WEIR_A)
     # R's aov on his data: 2099, 30.2 and 57.1.
-    found = (ms.rows, ms.columns, ms.residual)
-    assert found == pytest.approx((2099, 30.2, 57.1), abs=0.6)
+    squares = (ms.rows, ms.columns, ms.residual)
+    assert squares == pytest.approx((2099, 30.2, 57.1), abs=0.6)
     result = icc(WEIR_A)
     # (2099 - 57.1) / (2099 + 57.1), and with 2 (30.2 - 57.1) / 8 more below: 0.95 both.
     assert round(result.consistency.value, 2) == 0.95
@@ -81,9 +92,10 @@ def test_scale_and_shift_of_the_whole_table_change_nothing(x, factor, shift):
     assume(min(np.ptp(c) for c in x.T) > 1)
     assume(np.ptp(x.mean(axis=1)) > 1e-3 and mean_squares(x).residual > 1e-3)
     plain, changed = icc(x), icc(x * factor + shift)
-    for form in ("one_way", "agreement", "consistency"):
+    for form in FORMS:
         a, b = getattr(plain, form), getattr(changed, form)
-        assert (b.value, b.low, b.high) == pytest.approx((a.value, a.low, a.high), abs=1e-6)
+        expected = pytest.approx((a.value, a.low, a.high), abs=1e-6, nan_ok=True)
+        assert (b.value, b.low, b.high) == expected
 
 
 @given(TABLES, st.floats(-50, 50))
@@ -94,13 +106,81 @@ def test_a_shift_of_one_rater_leaves_consistency_alone(x, shift):
     assert icc(moved).consistency.value == pytest.approx(icc(x).consistency.value, abs=1e-8)
 
 
+def _estimates(result: IccResult) -> list[Estimate]:
+    return [getattr(result, form) for form in FORMS]
+
+
+def _contains_or_says_why(e: Estimate) -> bool:
+    bounds = (e.low, e.high)
+    if e.defined and not any(map(math.isnan, bounds)):
+        return e.low <= e.value <= e.high
+    return all(map(math.isnan, bounds)) and bool(e.reason)
+
+
+# Few whole numbers often give equal means of cases or raters; opposed columns an ICC near -1.
+SMALL_TABLES = st.tuples(st.integers(2, 6), st.integers(2, 3)).flatmap(
+    lambda shape: hnp.arrays(np.float64, shape, elements=st.integers(0, 5).map(float))
+)
+OPPOSED_TABLES = hnp.arrays(np.float64, (2, 8), elements=st.floats(-1, 1)).map(
+    lambda columns: np.column_stack([columns[0], 0.05 * columns[1] - columns[0]])
+)
+
+
+@given(st.one_of(SMALL_TABLES, OPPOSED_TABLES, TABLES), st.sampled_from([0.5, 0.95, 0.999]))
+def test_an_interval_contains_the_value_or_is_undefined_with_the_reason(x, confidence):
+    for estimate in _estimates(icc(x, confidence=confidence)):
+        assert _contains_or_says_why(estimate), estimate
+
+
+@settings(max_examples=20)
+@given(st.one_of(SMALL_TABLES, OPPOSED_TABLES), st.data())
+def test_so_does_an_interval_of_repeated_subjects(x, data):
+    assume(x.shape[1] == 2)
+    who = data.draw(st.lists(st.integers(0, 3), min_size=len(x), max_size=len(x)))
+    for estimate in _estimates(icc(x, subjects=who, n_resamples=50)):
+        assert _contains_or_says_why(estimate), estimate
+
+
+MEAN_SQUARES = st.builds(
+    MeanSquares,
+    **dict.fromkeys(("rows", "columns", "residual", "within"), st.floats(0, 1e6)),
+    n=st.integers(2, 30),
+    k=st.integers(2, 4),
+)
+
+
+@given(MEAN_SQUARES)
+def test_no_mean_squares_break_it(ms):
+    for estimate in _estimates(icc_from_mean_squares(ms)):
+        assert _contains_or_says_why(estimate), estimate
+
+
+def test_an_icc_far_below_zero_has_no_approximate_interval():
+    # The formula gives the bounds -0.587 and -0.586 here, with 0.004 degrees of freedom.
+    estimate = icc([[3.0, 7.0], [7.0, 4.0], [2.0, 9.0], [3.0, 9.0]]).agreement
+    assert estimate.value == pytest.approx(-0.5566, abs=1e-4)
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+    assert "too far below 0" in estimate.reason
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[0.0, 1.0], [1.0, 0.0]],
+        [[3.0, 3.0], [4.0, 2.0], [2.0, 4.0], [3.0, 3.0]],
+        [[0.0, 1e-5], [1e6, 1e6 - 1e-5]],
+    ],
+    ids=["equal means of cases and raters", "no weight", "an ICC that rounds to 1"],
+)
+def test_degenerate_tables_divide_by_no_zero(x):
+    assert all(_contains_or_says_why(e) for e in _estimates(icc(x)))
+
+
 @given(TABLES)
-def test_interval_holds_the_value_and_order_of_raters_does_not_matter(x):
+def test_the_order_of_raters_does_not_matter(x):
     assume(min(np.ptp(c) for c in x.T) > 1 and mean_squares(x).residual > 1e-3)
     result, swapped = icc(x), icc(x[:, ::-1])
-    for form in ("one_way", "consistency"):
-        e = getattr(result, form)
-        assert e.low <= e.value <= e.high <= 1
     assert swapped.agreement.value == pytest.approx(result.agreement.value, abs=1e-9)
 
 

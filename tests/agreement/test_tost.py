@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lpm_segmentator.agreement import AgreementError, holm, normality_p, tost_paired
+from lpm_segmentator.agreement import holm, normality_p, tost_paired
+from lpm_segmentator.core import AgreementError
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Levels within a run, from what a person or another tool named; the model has tests of its own."""
+"""Levels within a run, as a user or another tool states them; the model has tests of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from lpm_segmentator import api
-from lpm_segmentator.api.levels import LevelOptions
-from lpm_segmentator.core import Disc, GeometryError, InputError
+from lpm_segmentator.api import LevelOptions
+from lpm_segmentator.core import Disc, GeometryError, InputError, Remedy
+from lpm_segmentator.study.record import CaseRecord
+from lpm_segmentator.study.resume import is_done
+from lpm_segmentator.study.series import with_sagittal
 from phantoms import SHAPE, write_pair
 
 
@@ -23,10 +26,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def process(folder: Path, tiny_path: Path, levels: LevelOptions, out: str = "out") -> Any:
-    (files,) = api.with_sagittal(api.find_cases([folder]))
-    options = api.RunOptions(model=str(tiny_path), mode="fast", keep_doubtful=True, levels=levels)
-    return api.process_case(files, folder / out, options)
+ENDS = ((Disc.L1_L2, 5), (Disc.L5_S1, 0))
+
+
+def run_options(tiny_path: Path, levels: LevelOptions | None, **more: Any) -> api.RunOptions:
+    return api.RunOptions(
+        model=str(tiny_path), mode="fast", keep_low_confidence=True, levels=levels, **more
+    )
+
+
+def process(
+    folder: Path, tiny_path: Path, levels: LevelOptions | None, out: str = "out", **more: Any
+) -> CaseRecord:
+    (files,) = with_sagittal(api.find_cases([folder])).cases
+    return api.process_case(files, folder / out, run_options(tiny_path, levels, **more))
 
 
 def write_levels(folder: Path, discs: list[dict[str, Any]], **more: Any) -> Path:
@@ -36,32 +49,53 @@ def write_levels(folder: Path, discs: list[dict[str, Any]], **more: Any) -> Path
     return path
 
 
-def test_slices_by_hand_choose_what_is_measured(folder: Path, tiny_path: Path) -> None:
-    record = process(folder, tiny_path, LevelOptions(slices=(4, 1)))
-    assert record["slices"] == [1, 5]
-    kinds = {row["level"] for row in record["measures"]}
+def test_several_anchors_name_and_choose_the_slices(folder: Path, tiny_path: Path) -> None:
+    anchors = ((Disc.L1_L2, 4), (Disc.L5_S1, 1))
+    record = process(folder, tiny_path, LevelOptions(anchors=anchors))
+    assert record.slices == (1, 5)
+    kinds = {row["level"] for row in record.measures}
     assert {"L1-L2", "L5-S1", "L1-L2..L5-S1"} <= kinds
-    assert {row["slice"] for row in record["profile"] if row["csa_mm2"] > 0} == {1, 2, 3, 4}
+    assert {row["slice"] for row in record.profile if row["csa_mm2"]} == {1, 2, 3, 4}
     case = folder / "out" / "cases" / "A"
     labels = np.asarray(nib.load(case / "A_dseg.nii.gz").dataobj)
     assert not labels[..., [0, 5]].any()
     assert labels[..., 1:5].any()
     written = json.loads((case / "A_levels.json").read_text())
     assert [d["slice"] for d in written["discs"]] == [4, 1]
+    assert {d["source"] for d in written["discs"]} == {"user"}
     assert (case / "A_levels.png").stat().st_size > 0
-    assert "L1-L2" in api.write_report(folder / "out").read_text(encoding="utf-8")
+    report = api.write_results(folder / "out")
+    assert report is not None
+    assert "L1-L2" in report.read_text(encoding="utf-8")
+
+
+def test_slices_that_the_user_picks_crop_and_name_nothing(folder: Path, tiny_path: Path) -> None:
+    record = process(folder, tiny_path, None, slices=(1, 4))
+    assert record.slices == (1, 5)
+    assert record.levels is None
+    assert {row["level"] for row in record.measures} == {"all"}
+    assert not (folder / "out" / "cases" / "A" / "A_levels.json").exists()
+
+
+def test_one_anchor_where_no_disc_is_seen_names_its_own_slice(
+    folder: Path, tiny_path: Path
+) -> None:
+    record = process(folder, tiny_path, LevelOptions(anchors=((Disc.L5_S1, 2),)))
+    assert record.slices is None
+    assert {row["level"] for row in record.profile} == {"", "L5-S1"}
+    assert any("to distinguish discs" in note for note in record.notes)
 
 
 def test_what_a_run_wrote_can_be_corrected_and_run_again(folder: Path, tiny_path: Path) -> None:
-    process(folder, tiny_path, LevelOptions(slices=(5, 0)))
+    process(folder, tiny_path, LevelOptions(anchors=ENDS))
     path = folder / "out" / "cases" / "A" / "A_levels.json"
     values = json.loads(path.read_text())
     values["discs"][0]["slice"] = 3
     values["discs"].append({"name": "L4-L5", "slice": 1})
     path.write_text(json.dumps(values))
     record = process(folder, tiny_path, LevelOptions(written=folder / "out" / "cases"), "again")
-    assert record["slices"] == [0, 4]
-    levels = {row["slice"]: row["level"] for row in record["profile"]}
+    assert record.slices == (0, 4)
+    levels = {row["slice"]: row["level"] for row in record.profile}
     assert levels[3] == "L1-L2"
     assert levels[1] == "L4-L5"
     assert levels[0] == "L5-S1"
@@ -70,26 +104,24 @@ def test_what_a_run_wrote_can_be_corrected_and_run_again(folder: Path, tiny_path
 def test_a_corrected_file_makes_a_case_run_again(folder: Path, tiny_path: Path) -> None:
     path = write_levels(folder, [{"name": "L1-L2", "slice": 5}, {"name": "L5-S1", "slice": 0}])
     (files,) = api.find_cases([folder])
-    options = api.RunOptions(
-        str(tiny_path), "fast", keep_doubtful=True, levels=LevelOptions(written=path)
-    )
+    options = run_options(tiny_path, LevelOptions(written=path))
     out = folder / "out"
     api.process_case(files, out, options)
     model = api.load_predictor(str(tiny_path), mode="fast").info
-    assert api.is_done(files, out, options, model)
+    assert is_done(files, out, options, model)
     write_levels(folder, [{"name": "L1-L2", "slice": 4}, {"name": "L5-S1", "slice": 0}])
-    assert not api.is_done(files, out, options, model)
+    assert not is_done(files, out, options, model)
 
 
 def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_path: Path) -> None:
-    by_hand = LevelOptions(slices=(5, 0))
+    stated = LevelOptions(anchors=ENDS)
     case = folder / "out" / "cases" / "A"
     path = case / "A_levels.json"
 
     def again(levels: LevelOptions) -> tuple[list[str], list[str]]:
         record = process(folder, tiny_path, levels)
-        told = [warning for warning in record["warnings"] if "corrected levels" in warning]
-        return told, sorted(path.name for path in case.glob("*corrected*"))
+        messages = [warning for warning in record.warnings if "corrected levels" in warning]
+        return messages, sorted(path.name for path in case.glob("*corrected*"))
 
     def correct(**more: Any) -> bytes:
         values = json.loads(path.read_text())
@@ -97,13 +129,13 @@ def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_
         path.write_text(json.dumps(values))
         return path.read_bytes()
 
-    again(by_hand)
+    again(stated)
     path.touch()
-    assert again(by_hand) == ([], [])  # nobody has changed it
+    assert again(stated) == ([], [])  # nobody has changed it
     correct(slice=3)
     assert again(LevelOptions(written=path)) == ([], [])  # the run went by it
-    told, kept = again(by_hand)  # and this one does not
-    assert (len(told), kept) == (1, ["A_levels-corrected.json"])
+    messages, kept = again(stated)  # and this one does not
+    assert (len(messages), kept) == (1, ["A_levels-corrected.json"])
     assert json.loads((case / kept[0]).read_text())["discs"][0]["slice"] == 3
     first = (case / kept[0]).read_bytes()
     other = correct(note="Rückfrage")
@@ -111,9 +143,9 @@ def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_
     path.write_bytes(other)
     elsewhere = folder / "A_levels.json"
     elsewhere.write_bytes(first)
-    told, kept = again(LevelOptions(written=elsewhere))
+    messages, kept = again(LevelOptions(written=elsewhere))
     assert kept == ["A_levels-corrected-2.json", "A_levels-corrected.json"]
-    assert kept[0] in told[0]
+    assert kept[0] in messages[0]
     assert (case / kept[0]).read_bytes() == other
     assert (case / kept[1]).read_bytes() == first
 
@@ -130,16 +162,16 @@ def test_levels_of_part_of_the_discs_name_slices_but_choose_none(
 ) -> None:
     path = write_levels(folder, [{"name": "L3-L4", "slice": 3}])
     record = process(folder, tiny_path, LevelOptions(written=path))
-    assert record["slices"] is None
-    assert any("not both known" in warning for warning in record["warnings"])
-    assert {row["level"] for row in record["profile"]} == {"", "L3-L4"}
+    assert record.slices is None
+    assert any("not both known" in warning for warning in record.warnings)
+    assert {row["level"] for row in record.profile} == {"", "L3-L4"}
 
 
 def test_a_stack_beyond_the_levels_is_told_so(folder: Path, tiny_path: Path) -> None:
     options = LevelOptions(vertebrae=_vertebrae(folder, up=400.0), accept_frame_mismatch=True)
     record = process(folder, tiny_path, options)
-    assert record["slices"] is None
-    assert any("lies outside L1-L2 to L5-S1" in warning for warning in record["warnings"])
+    assert record.slices is None
+    assert any("lies outside L1-L2 to L5-S1" in warning for warning in record.warnings)
 
 
 def test_a_file_of_levels_that_lie_elsewhere_is_refused(folder: Path, tiny_path: Path) -> None:
@@ -161,9 +193,9 @@ def test_where_no_spine_is_seen_all_slices_are_kept_and_it_is_said(
     folder: Path, tiny_path: Path
 ) -> None:
     record = process(folder, tiny_path, LevelOptions())
-    assert record["slices"] is None
-    assert record["levels"] is None
-    assert any("no levels" in warning for warning in record["warnings"])
+    assert record.slices is None
+    assert record.levels is None
+    assert any("no levels are known" in note for note in record.notes)
     written = json.loads((folder / "out" / "cases" / "A" / "A_levels.json").read_text())
     assert written["discs"] == []
     assert written["warnings"]
@@ -187,7 +219,7 @@ def _vertebrae(folder: Path, *, shift: float = 0.0, up: float = 0.0) -> Path:
 
 def test_a_map_of_vertebrae_names_the_slices(folder: Path, tiny_path: Path) -> None:
     record = process(folder, tiny_path, LevelOptions(vertebrae=_vertebrae(folder)))
-    found = {d["name"]: d["slice"] for d in record["levels"]["discs"]}
+    found = {d["name"]: d["slice"] for d in record.levels.discs}
     assert list(found) == [str(disc) for disc in Disc]
     assert found["L1-L2"] == 5
     assert found["L1-L2"] > found["L3-L4"] > found["L5-S1"]
@@ -195,10 +227,11 @@ def test_a_map_of_vertebrae_names_the_slices(folder: Path, tiny_path: Path) -> N
 
 def test_another_examination_is_refused_unless_it_is_said(folder: Path, tiny_path: Path) -> None:
     far = LevelOptions(vertebrae=_vertebrae(folder, shift=1000))
-    with pytest.raises(GeometryError, match="--accept-frame-mismatch"):
+    with pytest.raises(GeometryError, match="does not overlap") as caught:
         process(folder, tiny_path, far)
+    assert Remedy.ACCEPT_FRAME_MISMATCH in caught.value.remedies
     taken = process(folder, tiny_path, replace(far, accept_frame_mismatch=True))
-    assert taken["levels"]["discs"]  # slices go by height alone
+    assert taken.levels.discs  # slices go by height alone
 
 
 @pytest.mark.parametrize("key", ["FrameOfReferenceUID", "StudyInstanceUID"])
@@ -207,7 +240,7 @@ def test_sidecars_tell_another_examination(folder: Path, tiny_path: Path, key: s
     (folder / "A_water.json").write_text(json.dumps({key: "1.2.3"}))
     process(folder, tiny_path, options)  # one sidecar alone says nothing
     (folder / "vertebrae_dseg.json").write_text(json.dumps({key: "1.2.4"}))
-    with pytest.raises(GeometryError, match=key):
+    with pytest.raises(GeometryError, match="identifiers of the"):
         process(folder, tiny_path, options)
     process(folder, tiny_path, replace(options, accept_frame_mismatch=True))
     (folder / "vertebrae_dseg.json").write_text("{")  # a damaged one neither

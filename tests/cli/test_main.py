@@ -81,12 +81,10 @@ def test_wrong_usage_is_told_with_code_2(capsys, arguments):
 
 
 def test_a_fault_of_the_program_is_told_without_traceback(monkeypatch, capsys):
-    from lpm_segmentator import api
-
     def broken(*args, **options):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(api, "find_label_maps", broken)
+    monkeypatch.setattr("lpm_segmentator.study.listing.list_label_maps", broken)
     with pytest.raises(SystemExit) as ended:
         main(["clean", "a.nii", "-o", "b.nii"])
     assert ended.value.code == 1
@@ -99,12 +97,10 @@ def test_a_fault_of_the_program_is_told_without_traceback(monkeypatch, capsys):
 
 
 def test_interrupting_is_told_with_code_130(monkeypatch, capsys):
-    from lpm_segmentator import api
-
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "find_label_maps", interrupted)
+    monkeypatch.setattr("lpm_segmentator.study.listing.list_label_maps", interrupted)
     with pytest.raises(SystemExit) as ended:
         main(["clean", "a.nii", "-o", "b.nii"])
     assert ended.value.code == 130
@@ -112,12 +108,10 @@ def test_interrupting_is_told_with_code_130(monkeypatch, capsys):
 
 
 def test_running_out_of_memory_is_told(monkeypatch, capsys):
-    from lpm_segmentator import api
-
     def starved(*args, **options):
         raise MemoryError
 
-    monkeypatch.setattr(api, "find_label_maps", starved)
+    monkeypatch.setattr("lpm_segmentator.study.listing.list_label_maps", starved)
     with pytest.raises(SystemExit) as ended:
         main(["clean", "a.nii", "-o", "b.nii"])
     assert ended.value.code == 1

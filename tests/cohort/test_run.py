@@ -8,12 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from lpm_segmentator import api, cohort
-from lpm_segmentator.api.levels import LevelOptions
-from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
+from lpm_segmentator.api import LevelOptions
+from lpm_segmentator.core import (
+    CasesFailedError,
+    Disc,
+    LpmError,
+    OutputError,
+    RecordError,
+    Remedy,
+)
 from lpm_segmentator.segment import CompactPredictor
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.options import SliceTable
+from lpm_segmentator.study.outputs import prepare_output
 from phantoms import write_pair, write_reference
 
 TABLES = (
@@ -40,7 +52,7 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(tiny_path: Path) -> api.RunOptions:
-    return api.RunOptions(model=str(tiny_path), mode="fast")
+    return api.RunOptions(model=str(tiny_path), mode="fast", keep_low_confidence=True)
 
 
 def run(folder: Path, out: Path, options: api.RunOptions, **more) -> cohort.CohortResult:
@@ -56,14 +68,14 @@ def saved(out: Path) -> dict:
 
 
 def hidden(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+    return [p for p in folder.rglob("*") if p.name.startswith(".") and p.name != ".run.lock"]
 
 
 def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
     out = tmp_path / "out"
     result = run(study, out, options)
     assert states(result) == {"A": "done", "B": "done"}
-    found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     cases = {
         f"cases/{case}/{name}"
         for case in "AB"
@@ -74,7 +86,7 @@ def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
             "case.json",
         )
     }
-    assert found == {*cases, *TABLES, "report.html", "run.json"}
+    assert written == {*cases, *TABLES, "report.html", "run.json", ".run.lock"}
     assert result.report == out / "report.html"
     told = json.loads((out / "cases" / "A" / "case.json").read_text())["prediction"]
     assert told == {"slices": 6, "images": 1, "networks": 1}
@@ -122,15 +134,15 @@ def test_a_lost_result_is_made_again(study, tmp_path, options):
 def test_changed_options_are_run_again(study, tmp_path, options):
     out = tmp_path / "out"
     run(study, out, options)
-    exact = api.RunOptions(model=options.model, mode="exact")
-    assert states(run(study, out, exact)) == {"A": "done", "B": "done"}
+    other = dataclasses.replace(options, keep_low_confidence=False)
+    assert states(run(study, out, other)) == {"A": "done", "B": "done"}
 
 
 def test_another_model_of_the_same_name_is_run_again(study, tmp_path, options, tiny_bytes):
     out = tmp_path / "out"
     model = tmp_path / "model.onnx"
     model.write_bytes(tiny_bytes)
-    named = api.RunOptions(model=str(model), mode="fast")
+    named = dataclasses.replace(options, model=str(model))
     run(study, out, named)
     model.write_bytes(tiny_bytes.replace(b'"tiny"', b'"tine"'))
     assert states(run(study, out, named)) == {"A": "done", "B": "done"}
@@ -140,18 +152,18 @@ def test_a_bad_case_does_not_stop_the_others(study, tmp_path, options):
     out = tmp_path / "out"
     (study / "A_fat.nii.gz").write_bytes(b"")
     write_pair(study, "C", 2)
-    (study / "C_water.nii.gz").unlink()
+    (study / "C_water.nii.gz").write_bytes(b"x" * 400)
     seen = []
     result = run(study, out, options, on_event=seen.append)
     assert states(result) == {"A": "failed", "B": "done", "C": "failed"}
     assert [event.case for event in seen] == ["A", "B", "C"]
     told = saved(out)["cases"]
     assert "A_fat.nii.gz: the file is empty" in told["A"]["error"]
-    assert "no water image" in told["C"]["error"]
+    assert "cannot be read as NIfTI" in told["C"]["error"]
     assert told["B"] == {"state": "done", "error": None, "seconds": told["B"]["seconds"]}
     assert not (out / "cases" / "A").exists()
     assert "A," not in (out / "volumes.csv").read_text()
-    assert "could not be done" in (out / "report.html").read_text(encoding="utf-8")
+    assert "2 cases failed" in (out / "report.html").read_text(encoding="utf-8")
     with pytest.raises(CasesFailedError, match="2 of 3 cases failed") as caught:
         result.raise_failures()
     assert caught.value.exit_code == 1
@@ -165,7 +177,7 @@ def test_a_case_that_failed_later_leaves_the_tables(study, tmp_path, options):
     assert "A," not in (out / "volumes.csv").read_text()
 
 
-def test_a_mended_case_is_done_by_running_again(study, tmp_path, options):
+def test_a_fixed_case_is_done_by_running_again(study, tmp_path, options):
     out = tmp_path / "out"
     kept = (study / "A_fat.nii.gz").read_bytes()
     (study / "A_fat.nii.gz").write_bytes(kept[:1000])
@@ -188,7 +200,7 @@ def test_if_every_case_fails_no_table_of_an_earlier_run_stays(study, tmp_path, o
     for path in study.glob("*_fat.nii.gz"):
         path.write_bytes(b"")
     assert states(run(study, out, options)) == {"A": "failed", "B": "failed"}
-    assert {path.name for path in out.iterdir()} == {"cases", "run.json"}
+    assert {path.name for path in out.iterdir()} == {".run.lock", "cases", "run.json"}
 
 
 def test_tables_that_are_of_no_run_stay_if_every_case_fails(study, tmp_path, options):
@@ -245,8 +257,8 @@ def test_a_lone_bad_case_is_recorded_where_the_folder_was_there(study, tmp_path,
     assert not (out / "volumes.csv").exists()
 
 
-def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, monkeypatch):
-    real = CompactPredictor.predict_dixon
+def test_a_bug_stays_with_its_case(study, tmp_path, options, monkeypatch):
+    real = CompactPredictor.predict
 
     def broken(self, *images):
         if not hasattr(broken, "done"):
@@ -254,7 +266,7 @@ def test_a_fault_of_the_program_stays_with_its_case(study, tmp_path, options, mo
             raise ZeroDivisionError("oops")
         return real(self, *images)
 
-    monkeypatch.setattr(CompactPredictor, "predict_dixon", broken)
+    monkeypatch.setattr(CompactPredictor, "predict", broken)
     result = run(study, tmp_path / "out", options)
     assert result.failures == {"A": "unexpected ZeroDivisionError: oops"}
 
@@ -279,14 +291,14 @@ def test_a_file_of_the_users_in_the_output_folder_stays(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "probe").write_text("mine")
-    api.prepare_output(out)
+    prepare_output(out)
     assert [path.name for path in out.iterdir()] == ["probe"]
     assert (out / "probe").read_text() == "mine"
 
 
 def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monkeypatch):
     out = tmp_path / "out"
-    real, calls = CompactPredictor.predict_dixon, []
+    real, calls = CompactPredictor.predict, []
 
     def interrupted(self, *images):
         calls.append(images)
@@ -294,11 +306,11 @@ def test_an_interrupted_run_goes_on_where_it_was(study, tmp_path, options, monke
             raise KeyboardInterrupt
         return real(self, *images)
 
-    monkeypatch.setattr(CompactPredictor, "predict_dixon", interrupted)
+    monkeypatch.setattr(CompactPredictor, "predict", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(study, out, options)
     assert saved(out)["cases"]["A"]["state"] == "done"
-    assert saved(out)["cases"]["B"] == {"state": "pending"}
+    assert saved(out)["cases"]["B"]["state"] == "pending"
     assert not hidden(out)
     assert states(run(study, out, options)) == {"A": "skipped", "B": "done"}
 
@@ -312,12 +324,12 @@ def test_a_case_interrupted_while_done_again_is_not_taken_for_done(
     def interrupted(result, path):
         raise KeyboardInterrupt
 
-    other = dataclasses.replace(options, mode="exact")
+    other = dataclasses.replace(options, intensity_fat=False)
     with monkeypatch.context() as patch:
-        patch.setattr("lpm_segmentator.api.run._write_picture", interrupted)
+        patch.setattr("lpm_segmentator.study.writing._write_picture", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(study, out, other)
-    assert [record["case"] for record in api.read_records(out)] == ["B"]
+    assert [record.case for record in api.read_records(out)] == ["B"]
     assert states(run(study, out, options)) == {"A": "done", "B": "skipped"}
 
 
@@ -326,7 +338,7 @@ def test_a_case_done_again_keeps_no_map_or_levels_of_an_earlier_run(study, tmp_p
     image.write_bytes((study / "A_water.nii.gz").read_bytes())
     cases = api.find_cases([image])
     first = dataclasses.replace(
-        options, levels=LevelOptions(slices=(4, 1)), keep_doubtful=True, brightness=True
+        options, levels=LevelOptions(anchors=((Disc.L1_L2, 4), (Disc.L5_S1, 1)))
     )
     cohort.run_cohort(cases, out, first)
     folder = out / "cases" / "T"
@@ -334,13 +346,13 @@ def test_a_case_done_again_keeps_no_map_or_levels_of_an_earlier_run(study, tmp_p
     (folder / "notes.txt").write_text("the user's own")
     before = {path.name for path in folder.iterdir()}
     assert {"T_levels.json", "T_levels.png"} < before
-    cohort.run_cohort(cases, out, dataclasses.replace(options, brightness=False))
+    cohort.run_cohort(cases, out, dataclasses.replace(options, intensity_fat=False))
     assert {p.name for p in folder.iterdir()} == {
         "T_dseg.nii.gz", "T_qc.png", "case.json", "notes.txt"
     }  # fmt: skip
 
 
-def test_a_case_is_done_again_once_brightness_can_be_measured(
+def test_a_case_is_done_again_once_intensity_fat_can_be_measured(
     study, tmp_path, options, monkeypatch
 ):
     out, image = tmp_path / "out", tmp_path / "T.nii.gz"
@@ -367,7 +379,7 @@ def half(self, path):
 
 def work():
     study, out, model, when = sys.argv[1:]
-    options = api.RunOptions(model=model, mode="fast")
+    options = api.RunOptions(model=model, mode="fast", keep_low_confidence=True)
     def on_event(event):
         if event.case == when:
             nibabel.Nifti1Image.to_filename = half
@@ -418,9 +430,7 @@ def test_dask_without_its_package_names_the_extra(study, tmp_path, options, monk
 def test_a_bad_slice_table_ends_the_run_before_it_begins(study, tmp_path, options):
     table = tmp_path / "slices.csv"
     table.write_text("case,from,to\nA,0,2\n")
-    wrong = api.RunOptions(
-        model=options.model, mode="fast", slices=api.SliceTable(table, "inclusive")
-    )
+    wrong = dataclasses.replace(options, slices=SliceTable(table, "inclusive"))
     with pytest.raises(LpmError, match="columns"):
         run(study, tmp_path / "out", wrong)
     assert not (tmp_path / "out").exists()
@@ -429,14 +439,12 @@ def test_a_bad_slice_table_ends_the_run_before_it_begins(study, tmp_path, option
 def test_a_case_that_the_table_lacks_fails_alone(study, tmp_path, options):
     table = tmp_path / "slices.csv"
     table.write_text("pid,slice_start,slice_stop\nA,1,3\n")
-    some = api.RunOptions(
-        model=options.model, mode="fast", slices=api.SliceTable(table, "inclusive")
-    )
+    some = dataclasses.replace(options, slices=SliceTable(table, "inclusive"))
     result = run(study, tmp_path / "out", some)
     assert states(result) == {"A": "done", "B": "failed"}
     assert "no row for the case 'B'" in result.failures["B"]
     (record,) = api.read_records(tmp_path / "out")
-    assert record["slices"] == [1, 4]
+    assert record.slices == (1, 4)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
@@ -445,4 +453,133 @@ def test_states_are_told_as_they_come(study, tmp_path, options):
     told = []
     run(study, out, options, on_event=lambda event: told.append((event.case, saved(out)["cases"])))
     assert [case for case, _ in told] == ["A", "B"]
-    assert told[0][1]["B"] == {"state": "pending"}
+    assert told[0][1]["B"]["state"] == "pending"
+
+
+def test_a_case_without_any_muscle_is_empty_and_counts_as_failed(
+    study, tmp_path, options, monkeypatch
+):
+    real = CompactPredictor.predict
+
+    def blind(self, image):
+        prediction = real(self, image)
+        labels = prediction.labels
+        return dataclasses.replace(prediction, labels=labels.with_array(labels.array * 0))
+
+    monkeypatch.setattr(CompactPredictor, "predict", blind)
+    result = run(study, tmp_path / "out", options)
+    assert states(result) == {"A": "empty", "B": "empty"}
+    assert saved(tmp_path / "out")["cases"]["A"]["state"] == "empty"
+    with pytest.raises(CasesFailedError, match="2 of 2 cases failed"):
+        result.raise_failures()
+    assert "no erector spinae or multifidus" in result.failures["A"]
+
+
+def test_two_runs_at_once_into_one_folder_are_refused(study, tmp_path, options):
+    out = tmp_path / "out"
+    refused = []
+
+    def second(event):
+        with pytest.raises(OutputError, match="another run is writing") as caught:
+            run(study, out, options)
+        refused.append(caught.value.remedies)
+
+    assert states(run(study, out, options, on_event=second)) == {"A": "done", "B": "done"}
+    assert refused == [(Remedy.OUTPUT,)] * 2
+    assert states(run(study, out, options)) == {"A": "skipped", "B": "skipped"}
+
+
+def test_results_of_another_version_are_refused_before_anything_is_done(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    record = out / "cases" / "B" / "case.json"
+    old = json.loads(record.read_text())
+    del old["schema_version"]
+    record.write_text(json.dumps(old))
+    for path in study.glob("B_*"):
+        path.unlink()
+    (study / "A_water.nii.gz").touch()
+    with pytest.raises(RecordError, match=r"has version 1.*Run the case again"):
+        run(study, out, options)
+    assert json.loads((out / "cases" / "A" / "case.json").read_text())["case"] == "A"
+
+
+# -- masks that are edited, or imported
+
+
+def edit(path: Path, slice_index: int = 2) -> None:
+    """Erase a slice of a mask, as an editor would."""
+    image = nib.load(path)
+    array = np.asarray(image.dataobj).copy()
+    assert array[..., slice_index].any()
+    array[..., slice_index] = 0
+    nib.Nifti1Image(array, image.affine, image.header).to_filename(path)
+
+
+def volumes(out: Path) -> str:
+    return (out / "volumes.csv").read_text()
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_an_edited_mask_is_noticed_measured_and_never_overwritten(
+    study, tmp_path, options, in_place
+):
+    out = tmp_path / "out"
+    run(study, out, options)
+    folder = StudyFolder(out).case("A")
+    before = volumes(out)
+    mask = folder.mask if in_place else folder.edited_mask
+    if not in_place:
+        mask.write_bytes(folder.mask.read_bytes())
+    edit(mask)
+    content = mask.read_bytes()
+    # The same command measures nothing anew, and says that the numbers are not about the edit.
+    assert states(run(study, out, options)) == {"A": "skipped", "B": "skipped"}
+    assert volumes(out) == before
+    assert "edited after it was measured" in (out / "report.html").read_text(encoding="utf-8")
+    assert "edited after it was measured" in (out / "measures.csv").read_text()
+    (record,) = api.remeasure(out)
+    api.write_results(out)
+    assert (record.case, record.mask.kind, record.mask.file) == ("A", "edited", mask.name)
+    assert record.mask.edited
+    assert (record.mask.changed_voxels is None) is in_place
+    assert volumes(out) != before
+    assert "edited after it was measured" not in (out / "measures.csv").read_text()
+    assert api.remeasure(out) == []
+    assert states(run(study, out, options)) == {"A": "skipped", "B": "skipped"}
+    # Another option runs the case again; the edited mask stays, and so do its numbers.
+    edited = volumes(out)
+    other = dataclasses.replace(options, accept_origin_mismatch=True)
+    assert states(run(study, out, other)) == {"A": "done", "B": "done"}
+    assert folder.edited_mask.read_bytes() == content
+    assert volumes(out) == edited
+
+
+def test_an_edit_that_another_program_turned_is_measured(study, tmp_path, options):
+    out = tmp_path / "out"
+    run(study, out, options)
+    folder = StudyFolder(out).case("A")
+    expected = api.read_records(out)[0].volumes
+    image = nib.load(folder.mask)
+    turned = nib.as_closest_canonical(image)
+    assert turned.affine[0, 0] != image.affine[0, 0]
+    nib.save(turned, folder.edited_mask)
+    (record,) = api.remeasure(str(out), ["A"])
+    assert record.volumes == expected
+    assert record.mask.changed_voxels == 0
+
+
+def test_cases_that_are_not_there_are_named(study, tmp_path, options):
+    run(study, tmp_path / "out", options)
+    with pytest.raises(LpmError, match="no finished case 'Z'"):
+        api.remeasure(tmp_path / "out", ["Z"])
+
+
+def test_masks_from_elsewhere_are_measured_instead_of_segmented(study, tmp_path, options):
+    cases = api.find_cases([study], masks=study, reference=study)
+    result = cohort.run_cohort(cases, tmp_path / "out", options)
+    assert states(result) == {"A": "done", "B": "done"}
+    for record in api.read_records(tmp_path / "out"):
+        assert record.mask.kind == "imported"
+        assert record.quality is None
+        assert record.accuracy["dsc_global"] == 1.0

@@ -11,6 +11,7 @@ from lpm_segmentator.core.errors import (
     LpmError,
     MissingExtraError,
     OutputError,
+    Remedy,
 )
 
 
@@ -40,8 +41,17 @@ def test_all_names_every_error_and_all_have_one_root():
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, Exception)
     }
-    assert set(errors.__all__) == found
+    assert set(errors.__all__) == found | {"Remedy"}
     assert all(issubclass(getattr(errors, name), LpmError) for name in found)
+
+
+def test_the_remedy_is_said_once():
+    said = InputError("x", hint=f"Pass {Remedy.RESAMPLE}", remedy=Remedy.RESAMPLE)
+    unsaid = InputError("x", hint="Bring one to the other's grid.", remedy=Remedy.RESAMPLE)
+    assert str(said) == "x. Pass resample=True."
+    assert str(unsaid) == "x. Bring one to the other's grid (resample=True)."
+    assert str(InputError("x", remedy=[Remedy.RESAMPLE])) == "x. Use resample=True."
+    assert said.remedies == unsaid.remedies == (Remedy.RESAMPLE,)
 
 
 def test_exit_codes():

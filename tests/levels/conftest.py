@@ -30,6 +30,8 @@ def spine(sagittal_geometry: Geometry, vertebrae: np.ndarray) -> Volume:
 def files(tmp_path: Path, spine: Volume, vertebrae: np.ndarray) -> Path:
     import nibabel as nib
 
-    nib.save(nib.Nifti1Image(np.asarray(spine.array), spine.affine), tmp_path / "spine.nii.gz")
+    # A few grey values more than in a label map, which a file of images is not mistaken for.
+    grey = np.asarray(spine.array) + np.arange(spine.shape[2], dtype=np.float32) % 7
+    nib.save(nib.Nifti1Image(grey, spine.affine), tmp_path / "spine.nii.gz")
     nib.save(nib.Nifti1Image(vertebrae, spine.affine), tmp_path / "vertebrae.nii.gz")
     return tmp_path

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Volume
+from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Remedy, Volume
 from lpm_segmentator.levels.locate import Anchor, find_levels
 from lpm_segmentator.levels.planes import plane_geometry, sagittal_planes
 
@@ -56,16 +56,16 @@ def test_finds_all_five_discs_above_the_sacrum(spine: Volume) -> None:
 def test_says_when_the_sacrum_is_not_in_view(spine: Volume) -> None:
     cut = Volume(spine.array[:, :110], spine.affine)  # down to -80 mm, above L5-S1
     levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
-    assert any("--anchor" in warning for warning in levels.warnings)
+    assert any(str(Remedy.ANCHOR) in warning for warning in levels.warnings)
     assert all(found.confidence <= 0.5 for found in levels.discs)
 
 
 def test_says_when_the_names_are_doubtful(spine: Volume) -> None:
     levels = find_levels(spine, KnowingModel(spine, unsure=True))  # type: ignore[arg-type]
-    assert any("--anchor" in warning for warning in levels.warnings)
+    assert any(str(Remedy.ANCHOR) in warning for warning in levels.warnings)
 
 
-def test_says_which_discs_are_hardly_seen(spine: Volume) -> None:
+def test_faint_discs_are_listed(spine: Volume) -> None:
     class Faint(KnowingModel):
         def maps(self, planes: np.ndarray) -> np.ndarray:
             found = super().maps(planes).copy()
@@ -75,7 +75,7 @@ def test_says_which_discs_are_hardly_seen(spine: Volume) -> None:
             return found
 
     levels = find_levels(spine, Faint(spine))  # type: ignore[arg-type]
-    assert levels.warnings == ("hardly seen in the image: L2-L3; check where they lie",)
+    assert levels.warnings == ("faint in the image: L2-L3; check their position",)
     assert levels.named_surely
     found = levels.find(Disc.L2_L3)
     assert found is not None
@@ -85,7 +85,7 @@ def test_says_which_discs_are_hardly_seen(spine: Volume) -> None:
 def test_says_when_the_image_ends_just_below_the_sacrum(spine: Volume) -> None:
     cut = Volume(spine.array[:, :125], spine.affine)  # L5-S1 lies 12 mm above the edge
     levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
-    assert any("too close to tell" in warning for warning in levels.warnings)
+    assert any("too close to distinguish" in warning for warning in levels.warnings)
 
 
 def test_says_when_the_edge_cuts_the_disc_below_l5_s1(spine: Volume) -> None:
@@ -134,7 +134,7 @@ def test_an_anchor_settles_the_count(spine: Volume) -> None:
     found = levels.find(Disc.L4_L5)
     assert found is not None
     assert np.linalg.norm(np.asarray(found.centre_mm) - expected(Disc.L3_L4)) < 1.5
-    assert any("--anchor says L4-L5 where the image shows L3-L4" in w for w in levels.warnings)
+    assert any("the anchor names L4-L5 where the image shows L3-L4" in w for w in levels.warnings)
 
 
 def test_an_anchor_that_agrees_or_settles_a_doubt_is_not_warned_of(spine: Volume) -> None:
@@ -144,7 +144,7 @@ def test_an_anchor_that_agrees_or_settles_a_doubt_is_not_warned_of(spine: Volume
     for disc, unsure in ((Disc.L3_L4, False), (Disc.L4_L5, True)):
         model = KnowingModel(spine, unsure=unsure)
         levels = find_levels(spine, model, anchor=Anchor(disc, index, axial))  # type: ignore[arg-type]
-        assert not any("--anchor says" in warning for warning in levels.warnings)
+        assert not any("the anchor names" in warning for warning in levels.warnings)
 
 
 def test_an_anchor_between_discs_is_refused(spine: Volume) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import Disc, Geometry, Volume, crop_slices, reorient
+from lpm_segmentator.core import Disc, Geometry, Remedy, Volume, crop_slices, reorient
 from lpm_segmentator.io import read_image
 from lpm_segmentator.levels import (
     embedded_level_model,
@@ -43,7 +43,7 @@ def test_warns_where_the_sacrum_is_cut_off(shared_data: Path) -> None:
     start = round(float(turned.geometry.world_to_voxel(truth["L4-L5"])[2])) - 15
     cut = crop_slices(turned, start, turned.shape[2])[0]
     levels = find_levels(cut, embedded_level_model(threads=1))
-    assert any("--anchor" in warning for warning in levels.warnings)
+    assert any(str(Remedy.ANCHOR) in warning for warning in levels.warnings)
     assert all(found.confidence <= 0.5 for found in levels.discs)
 
 

@@ -9,7 +9,7 @@ from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError
 from lpm_segmentator.levels import (
     DiscLocation,
     Levels,
-    levels_from_slices,
+    levels_from_anchors,
     slice_range,
     to_slices,
 )
@@ -55,19 +55,24 @@ def test_levels_come_back_from_their_dictionary() -> None:
     ],
 )
 def test_what_are_no_levels_is_refused(broken: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="no levels"):
+    with pytest.raises(InputError, match="not levels"):
         Levels.from_dict(broken)
 
 
-def test_slices_by_hand_name_the_ends_alone() -> None:
-    levels = levels_from_slices(stack(), 25, 3)
+def test_anchors_name_their_discs_alone() -> None:
+    levels = levels_from_anchors(stack(), [(Disc.L5_S1, 3), (Disc.L1_L2, 25)])
     assert to_slices(levels, stack()) == {Disc.L1_L2: 25, Disc.L5_S1: 3}
 
 
-@pytest.mark.parametrize(("first", "last"), [(-1, 5), (0, 30), (4, 4)])
-def test_slices_by_hand_must_be_in_the_image(first: int, last: int) -> None:
-    with pytest.raises(GeometryError):
-        levels_from_slices(stack(), first, last)
+@pytest.mark.parametrize("index", [-1, 30])
+def test_anchors_must_be_in_the_image(index: int) -> None:
+    with pytest.raises(GeometryError, match="lie outside the image"):
+        levels_from_anchors(stack(), [(Disc.L5_S1, index)])
+
+
+def test_a_disc_is_named_once() -> None:
+    with pytest.raises(InputError, match="named twice"):
+        levels_from_anchors(stack(), [(Disc.L5_S1, 3), (Disc.L5_S1, 4)])
 
 
 def spine(top: float, bottom: float, confidence: float = 0.9) -> Levels:

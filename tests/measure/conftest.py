@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lpm_segmentator.core.labels import Disc
+from lpm_segmentator.core.regions import SliceLevels
 from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
-from lpm_segmentator.measure import SliceLevels
 
 Tum = Callable[[str], tuple[LabelMap, DixonPair]]
 

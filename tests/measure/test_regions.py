@@ -4,7 +4,8 @@ import pytest
 
 from lpm_segmentator.core.errors import GeometryError
 from lpm_segmentator.core.labels import LPM_SCHEME, Disc, LabelScheme, Muscle, Side, Structure
-from lpm_segmentator.measure import SliceLevels, groups_of
+from lpm_segmentator.core.regions import SliceLevels
+from lpm_segmentator.measure import groups_of
 
 ALL_DISCS = {Disc.L5_S1: 0, Disc.L4_L5: 3, Disc.L3_L4: 6, Disc.L2_L3: 9, Disc.L1_L2: 11}
 

@@ -9,6 +9,8 @@ import pytest
 
 from lpm_segmentator import api, cohort
 from lpm_segmentator.report.html import render_report
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.record import read_run_record
 from phantoms import write_pair, write_reference
 
 
@@ -27,11 +29,11 @@ def made(tmp_path_factory, tiny_path):
 
 @pytest.fixture
 def records(made):
-    return copy.deepcopy(api.read_records(made))
+    return [copy.deepcopy(record.to_dict()) for record in api.read_records(made)]
 
 
 def rendered(records, made, **more):
-    run = {**api.read_run(made), **more}
+    run = {**read_run_record(StudyFolder(made).run).to_dict(), **more}
     return render_report(records, run=run, pictures={r["case"]: b"png" for r in records})
 
 
@@ -78,7 +80,7 @@ def test_the_page_needs_no_other_file(made):
     assert not re.search(r"url\(|@import", html)
 
 
-def test_every_case_is_told_with_its_measures(made, records):
+def test_every_case_is_shown_with_its_measures(made, records):
     page = Page(rendered(records, made))
     for record in records:
         assert record["case"] in page.words
@@ -98,9 +100,9 @@ def test_the_agreement_with_the_reference_is_shown(made, records):
     assert "HD95" not in Page(rendered(records, made)).text
 
 
-def test_versions_and_model_are_told(made, records):
+def test_versions_and_model_are_shown(made, records):
     page = Page(rendered(records, made))
-    run = api.read_run(made)
+    run = read_run_record(StudyFolder(made).run).to_dict()
     assert f"Python {run['python']}" in page.text
     assert f"onnxruntime {run['packages']['onnxruntime']}" in page.text
     assert "tiny 1" in page.text
@@ -134,21 +136,21 @@ def test_warnings_and_notes_are_shown(made, records):
     page = Page(rendered(records, made))
     assert "The mask is odd" in page.text
     assert "The origin was repaired" in page.text
-    assert page.text.count("look at it") == 2  # in the overview and beside the case
-    assert page.text.count("nothing conspicuous") == 2
+    assert page.text.count("check needed") == 2  # in the overview and beside the case
+    assert page.text.count("no issues found") == 2
 
 
 def test_a_note_alone_is_no_warning(made, records):
     records[0]["warnings"], records[0]["notes"] = [], ["the origin was repaired"]
     page = Page(rendered(records[:1], made))
     assert "The origin was repaired" in page.text
-    assert "look at it" not in page.text
+    assert "check needed" not in page.text
 
 
 def test_failed_cases_are_listed_first(made, records):
     failed = {"cases": {"X": {"state": "failed", "error": "the file is empty", "seconds": 0}}}
     page = Page(rendered(records, made, **failed))
-    assert "1 case could not be done" in page.text
+    assert "1 case failed" in page.text
     assert page.text.index("the file is empty") < page.text.index("Multifidus")
 
 
@@ -159,16 +161,16 @@ def test_without_a_dixon_pair_there_is_no_fat(made, records):
         row["fat_ratio"] = row["fat_fraction_mean"] = row["lean_csa_mean_mm2"] = None
     page = Page(rendered([record], made))
     assert "ΣF" not in page.text
-    assert "Fat is measured where a Dixon pair" in page.text
+    assert "Fat is measured from a Dixon pair" in page.text
 
 
-def test_a_case_without_picture_is_still_told(made, records):
+def test_a_case_without_picture_is_still_shown(made, records):
     html = render_report(records, run={}, pictures={})
     assert "<img" not in html
     assert "Multifidus" in html
 
 
-def test_brightness_that_told_no_fat_is_a_sentence_not_a_table_of_dashes(records, made):
+def test_intensities_without_fat_are_a_sentence_not_a_table_of_dashes(records, made):
     refused = {
         "method": "gmm3",
         "threshold": math.nan,
@@ -176,11 +178,11 @@ def test_brightness_that_told_no_fat_is_a_sentence_not_a_table_of_dashes(records
         "weights": [],
         "reason": "its dark end was cut off",
     }
-    records[0]["brightness"] = [{**refused, "method": m} for m in ("gmm2", "gmm3", "otsu")]
+    records[0]["intensity"] = [{**refused, "method": m} for m in ("gmm2", "gmm3", "otsu")]
     html = rendered(records, made)
     assert html.count("its dark end was cut off") == 1
     assert "3 Gaussians" not in html
-    records[0]["brightness"][0] = {
+    records[0]["intensity"][0] = {
         **refused, "method": "gmm2", "threshold": 5.0, "means": [1.0, 9.0], "weights": [0.5, 0.5],
         "reason": "",
     }  # fmt: skip

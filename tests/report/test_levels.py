@@ -27,9 +27,9 @@ def stack(tilt_deg: float = 0.0) -> Geometry:
 
 def lines(figure: object, count: int) -> list[np.ndarray]:
     (axis,) = figure.axes  # type: ignore[attr-defined]
-    found = [line.get_xydata() for line in axis.lines]
-    assert len(found) == count
-    return found
+    drawn = [line.get_xydata() for line in axis.lines]
+    assert len(drawn) == count
+    return drawn
 
 
 def test_a_slice_is_drawn_where_it_cuts_the_plane() -> None:

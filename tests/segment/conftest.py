@@ -1,4 +1,4 @@
-"""The tiny model and the one that is shipped, and a real image for them."""
+"""The tiny model, the embedded model, and a real image for them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lpm_segmentator.segment import CompactPredictor, embedded_predictor
 
 @pytest.fixture(scope="session")
 def tiny(tiny_bytes: bytes) -> CompactPredictor:
-    return CompactPredictor(tiny_bytes, mirror=False, threads=1)
+    return CompactPredictor(tiny_bytes, refine=False, threads=1)
 
 
 @pytest.fixture(scope="session")
 def embedded() -> CompactPredictor:
-    """The shipped model in its fast mode."""
-    return embedded_predictor(mirror=False, threads=1)
+    """The embedded model in its fast mode."""
+    return embedded_predictor(refine=False, threads=1)
 
 
 @pytest.fixture(scope="session", params=["fast", "exact"])
 def shipped(request: pytest.FixtureRequest, embedded: CompactPredictor) -> CompactPredictor:
-    """The shipped model: its first network alone, or both."""
+    """The embedded model: its first network alone, or both."""
     return embedded if request.param == "fast" else embedded_predictor(threads=1)
 
 

@@ -32,7 +32,7 @@ def test_a_healthy_mask_has_no_flags():
     quality = judged(back(), np.full((60, 20, 6), 0.97, np.float32))
     assert quality.flags == ()
     assert quality.plausible
-    assert quality.unsure_slices == ()
+    assert quality.low_confidence_slices == ()
     assert set(quality.slice_scores) == set(range(6))
 
 
@@ -57,12 +57,12 @@ def test_the_expected_dice_is_that_of_truths_drawn_from_the_probabilities(seed, 
 
 
 def test_what_was_removed_lowers_the_score():
-    found = back().array.copy()
-    found[50:58, 2:4] = 1
-    kept = found.copy()
+    predicted = back().array.copy()
+    predicted[50:58, 2:4] = 1
+    kept = predicted.copy()
     kept[50:58, 2:4] = 0
-    confidence = np.full(found.shape, 0.99, np.float32)
-    prediction = Prediction(LabelMap(found, AFFINE), confidence)
+    confidence = np.full(predicted.shape, 0.99, np.float32)
+    prediction = Prediction(LabelMap(predicted, AFFINE), confidence)
     quality = assess(LabelMap(kept, AFFINE), prediction)
     assert quality.score < assess(prediction.labels, prediction).score
 
@@ -76,18 +76,18 @@ def test_a_much_smaller_side_lowers_the_score_of_its_slices():
     assert quality.expected_dice == 1.0
 
 
-def test_a_mask_that_its_model_does_not_believe_in_is_implausible():
+def test_a_mask_with_a_low_expected_dice_is_implausible():
     labels = back()
     assert not judged(labels, np.full(labels.shape, 0.75, np.float32)).plausible
     assert judged(labels).plausible  # without probabilities nothing speaks against it
 
 
-def test_how_sure_a_model_must_be_is_its_own():
+def test_the_minimum_expected_dice_is_the_models():
     labels = back()
-    half_sure = np.full(labels.shape, 0.75, np.float32)
-    expected = judged(labels, half_sure).expected_dice
-    for least, plausible in ((expected - 0.01, True), (expected + 0.01, False)):
-        prediction = Prediction(labels, half_sure, least_expected_dice=least)
+    confidence = np.full(labels.shape, 0.75, np.float32)
+    expected = judged(labels, confidence).expected_dice
+    for minimum, plausible in ((expected - 0.01, True), (expected + 0.01, False)):
+        prediction = Prediction(labels, confidence, minimum_expected_dice=minimum)
         assert assess(labels, prediction).plausible is plausible
 
 
@@ -98,12 +98,12 @@ def test_slices_without_muscle_have_no_score():
     assert 2 not in quality.slice_scores
 
 
-def test_unsure_slices_are_named_in_runs():
+def test_low_confidence_slices_are_listed_as_ranges():
     confidence = np.full((60, 20, 6), 0.99, np.float32)
     confidence[..., [0, 1, 4]] = 0.5
     quality = judged(back(), confidence)
-    assert quality.unsure_slices == (0, 1, 4)
-    assert any("3 of 6 slices (0–1, 4)" in flag for flag in quality.flags)
+    assert quality.low_confidence_slices == (0, 1, 4)
+    assert any("low confidence in 3 of 6 slices (0–1, 4)" in flag for flag in quality.flags)
 
 
 def test_slices_count_along_the_files_slice_axis():
@@ -112,7 +112,7 @@ def test_slices_count_along_the_files_slice_axis():
     confidence[..., 5] = 0.5
     turned = reorient(labels, ("S", "L", "P"))
     quality = assess(turned, Prediction(turned, np.moveaxis(confidence, 2, 0)))
-    assert quality.unsure_slices == (5,)
+    assert quality.low_confidence_slices == (5,)
 
 
 def test_without_probabilities_the_score_is_undefined():
@@ -121,16 +121,16 @@ def test_without_probabilities_the_score_is_undefined():
     assert quality.flags == ()
 
 
-def test_an_empty_mask_is_said_to_be_empty():
+def test_an_empty_mask_is_reported():
     quality = judged(LabelMap(np.zeros((5, 5, 2), np.uint8), AFFINE))
-    assert quality.flags == ("no erector spinae or multifidus was found",)
+    assert quality.flags == ("no erector spinae or multifidus detected",)
     assert math.isnan(quality.score)
 
 
 def test_a_missing_muscle_is_named():
     array = back().array.copy()
     array[array == 3] = 0
-    assert judged(LabelMap(array, AFFINE)).flags == ("no multifidus, left was found",)
+    assert judged(LabelMap(array, AFFINE)).flags == ("no left multifidus detected",)
 
 
 def test_sides_of_very_unequal_size_are_named():
@@ -143,9 +143,9 @@ def test_the_order_of_the_muscles_is_checked_in_any_orientation(codes):
     labels = reorient(back(), codes)
     assert judged(labels).flags == ()
     swapped = labels.with_array(np.array([0, 4, 3, 2, 1])[labels.array])
-    assert "from right to left" in judged(swapped).flags[0]
+    assert "not in the order ES, MF, MF, ES" in judged(swapped).flags[0]
 
 
-def test_scattered_pieces_are_told():
+def test_scattered_fragments_are_reported():
     assert "15% of the labelled voxels" in judged(back(), removed=0.15).flags[0]
     assert judged(back(), removed=0.05).flags == ()

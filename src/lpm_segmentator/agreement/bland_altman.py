@@ -23,8 +23,12 @@ from lpm_segmentator.agreement.estimate import (
 )
 from lpm_segmentator.agreement.regression import ols
 
-# Units a spread, a slope with its test, and a rank correlation with its test need.
+#: fewest cases for limits of agreement; with fewer their intervals are too wide to be of use
+MIN_CASES_FOR_LIMITS = 10
+
+# Cases needed for a standard deviation, a slope with its test, and a rank correlation.
 _FOR_SPREAD, _FOR_SLOPE, _FOR_RANKS = 2, 3, 4
+_TOO_FEW = f"limits of agreement need {MIN_CASES_FOR_LIMITS} cases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,22 @@ class BlandAltmanResult:
     bias, lower, upper : Estimate
         Mean difference and the two limits, in the measure's unit.
     sd : float
-        Standard deviation of the differences (total, where subjects repeat).
+        Standard deviation of the differences, in the measure's unit; the total one where subjects
+        repeat.
     between_sd, within_sd : float
-        Its parts between and within subjects; ``nan`` where none repeats.
+        Its parts between and within subjects; ``nan`` where no subject repeats.
     proportional : Estimate
-        Slope of the difference on the mean of both; 0 means that the bias does not grow.
+        Slope of the difference on the mean of both; 0 means that the bias does not depend on size.
     proportional_p, proportional_p_holm : float
-        Its p-value, and that after Holm's correction over all tests of a comparison.
+        Its p-value, uncorrected and after Holm's correction over all tests of a comparison.
     spread_rho, spread_p : float
-        Spearman's correlation of the difference's distance from the bias with the mean: where
-        positive, the limits are too wide for small and too narrow for large values.
+        Spearman's correlation of the absolute deviation from the bias with the mean, and its
+        p-value. If it is positive, the limits are too wide for small and too narrow for large
+        values.
     method : str
         "independent" (exact intervals) or "repeated" (Bland & Altman 2007).
     limits : float
-        Share of differences the limits are to hold.
+        Share of differences expected within the limits.
     n, n_subjects : int
         Cases and independent units.
     """
@@ -71,7 +77,12 @@ class BlandAltmanResult:
     proportional_p_holm: float = math.nan
 
     def with_holm(self, p_holm: float) -> BlandAltmanResult:
-        """Give the result with the proportional-bias p-value corrected for the other tests."""
+        """Return the result with a corrected p-value of the proportional bias.
+
+        Parameters
+        ----------
+        p_holm : float
+        """
         return replace(self, proportional_p_holm=p_holm)
 
 
@@ -83,40 +94,41 @@ def bland_altman(
     limits: float = 0.95,
     confidence: float = 0.95,
 ) -> BlandAltmanResult:
-    """Bias and limits of agreement with their intervals.
+    """Compute bias and limits of agreement with their intervals.
 
-    Independent cases: ``bias ± z s`` (Bland & Altman 1986). The bias has its t interval, the
-    limits have exact ones from the non-central t distribution (Carkeet 2015, Optom Vis Sci
-    92:e71-e80), to which those of Bland & Altman (1999) are an approximation.
-
-    Repeated cases of a subject, whose true value may vary from case to case: the variance of a
-    difference is that between plus that within subjects, from a one-way analysis of variance
-    (Bland & Altman 2007, J Biopharm Stat 17:571-582, section 3):
-    ``s² = (MSB - MSW) / m + MSW`` with ``m = ((Σm_i)² - Σm_i²) / ((g - 1) Σm_i)``. The limits'
-    intervals are those of Zou (2013, Stat Methods Med Res 22:630-642) with this m.
+    Independent cases: ``bias ± z s`` (Bland & Altman 1986, Lancet 327:307-310) with exact
+    intervals. Repeated cases of a subject, whose true value may vary from case to case: the
+    variance is the sum of those between and within subjects (Bland & Altman 2007).
 
     Parameters
     ----------
     reference, prediction : array_like, shape (n,)
-        Paired finite values.
-    subjects : array_like, shape (n,), optional
-        Who each case belongs to.
+        Paired finite values of one unit.
+    subjects : array_like of str, shape (n,), optional
+        The subject of each case.
     limits : float
-        Share of differences that the limits are to hold.
+        Share of differences expected within the limits.
     confidence : float
         Level of the intervals.
+
+    Returns
+    -------
+    BlandAltmanResult
+        Without limits, with the reason, for fewer than ``MIN_CASES_FOR_LIMITS`` cases.
+
+    Raises
+    ------
+    AgreementError
+        If the values are not pairs of finite numbers, or a level lies outside (0, 1).
     """
     check_confidence(confidence)
     check_confidence(limits)
     x, y = paired_arrays(reference, prediction)
     d, centre = y - x, (x + y) / 2
     groups = group_codes(subjects, len(d))
-    z = float(stats.norm.ppf(0.5 + limits / 2))
-    parts = (
-        _independent(d, z, confidence) if groups is None else _repeated(d, groups, z, confidence)
-    )
+    parts = _limits(d, groups, limits, confidence)
     slope, slope_p = _proportional(centre, d, subjects if groups is not None else None, confidence)
-    rho, rho_p = _spread(centre, d)
+    rho, rho_p = _spread_trend(centre, d)
     return BlandAltmanResult(
         bias=parts.bias,
         lower=parts.lower,
@@ -137,12 +149,26 @@ def bland_altman(
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
+    """Bias, limits and standard deviations, see `BlandAltmanResult`."""
+
     bias: Estimate
     lower: Estimate
     upper: Estimate
     sd: float
     between_sd: float = math.nan
     within_sd: float = math.nan
+
+
+def _limits(d: FloatArray, groups: IntArray | None, limits: float, confidence: float) -> _Limits:
+    """Compute bias and limits, or give the reason why there are none."""
+    z = float(stats.norm.ppf(0.5 + limits / 2))
+    parts = (
+        _independent(d, z, confidence) if groups is None else _repeated(d, groups, z, confidence)
+    )
+    if len(d) < MIN_CASES_FOR_LIMITS:
+        nothing = Estimate.undefined(_TOO_FEW)
+        return replace(parts, lower=nothing, upper=nothing)
+    return parts
 
 
 def _no_spread(d: FloatArray, reason: str) -> _Limits:
@@ -152,9 +178,14 @@ def _no_spread(d: FloatArray, reason: str) -> _Limits:
 
 
 def _independent(d: FloatArray, z: float, confidence: float) -> _Limits:
+    """Compute limits of independent cases.
+
+    The bias has a t interval, the limits have exact ones from the non-central t distribution
+    (Carkeet 2015, Optom Vis Sci 92:e71-e80), which those of Bland & Altman (1999) approximate.
+    """
     n = len(d)
     if n < _FOR_SPREAD:
-        return _no_spread(d, "limits of agreement need two cases")
+        return _no_spread(d, "the interval of the bias needs two cases")
     bias, sd = float(d.mean()), float(d.std(ddof=1))
     tail = (1 - confidence) / 2
     reach = float(stats.t.ppf(1 - tail, n - 1)) * sd / math.sqrt(n)
@@ -171,10 +202,17 @@ def _independent(d: FloatArray, z: float, confidence: float) -> _Limits:
 
 
 def _repeated(d: FloatArray, groups: IntArray, z: float, confidence: float) -> _Limits:
+    """Compute limits of repeated cases.
+
+    The variance is from a one-way analysis of variance (Bland & Altman 2007, J Biopharm Stat
+    17:571-582, section 3): ``s² = (MSB - MSW) / m + MSW`` with
+    ``m = ((Σm_i)² - Σm_i²) / ((g - 1) Σm_i)``. The intervals of the limits are those of Zou (2013,
+    Stat Methods Med Res 22:630-642) with this m.
+    """
     counts = np.bincount(groups).astype(np.float64)
     n, g = len(d), len(counts)
     if g < _FOR_SPREAD:
-        return _no_spread(d, "limits of agreement need two subjects")
+        return _no_spread(d, "limits of agreement and the interval of the bias need two subjects")
     bias = float(d.mean())
     means = np.bincount(groups, weights=d) / counts
     ms_between = float(np.sum(counts * (means - bias) ** 2)) / (g - 1)
@@ -201,7 +239,24 @@ def _repeated(d: FloatArray, groups: IntArray, z: float, confidence: float) -> _
 def mover_reach(
     first: tuple[float, int], second: tuple[float, int], error: float, *, z: float, tail: float
 ) -> tuple[float, float]:
-    """Reach of a limit's interval away from and towards the bias (Zou 2013, eqs. 5-7)."""
+    """Compute how far the interval of a limit reaches (Zou 2013, eqs. 5-7).
+
+    Parameters
+    ----------
+    first, second : tuple of (float, int)
+        The two parts of the variance of a difference, and their degrees of freedom.
+    error : float
+        Standard error of the bias, in the measure's unit.
+    z : float
+        Quantile of the limits.
+    tail : float
+        Half of 1 - confidence.
+
+    Returns
+    -------
+    tuple of float
+        Reach away from and towards the bias, in the measure's unit.
+    """
     total = first[0] + second[0]
     down = up = 0.0
     for value, df in (first, second):
@@ -217,7 +272,7 @@ def mover_reach(
 def _proportional(
     centre: FloatArray, d: FloatArray, subjects: ArrayLike | None, confidence: float
 ) -> tuple[Estimate, float]:
-    """Slope of the difference on the mean (Bland & Altman 1999, section 3.2)."""
+    """Fit the slope of the difference on the mean (Bland & Altman 1999, section 3.2)."""
     if len(d) < _FOR_SLOPE:
         return Estimate.undefined("a proportional-bias test needs three cases"), math.nan
     if np.ptp(d) <= 1e-12 * float(np.max(np.abs(centre), initial=0.0)):
@@ -226,7 +281,8 @@ def _proportional(
     return fit.slope, fit.slope_p
 
 
-def _spread(centre: FloatArray, d: FloatArray) -> tuple[float, float]:
+def _spread_trend(centre: FloatArray, d: FloatArray) -> tuple[float, float]:
+    """Correlate the absolute deviation from the bias with the mean: rho and its p-value."""
     away = np.abs(d - d.mean()) if len(d) else d
     if len(d) < _FOR_RANKS or is_constant(away) or is_constant(centre):
         return math.nan, math.nan

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence, Sized
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lpm_segmentator.agreement.bland_altman import bland_altman
 from lpm_segmentator.agreement.deviation import absolute_errors, correlations, within_subject_cv
-from lpm_segmentator.agreement.errors import AgreementError
 from lpm_segmentator.agreement.estimate import FloatArray, group_codes, paired_arrays
 from lpm_segmentator.agreement.icc import icc
 from lpm_segmentator.agreement.multiplicity import holm
 from lpm_segmentator.agreement.options import TableOptions
+from lpm_segmentator.agreement.paired_table import PairedColumn, read_pairs
 from lpm_segmentator.agreement.regression import deming, ols, passing_bablok
-from lpm_segmentator.agreement.result import Comparison, PairAgreement, Settings
-from lpm_segmentator.agreement.table import PairedColumn, read_pairs
+from lpm_segmentator.agreement.result import Comparison, PairAgreement
+from lpm_segmentator.agreement.settings import Settings
 from lpm_segmentator.agreement.tost import TostMethod, tost_paired
-from lpm_segmentator.agreement.units import name_some
+from lpm_segmentator.agreement.units import list_names
+from lpm_segmentator.core.errors import AgreementError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +46,8 @@ def compare_pair(
     ----------
     reference, prediction : array_like, shape (n,)
         Finite values in one unit, in the same order.
-    subjects : array_like, shape (n,), optional
-        Who each case belongs to, where a subject has several.
+    subjects : array_like of str, shape (n,), optional
+        The subject of each case, if subjects have several.
     name, unit : str
         For tables and figures.
     settings : Settings, optional
@@ -55,6 +56,11 @@ def compare_pair(
     -------
     PairAgreement
         What is undefined for these data is ``nan`` with a reason.
+
+    Raises
+    ------
+    AgreementError
+        If the values are not pairs of finite numbers, or a setting is out of its range.
     """
     x, y = paired_arrays(reference, prediction)
     column = PairedColumn(
@@ -72,29 +78,7 @@ def compare_pair(
     return _agreement(column, settings or Settings())
 
 
-def compare_table(  # noqa: PLR0913 - the room's face: one keyword a flag of the command
-    table: pd.DataFrame,
-    *,
-    margin_percent: float = 5.0,
-    margin: float | None = None,
-    by: str | Sequence[str] = (),
-    case: str | None = None,
-    subject: str | None = None,
-    subject_pattern: str | None = None,
-    source: str | None = None,
-    roles: tuple[str, str] | None = None,
-    pairs: Mapping[str, tuple[str, str]] | None = None,
-    measures: Sequence[str] | None = None,
-    unit: str | None = None,
-    tost: TostMethod = "auto",
-    alpha: float = 0.05,
-    confidence: float = 0.95,
-    limits: float = 0.95,
-    deming_ratio: float = 1.0,
-    n_resamples: int = 10_000,
-    seed: int = 0,
-    check_units: bool = True,
-) -> Comparison:
+def compare_table(table: pd.DataFrame, **choices: Any) -> Comparison:
     """Compare all paired columns of a table.
 
     Parameters
@@ -102,70 +86,49 @@ def compare_table(  # noqa: PLR0913 - the room's face: one keyword a flag of the
     table : DataFrame
         Wide (``volume1_gd, volume1_ai``), tidy wide (``volume_ml_reference,
         volume_ml_prediction`` beside muscle, side, level) or long (a ``source`` column).
-    margin_percent, margin, tost, alpha
-        Equivalence test; see `tost_paired`.
-    by : str or sequence of str
-        Columns whose values make subgroups, each column by itself.
-    case, subject, subject_pattern, source, roles, pairs, measures, unit, check_units
-        How to read the table; see `TableOptions`.
-    confidence : float
-        Level of the intervals.
-    limits : float
-        Share of the differences within the limits of agreement.
-    deming_ratio : float
-        Ratio of the error variances of Deming's line.
-    n_resamples, seed : int
-        Of the bootstraps. The same table, settings and seed give the same numbers.
-    check_units : bool
-        Refuse pairs that seem to mix units.
+    **choices
+        Any attribute of `TableOptions`, how the table is read, and of `Settings`, how the
+        agreement is computed, such as ``by="sequence"`` or ``margin_percent=10``.
 
     Returns
     -------
     Comparison
-        Holm's correction is over all pairs and subgroups, for the equivalence tests and the
-        proportional-bias tests apart.
+        Holm's correction is over all pairs and subgroups, separately for the equivalence tests
+        and the proportional-bias tests.
 
     Raises
     ------
+    TableError
+        If a column is missing.
     AgreementError
-        If the table cannot be compared as asked.
+        If the table cannot be compared as requested.
     """
-    columns = (by,) if isinstance(by, str) else tuple(by)
-    options = TableOptions(
-        case=case,
-        subject=subject,
-        source=source,
-        subject_pattern=subject_pattern,
-        roles=roles,
-        pairs=pairs,
-        measures=measures,
-        by=columns,
-        unit=unit,
-        check_units=check_units,
+    options, settings = _split(choices)
+    paired = read_pairs(table, options)
+    results: list[PairAgreement] = []
+    for column in paired.pairs:
+        results.append(_agreement(column, settings))
+        results += _subgroups(column, settings)
+    notes = [*paired.notes, *_dropped_notes(paired.pairs), *_subgroup_notes(paired.pairs)]
+    return Comparison(_with_holm(results), settings, tuple(dict.fromkeys(notes)))
+
+
+def _split(choices: dict[str, Any]) -> tuple[TableOptions, Settings]:
+    """Split keywords into how the table is read and how the agreement is computed."""
+    settings, options = (
+        {field.name: choices[field.name] for field in fields(kind) if field.name in choices}
+        for kind in (Settings, TableOptions)
     )
-    settings = Settings(
-        margin_percent=margin_percent,
-        margin=margin,
-        tost=tost,
-        alpha=alpha,
-        confidence=confidence,
-        limits=limits,
-        deming_ratio=deming_ratio,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    read = read_pairs(table, options)
-    found: list[PairAgreement] = []
-    for column in read.pairs:
-        found.append(_agreement(column, settings))
-        found += _subgroups(column, settings)
-    notes = [*read.notes, *_dropped_notes(read.pairs), *_subgroup_notes(read.pairs)]
-    return Comparison(_with_holm(found), settings, tuple(dict.fromkeys(notes)))
+    unknown = [name for name in choices if name not in {*settings, *options}]
+    if unknown:
+        raise TypeError(f"compare_table got unexpected keywords: {', '.join(unknown)}")
+    return TableOptions(**options), Settings(**settings)
 
 
 def _agreement(
     column: PairedColumn, settings: Settings, *, by: str = "", subgroup: str = ""
 ) -> PairAgreement:
+    """Compute every agreement statistic of one pair."""
     x, y, who = column.reference, column.prediction, column.subjects
     level = settings.confidence
     boot = {"n_resamples": settings.n_resamples, "seed": settings.seed}
@@ -215,24 +178,27 @@ def _agreement(
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
+    """Return a copy that cannot be changed."""
     copy = array.copy()
     copy.setflags(write=False)
     return copy
 
 
 def _summary(values: FloatArray) -> tuple[float, float]:
+    """Return mean and standard deviation (n - 1)."""
     mean = float(values.mean()) if len(values) else math.nan
     return mean, float(values.std(ddof=1)) if len(values) > 1 else math.nan
 
 
 def _subgroups(column: PairedColumn, settings: Settings) -> list[PairAgreement]:
-    found = []
+    """Compute the agreement of each subgroup of a pair."""
+    results = []
     for by, values in column.subgroups.items():
         names = sorted({str(v) for v in values if v})
         if len(names) > MAX_SUBGROUPS:
             raise AgreementError(
                 f"column {by} has {len(names)} different values, too many for subgroups",
-                hint=f"Group it first into at most {MAX_SUBGROUPS}",
+                hint=f"Group them into at most {MAX_SUBGROUPS}",
             )
         for value in names:
             rows = values == value
@@ -244,33 +210,43 @@ def _subgroups(column: PairedColumn, settings: Settings) -> list[PairAgreement]:
                 prediction=column.prediction[rows],
                 dropped=(),
             )
-            found.append(_agreement(part, settings, by=by, subgroup=value))
-    return found
+            results.append(_agreement(part, settings, by=by, subgroup=value))
+    return results
 
 
 def _dropped_notes(columns: Sequence[PairedColumn]) -> list[str]:
+    """Name the cases left out, once for all pairs that lack the same ones."""
+    names_by_cases: dict[tuple[str, ...], list[str]] = {}
+    for column in columns:
+        if column.dropped:
+            names_by_cases.setdefault(tuple(sorted(column.dropped)), []).append(column.name)
     return [
-        f"{c.name}: {len(c.dropped)} case(s) left out for a missing value: "
-        f"{name_some(list(c.dropped))}"
-        for c in columns
-        if c.dropped
+        f"{list_names(names, 3)}: {_cases(cases)} left out for a missing value: "
+        f"{list_names(list(cases))}"
+        for cases, names in names_by_cases.items()
     ]
 
 
 def _subgroup_notes(columns: Sequence[PairedColumn]) -> list[str]:
-    notes = []
+    """Name the cases that belong to no subgroup, once for all pairs."""
+    cases_by_column: dict[str, dict[str, None]] = {}
     for column in columns:
         for by, values in column.subgroups.items():
-            empty = column.cases[values == ""]
-            if len(empty):
-                notes.append(
-                    f"{column.name}: {len(empty)} case(s) without a value of {by} are in no "
-                    f"subgroup: {name_some([str(c) for c in empty])}"
-                )
-    return notes
+            names = (str(case) for case in column.cases[values == ""])
+            cases_by_column.setdefault(by, {}).update(dict.fromkeys(names))
+    return [
+        f"{_cases(cases)} without a value of {by} in no subgroup: {list_names(list(cases))}"
+        for by, cases in cases_by_column.items()
+        if cases
+    ]
+
+
+def _cases(cases: Sized) -> str:
+    return f"{len(cases)} case{'' if len(cases) == 1 else 's'}"
 
 
 def _with_holm(pairs: list[PairAgreement]) -> tuple[PairAgreement, ...]:
+    """Correct the p-values of all pairs for each other."""
     tests = holm([pair.tost.p for pair in pairs])
     trends = holm([pair.bland_altman.proportional_p for pair in pairs])
     return tuple(

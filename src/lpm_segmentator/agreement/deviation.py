@@ -1,4 +1,4 @@
-"""How far apart, and how closely together: MAE, RMSE, within-subject CV, correlations."""
+"""Size of the differences and strength of association: MAE, RMSE, CV, correlations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from lpm_segmentator.agreement.bootstrap import percentile_interval, resample_means
 from lpm_segmentator.agreement.estimate import (
     Estimate,
     check_confidence,
@@ -15,9 +16,8 @@ from lpm_segmentator.agreement.estimate import (
     is_constant,
     paired_arrays,
 )
-from lpm_segmentator.agreement.resample import percentile_interval, resample_means
 
-# Cases an interval of a mean, a correlation and its interval need.
+# Cases needed for the interval of a mean, for a correlation and for its interval.
 _FOR_MEAN, _FOR_CORRELATION, _FOR_INTERVAL = 2, 3, 4
 
 
@@ -30,16 +30,16 @@ def absolute_errors(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> tuple[Estimate, Estimate]:
-    """Mean absolute and root mean square difference, in the measure's unit.
+    """Compute the mean absolute and the root mean square difference.
 
-    Intervals are percentiles of a bootstrap of cases, or of subjects where these repeat.
+    The intervals are percentiles of a bootstrap of cases, or of subjects where these repeat.
 
     Parameters
     ----------
     reference, prediction : array_like, shape (n,)
         Paired values in one unit.
     subjects : array_like, shape (n,), optional
-        Who each case belongs to, where a subject has several.
+        The subject of each case, where subjects have several.
     confidence : float
         Level of the intervals.
     n_resamples, seed : int
@@ -48,12 +48,12 @@ def absolute_errors(
     Returns
     -------
     tuple of Estimate
-        MAE, RMSE.
+        MAE and RMSE, in the measure's unit.
 
     Raises
     ------
     AgreementError
-        If the values are no pairs of finite numbers, or the level does not lie within (0, 1).
+        If the values are not pairs of finite numbers, or the level lies outside (0, 1).
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)
@@ -72,30 +72,40 @@ def absolute_errors(
     low, high = percentile_interval(means[:, 0], confidence)
     square_low, square_high = percentile_interval(means[:, 1], confidence)
     return (
-        Estimate(mae, low, high),
-        Estimate(rmse, math.sqrt(square_low), math.sqrt(square_high)),
+        Estimate.with_interval(mae, low, high),
+        Estimate.with_interval(rmse, math.sqrt(square_low), math.sqrt(square_high)),
     )
 
 
 def within_subject_cv(reference: ArrayLike, prediction: ArrayLike) -> Estimate:
-    """Within-subject coefficient of variation, in per cent.
+    """Compute the within-subject coefficient of variation.
 
     The root mean square over the pairs of ``(d² / 2) / m²`` with the pair's difference d and
-    mean m (Bland's root mean square method; Hyslop & White 2009, Clin Biochem Rev). Without an
-    interval. Undefined where a pair's mean is not positive.
+    mean m (Bland's root mean square method; Hyslop & White 2009, Clin Biochem Rev).
+
+    Parameters
+    ----------
+    reference, prediction : array_like, shape (n,)
+        Paired values in one unit.
+
+    Returns
+    -------
+    Estimate
+        In per cent, without an interval. Undefined if the mean of a pair is not positive.
     """
     x, y = paired_arrays(reference, prediction)
     if len(x) == 0:
         return Estimate.undefined("there are no cases")
     mean = (x + y) / 2
     if bool((mean <= 0).any()):
-        return Estimate.undefined("a pair's mean is not positive, so its CV is undefined")
+        return Estimate.undefined("the mean of a pair is not positive")
     return Estimate(100 * math.sqrt(float(np.mean(((y - x) / mean) ** 2) / 2)))
 
 
 def _correlation_interval(
     r: float, n: int, confidence: float, variance: float, *, repeated: bool
 ) -> Estimate:
+    """Return a correlation with its interval by Fisher's z."""
     if repeated:
         return Estimate(r, reason="no interval: the cases of a subject are not independent")
     if n < _FOR_INTERVAL:
@@ -113,9 +123,9 @@ def correlations(
     subjects: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> tuple[Estimate, Estimate]:
-    """Pearson's and Spearman's correlation.
+    """Compute Pearson's and Spearman's correlation.
 
-    Intervals by Fisher's z, for Spearman with the variance of Bonett & Wright (2000,
+    The intervals are by Fisher's z, for Spearman with the variance of Bonett & Wright (2000,
     Psychometrika 65:23-28), ``(1 + r²/2)/(n - 3)``; none where subjects repeat.
 
     Parameters
@@ -123,19 +133,19 @@ def correlations(
     reference, prediction : array_like, shape (n,)
         Paired values in one unit.
     subjects : array_like, shape (n,), optional
-        Who each case belongs to, where a subject has several.
+        The subject of each case, where subjects have several.
     confidence : float
         Level of the intervals.
 
     Returns
     -------
     tuple of Estimate
-        Pearson, Spearman. A high correlation is not agreement.
+        Pearson's and Spearman's. A high correlation does not imply agreement.
 
     Raises
     ------
     AgreementError
-        If the values are no pairs of finite numbers, or the level does not lie within (0, 1).
+        If the values are not pairs of finite numbers, or the level lies outside (0, 1).
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)

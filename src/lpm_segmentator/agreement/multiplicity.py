@@ -1,4 +1,4 @@
-"""Correction for many tests."""
+"""Correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ def holm(p_values: ArrayLike) -> FloatArray:
     """Adjust p-values by Holm's step-down method.
 
     The i-th smallest of m becomes ``max over j ≤ i of min(1, (m - j + 1) p_(j))``, which keeps
-    the chance of any false rejection below the level whatever the tests' dependence
-    (Holm 1979, Scand J Stat 6:65-70).
+    the probability of any false rejection below the level, however the tests depend on each
+    other (Holm 1979, Scand J Stat 6:65-70).
 
     Parameters
     ----------
     p_values : array_like, shape (m,)
-        ``nan`` marks a test that could not be made: it stays ``nan`` and does not count.
+        ``nan`` marks a test that could not be performed: it stays ``nan`` and does not count.
 
     Returns
     -------
-    ndarray, shape (m,)
+    ndarray of float64, shape (m,)
 
     Examples
     --------

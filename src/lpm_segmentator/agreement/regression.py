@@ -1,8 +1,7 @@
-"""Straight lines between two methods: ordinary least squares, Deming, Passing-Bablok.
+"""Regression lines between two methods: ordinary least squares, Deming, Passing-Bablok.
 
-Ordinary least squares takes the reference as free of error and so flattens the slope where it
-is not. Deming's line shares the error between both; Passing & Bablok's is robust and free of
-distributions. Intervals are at the level asked for.
+Ordinary least squares assumes a reference without error; otherwise its slope is too flat. Deming's
+line allows for error in both methods; that of Passing & Bablok is robust and non-parametric.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from lpm_segmentator.agreement.errors import AgreementError
 from lpm_segmentator.agreement.estimate import (
     Estimate,
     FloatArray,
@@ -25,12 +23,13 @@ from lpm_segmentator.agreement.estimate import (
     is_constant,
     paired_arrays,
 )
+from lpm_segmentator.core.errors import AgreementError
 
-# Passing-Bablok looks at every pair of cases: 5,000 cases are 12.5 million slopes, 100 MB.
+# Passing-Bablok uses every pair of cases: 5,000 cases are 12.5 million slopes, 100 MB.
 MAX_PASSING_BABLOK = 5_000
 
-_FOR_LINE = 3  # units a line with an interval needs
-_ROUNDING = 1e-12  # part of a variance below which it is what rounding left of nothing
+_FOR_LINE = 3  # units that a line with an interval needs
+_ROUNDING = 1e-12  # a variance below this part of the total is a rounding error
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ class LineFit:
     ----------
     slope, intercept : Estimate
         With their intervals; the intercept in the measure's unit.
-    slope_p : float
-        Two-sided p-value against a slope of zero, where the method gives one.
     method : str
         "ols", "deming" or "passing-bablok".
     interval : str
-        How the intervals were found.
+        Method of the intervals: "t", "jackknife", "subject jackknife", "ranks" or "none".
+    slope_p : float
+        Two-sided p-value against a slope of zero; ``nan`` where the method gives none.
     """
 
     slope: Estimate
@@ -61,40 +60,45 @@ def _undefined(reason: str, method: str) -> LineFit:
     return LineFit(nothing, nothing, method, "none")
 
 
-def _no_line(x: FloatArray, y: FloatArray, *, free_y: bool = False) -> str:
+def _no_line(x: FloatArray, y: FloatArray, *, constant_y_allowed: bool = False) -> str:
+    """Return why there is no line, or ""."""
     if len(x) < _FOR_LINE:
         return "a line with an interval needs three cases"
     if is_constant(x):
         return "the reference is constant"
-    if not free_y and is_constant(y):
+    if not constant_y_allowed and is_constant(y):
         return "the prediction is constant"
     return ""
 
 
 def _moments(x: FloatArray, y: FloatArray, groups: IntArray) -> FloatArray:
-    """Per group: n, Σx, Σy, Σx², Σy², Σxy; shape (g, 6)."""
+    """Return n, Σx, Σy, Σx², Σy² and Σxy of each group; shape (g, 6)."""
     columns = (np.ones_like(x), x, y, x * x, y * y, x * y)
     return np.column_stack([np.bincount(groups, weights=c) for c in columns])
 
 
 def _centred(sums: FloatArray) -> tuple[FloatArray, ...]:
+    """Return the means of x and y, and S_xx, S_yy and S_xy, from the sums of `_moments`."""
     n, sx, sy, sxx, syy, sxy = np.moveaxis(sums, -1, 0)
     mx, my = sx / n, sy / n
     return mx, my, sxx - n * mx * mx, syy - n * my * my, sxy - n * mx * my
 
 
 def _ols_line(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return slope and intercept from the sums of `_moments`."""
     mx, my, sxx, _, sxy = _centred(sums)
     slope = sxy / sxx
     return slope, my - slope * mx
 
 
 def _deming_line(ratio: float) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+    """Return a function like `_ols_line` for a ratio of error variances."""
+
     def line(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
         mx, my, sxx, syy, sxy = _centred(sums)
         gap = syy - ratio * sxx
         root = np.sqrt(gap * gap + 4 * ratio * sxy * sxy)
-        # Of the two equal forms the one without cancellation.
+        # Of the two equivalent forms the one without cancellation.
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = np.where(gap >= 0, (gap + root) / (2 * sxy), 2 * ratio * sxy / (root - gap))
             return slope, my - slope * mx
@@ -109,7 +113,7 @@ def _jackknife(
     line: Callable[[FloatArray], tuple[FloatArray, FloatArray]],
     confidence: float,
 ) -> tuple[Estimate, Estimate, float]:
-    """Fit and leave-one-unit-out intervals (Linnet 1990), all from sums: no loop of fits."""
+    """Fit a line with intervals by leaving out one unit at a time (Linnet 1990), from sums."""
     centre_x, centre_y = float(x.mean()), float(y.mean())
     sums = _moments(x - centre_x, y - centre_y, groups)
     total = sums.sum(axis=0)
@@ -125,7 +129,7 @@ def _jackknife(
         return Estimate(slope, reason=reason), Estimate(value, reason=reason), math.nan
     left_out = _left_out(line, sums)
     if left_out is None:
-        reason = "no interval: without one subject there is no line"
+        reason = "no interval: without one of the subjects the line is undefined"
         return Estimate(slope, reason=reason), Estimate(value, reason=reason), math.nan
     slopes, intercepts = left_out
     intercepts = intercepts + centre_y - slopes * centre_x
@@ -145,10 +149,10 @@ def _jackknife(
 def _left_out(
     line: Callable[[FloatArray], tuple[FloatArray, FloatArray]], sums: FloatArray
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Return slopes and intercepts without each unit; None where without one there is no line.
+    """Return slopes and intercepts without each unit, or None if one of them is undefined.
 
-    That is so where all the others have one and the same reference: what the sums then leave of
-    its variance is rounding.
+    A line is undefined if all the other units have the same reference: its variance, computed
+    from the sums, is then a rounding error.
     """
     total = sums.sum(axis=0)
     without = total - sums
@@ -172,14 +176,24 @@ def ols(
     reference, prediction : array_like, shape (n,)
         Paired finite values.
     subjects : array_like, shape (n,), optional
-        Where subjects repeat, the intervals come from leaving out one subject at a time;
+        If subjects repeat, the intervals come from leaving out one subject at a time;
         otherwise from the t distribution with n - 2 degrees of freedom.
     confidence : float
         Level of the intervals.
+
+    Returns
+    -------
+    LineFit
+        Undefined, with the reason, for fewer than three cases or a constant reference.
+
+    Raises
+    ------
+    AgreementError
+        If the values are not pairs of finite numbers, or the level lies outside (0, 1).
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)
-    reason = _no_line(x, y, free_y=True)
+    reason = _no_line(x, y, constant_y_allowed=True)
     if reason:
         return _undefined(reason, "ols")
     groups = group_codes(subjects, len(x))
@@ -207,7 +221,7 @@ def deming(
     subjects: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> LineFit:
-    """Fit Deming's line, both methods with error.
+    """Fit Deming's line, which allows for error in both methods.
 
     ``slope = (S_yy - δ S_xx + sqrt((S_yy - δ S_xx)² + 4 δ S_xy²)) / (2 S_xy)`` with
     δ = ``error_ratio`` (Deming 1943; Linnet 1990, Stat Med 9:1463-1473). Swapping the columns
@@ -221,11 +235,22 @@ def deming(
         regression.
     reference, prediction, subjects, confidence
         As for `ols`.
+
+    Returns
+    -------
+    LineFit
+        Undefined, with the reason, for fewer than three cases or a constant column.
+
+    Raises
+    ------
+    AgreementError
+        As `ols`, or if the ratio is not positive.
     """
     check_confidence(confidence)
     if not (math.isfinite(error_ratio) and error_ratio > 0):
         raise AgreementError(
-            f"the ratio of error variances is {error_ratio:g}", hint="Give a positive ratio, as 1"
+            f"the ratio of error variances is {error_ratio:g}",
+            hint="Give a positive ratio, such as 1",
         )
     x, y = paired_arrays(reference, prediction)
     reason = _no_line(x, y)
@@ -256,21 +281,26 @@ def passing_bablok(
     reference, prediction, confidence
         As for `ols`.
     subjects : array_like, shape (n,), optional
-        Where subjects repeat, the interval is undefined: the ranks suppose independence.
+        If subjects repeat, the interval is undefined: the ranks assume independence.
 
     Returns
     -------
     LineFit
-        Undefined, with the reason, where the two do not rise together or where there are more
+        Undefined, with the reason, if the two are not positively correlated or there are more
         than ``MAX_PASSING_BABLOK`` cases.
+
+    Raises
+    ------
+    AgreementError
+        As `ols`.
     """
     check_confidence(confidence)
     x, y = paired_arrays(reference, prediction)
     reason = _no_line(x, y)
     if not reason and len(x) > MAX_PASSING_BABLOK:
-        reason = f"Passing-Bablok is limited to {MAX_PASSING_BABLOK} cases; see Deming's line"
+        reason = f"Passing-Bablok is limited to {MAX_PASSING_BABLOK} cases; use Deming's line"
     if not reason and float(np.corrcoef(x, y)[0, 1]) <= 0:
-        reason = "Passing-Bablok needs columns that rise together"
+        reason = "Passing-Bablok needs positively correlated columns"
     if reason:
         return _undefined(reason, "passing-bablok")
     slopes = _pairwise_slopes(x, y)
@@ -296,6 +326,7 @@ def passing_bablok(
 def _passing_bablok_fit(
     x: FloatArray, y: FloatArray, slope: float, low: float, high: float
 ) -> LineFit:
+    """Add the intercept and its interval to the slope and its interval."""
     why = "" if math.isfinite(low) and math.isfinite(high) else "too few cases for an interval"
     if why:
         low = high = math.nan
@@ -313,17 +344,19 @@ def _passing_bablok_fit(
 
 
 def _pairwise_slopes(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the slopes between all pairs of cases that count."""
     i, j = np.triu_indices(len(x), k=1)
     dx, dy = x[j] - x[i], y[j] - y[i]
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = dy / dx
-    # 0/0 (a repeated point) says nothing, nor does -1 (the line at right angles to identity).
+    # Excluded by the method: 0/0 (a repeated point) and -1 (perpendicular to the identity).
     return np.asarray(slopes[~np.isnan(slopes) & (slopes != -1)], dtype=np.float64)
 
 
 def _rank_bounds(
     n: int, count: int, shift: int, confidence: float
 ) -> tuple[int | None, int | None]:
+    """Return the ranks of the bounds of the slope, counted from 0; None where out of range."""
     z = float(stats.norm.ppf(1 - (1 - confidence) / 2))
     reach = z * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     first = round((count - reach) / 2)

@@ -1,4 +1,4 @@
-"""What a comparison found, ready for a table or for JSON."""
+"""Results of a comparison, ready for a table or for JSON."""
 
 from __future__ import annotations
 
@@ -10,48 +10,14 @@ from typing import Any
 import numpy as np
 
 from lpm_segmentator.agreement.bland_altman import BlandAltmanResult
-from lpm_segmentator.agreement.errors import AgreementError
 from lpm_segmentator.agreement.estimate import Estimate, FloatArray
 from lpm_segmentator.agreement.icc import IccResult
 from lpm_segmentator.agreement.regression import LineFit
+from lpm_segmentator.agreement.settings import Settings
 from lpm_segmentator.agreement.tost import TostResult
+from lpm_segmentator.core.errors import AgreementError
 
 Scalar = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a comparison was made; kept with its results.
-
-    Attributes
-    ----------
-    margin_percent : float
-        Equivalence margin in per cent of the reference mean, where ``margin`` is None.
-    margin : float or None
-        The margin in the measures' unit.
-    tost : str
-        "auto", "parametric" or "bootstrap".
-    alpha : float
-        Level of the tests.
-    confidence : float
-        Level of the intervals.
-    limits : float
-        Share of the differences within the limits of agreement.
-    deming_ratio : float
-        Ratio of the error variances (prediction over reference) of Deming's line.
-    n_resamples, seed : int
-        Of the bootstraps.
-    """
-
-    margin_percent: float = 5.0
-    margin: float | None = None
-    tost: str = "auto"
-    alpha: float = 0.05
-    confidence: float = 0.95
-    limits: float = 0.95
-    deming_ratio: float = 1.0
-    n_resamples: int = 10_000
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,26 +27,27 @@ class PairAgreement:
     Attributes
     ----------
     name, measure, unit : str
-        "volume_ml ES right", "volume_ml", "mL".
+        Such as "volume_ml ES R all", "volume_ml" and "mL".
     strata : tuple of (str, str)
-        As (("muscle", "ES"), ("side", "right")).
+        Such as (("muscle", "ES"), ("side", "R"), ("level", "all")).
     by, subgroup : str
         Column and value of the subgroup; both "" for all cases.
     n, n_subjects : int
-        Cases used, and independent units among them.
+        Number of cases, and of independent units among them.
     dropped : tuple of str
         Cases left out because a value was missing or not finite.
     reference_mean, reference_sd, prediction_mean, prediction_sd : float
-        Over the cases, the standard deviations with n - 1.
-    bland_altman, icc, tost
-        See `BlandAltmanResult`, `IccResult`, `TostResult`.
+        Over the cases, in the measure's unit, the standard deviations with n - 1.
+    bland_altman : BlandAltmanResult
+    icc : IccResult
+    tost : TostResult
     mae, rmse, cv_percent, pearson, spearman : Estimate
-        Mean absolute and root mean square difference, within-subject coefficient of variation
-        in per cent, correlations.
+        Mean absolute and root mean square difference in the measure's unit, within-subject
+        coefficient of variation in per cent, correlations.
     ols, deming, passing_bablok : LineFit
-        Lines of the prediction on the reference.
+        Regression lines of the prediction on the reference.
     cases, reference, prediction : ndarray, shape (n,)
-        The data, for figures; not written to tables.
+        Names and values of the cases, for figures; not written to tables.
     """
 
     name: str
@@ -138,13 +105,18 @@ class PairAgreement:
     @property
     def reasons(self) -> dict[str, str]:
         """Why a statistic or its interval is undefined, by its column name."""
-        found = {name: e.reason for name, e in self.estimates.items() if e.reason}
+        reasons = {name: e.reason for name, e in self.estimates.items() if e.reason}
         if self.tost.reason:
-            found["tost"] = self.tost.reason
-        return found
+            reasons["tost"] = self.tost.reason
+        return reasons
 
     def to_row(self) -> dict[str, Scalar]:
-        """Give one flat row: a statistic's value, then its ``_low`` and ``_high`` bounds."""
+        """Return one flat row: the value of each statistic, then its ``_low`` and ``_high`` bounds.
+
+        Returns
+        -------
+        dict of str to str, int, float, bool or None
+        """
         row: dict[str, Scalar] = {
             "name": self.name,
             "measure": self.measure,
@@ -183,7 +155,12 @@ class PairAgreement:
         return row
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the nested form, without the data; ``nan`` becomes None, as JSON has none."""
+        """Return the nested form without the data, for JSON; ``nan`` becomes None.
+
+        Returns
+        -------
+        dict of str to Any
+        """
         nested: dict[str, Any] = {
             key: getattr(self, key)
             for key in ("name", "measure", "unit", "by", "subgroup", "n", "n_subjects")
@@ -251,10 +228,11 @@ class Comparison:
     Attributes
     ----------
     pairs : tuple of PairAgreement
-        For each measure and stratum all cases, then its subgroups.
+        For each measure and stratum all cases, then its subgroups; each with at least one case.
     settings : Settings
     notes : tuple of str
-        What a reader should know: how cases were named, suspected repeats, cases left out.
+        What a reader should know: how cases were named, suspected repeated subjects, cases and
+        measures left out.
     """
 
     pairs: tuple[PairAgreement, ...]
@@ -268,7 +246,18 @@ class Comparison:
         return len(self.pairs)
 
     def find(self, name: str, *, by: str = "", subgroup: str = "") -> PairAgreement:
-        """Give the pair of this name and subgroup.
+        """Return the pair of a name and subgroup.
+
+        Parameters
+        ----------
+        name : str
+            Such as "volume_ml ES R all".
+        by, subgroup : str
+            Column and value of the subgroup; both "" for all cases.
+
+        Returns
+        -------
+        PairAgreement
 
         Raises
         ------
@@ -288,13 +277,23 @@ class Comparison:
         return tuple(pair for pair in self.pairs if not pair.by)
 
     def to_rows(self) -> list[dict[str, Scalar]]:
-        """Give one flat row a pair, all with the same keys in the same order."""
+        """Return one flat row per pair, all with the same keys in the same order.
+
+        Returns
+        -------
+        list of dict
+        """
         rows = [pair.to_row() for pair in self.pairs]
         keys = list(dict.fromkeys(key for row in rows for key in row))
         return [{key: row.get(key, "") for key in keys} for row in rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the whole as nested dicts and lists that JSON can hold."""
+        """Return everything but the data as nested dicts and lists, for JSON.
+
+        Returns
+        -------
+        dict of str to Any
+        """
         return {
             "settings": _json_ready(asdict(self.settings)),
             "notes": list(self.notes),

@@ -1,7 +1,7 @@
 """Equivalence of paired measurements: two one-sided tests (TOST).
 
 The null hypothesis is that the mean difference lies outside ±margin; a small p-value shows
-equivalence (Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680). Which test is made follows
+equivalence (Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680). The choice of the test follows
 the published method of the segmentation: a Kolmogorov-Smirnov test of the standardised
 differences at 0.05 chooses between the t test and a bootstrap of the mean difference.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from lpm_segmentator.agreement.errors import AgreementError
+from lpm_segmentator.agreement.bootstrap import percentile_interval, resample_means
 from lpm_segmentator.agreement.estimate import (
     FloatArray,
     group_codes,
@@ -24,11 +24,11 @@ from lpm_segmentator.agreement.estimate import (
     is_constant,
     paired_arrays,
 )
-from lpm_segmentator.agreement.resample import percentile_interval, resample_means
+from lpm_segmentator.core.errors import AgreementError
 
 TostMethod = Literal["auto", "parametric", "bootstrap"]
 
-# Level of the normality test that chooses the method, as published.
+# Level of the normality test that chooses the method, as in the published method.
 NORMALITY_LEVEL = 0.05
 _FOR_TEST, _FOR_NORMALITY = 2, 3
 _HALF = 0.5
@@ -41,7 +41,7 @@ class TostResult:
     Attributes
     ----------
     n : int
-        Number of independent units: cases, or subjects where these repeat.
+        Number of independent units: cases, or subjects if these repeat.
     mean_difference : float
         Mean of prediction - reference over the units.
     margin : float
@@ -49,13 +49,14 @@ class TostResult:
     margin_percent : float
         The same in per cent of the reference mean.
     low, high : float
-        The 1 - 2 alpha interval of the mean difference; inside ±margin means equivalent.
+        The 1 - 2 alpha interval of the mean difference, in the measure's unit; within ±margin
+        means equivalent.
     p_lower, p_upper : float
         p-values against a difference ≤ -margin and ≥ +margin.
     p : float
         The larger of the two: the p-value of the equivalence test.
     equivalent : bool or None
-        Whether p < alpha; None where no test could be made.
+        Whether p < alpha; None if no test was possible.
     method : str
         "parametric", "bootstrap" or "none".
     normality_p : float
@@ -65,9 +66,9 @@ class TostResult:
     alpha : float
         Level of the test.
     n_resamples, seed : int
-        Of the bootstrap; 0 where none was made.
+        Of the bootstrap; 0 if there was none.
     p_holm : float
-        p after Holm's correction over all tests of a comparison; ``nan`` for a lone test.
+        p after Holm's correction over all tests of a comparison; ``nan`` for a single test.
     equivalent_holm : bool or None
         Whether p_holm < alpha.
     reason : str
@@ -97,18 +98,31 @@ class TostResult:
     reason: str = ""
 
     def with_holm(self, p_holm: float) -> TostResult:
-        """Give the result with the p-value corrected for the other tests."""
-        decided = None if math.isnan(p_holm) else bool(p_holm < self.alpha)
-        return replace(self, p_holm=p_holm, equivalent_holm=decided)
+        """Return the result with a p-value corrected for the other tests.
+
+        Parameters
+        ----------
+        p_holm : float
+        """
+        equivalent = None if math.isnan(p_holm) else bool(p_holm < self.alpha)
+        return replace(self, p_holm=p_holm, equivalent_holm=equivalent)
 
 
 def normality_p(differences: ArrayLike) -> float:
-    """p-value of the Kolmogorov-Smirnov test of standardised differences against N(0, 1).
+    """Compute the Kolmogorov-Smirnov test of standardised differences against N(0, 1).
 
-    The differences are standardised by their own mean and standard deviation (n - 1), as the
-    published method does. With estimated parameters the test is conservative (Lilliefors 1967):
-    it keeps the t test more often than its nominal level says. ``nan`` for fewer than three
-    values or no spread.
+    The differences are standardised by their own mean and standard deviation (n - 1), as in the
+    published method. With estimated parameters the test is conservative (Lilliefors 1967): it
+    keeps the t test more often than its nominal level states.
+
+    Parameters
+    ----------
+    differences : array_like, shape (n,)
+
+    Returns
+    -------
+    float
+        The p-value; ``nan`` for fewer than three values, or for equal values.
     """
     d = np.asarray(differences, dtype=np.float64)
     if d.size < _FOR_NORMALITY or is_constant_difference(d):
@@ -118,7 +132,14 @@ def normality_p(differences: ArrayLike) -> float:
 
 
 def is_constant_difference(d: FloatArray, scale: float = 0.0) -> bool:
-    """Whether differences of numbers of size ``scale`` vary by no more than rounding."""
+    """Return whether differences vary by no more than rounding.
+
+    Parameters
+    ----------
+    d : ndarray of float64, shape (n,)
+    scale : float
+        Size of the numbers whose differences they are; 0 takes that of the differences.
+    """
     return bool(np.ptp(d) <= 1e-12 * scale) if scale else is_constant(d)
 
 
@@ -134,7 +155,7 @@ def tost_paired(  # noqa: PLR0913 - each keyword is a choice of the test
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> TostResult:
-    """Test whether prediction and reference are equivalent in the mean.
+    """Test whether the means of prediction and reference are equivalent.
 
     Parameters
     ----------
@@ -145,10 +166,10 @@ def tost_paired(  # noqa: PLR0913 - each keyword is a choice of the test
     margin : float, optional
         The margin in the measure's unit; overrides ``margin_percent``.
     subjects : array_like, shape (n,), optional
-        Who each case belongs to. Where a subject repeats, its mean difference is one unit
+        The subject of each case. If subjects repeat, the mean difference of a subject is one unit
         (summary measures: Matthews et al. 1990, BMJ 300:230-235).
     method : {"auto", "parametric", "bootstrap"}
-        "auto" takes the t test where the normality p-value is at least 0.05, else the bootstrap.
+        "auto" takes the t test if the normality p-value is at least 0.05, else the bootstrap.
     alpha : float
         Level of each one-sided test.
     n_resamples, seed : int
@@ -161,7 +182,7 @@ def tost_paired(  # noqa: PLR0913 - each keyword is a choice of the test
     Raises
     ------
     AgreementError
-        If the margin is not positive, or alpha or the method is unknown.
+        If the margin is not positive, alpha lies outside (0, 0.5) or the method is unknown.
     """
     _check_settings(margin_percent, margin, method, alpha)
     x, y = paired_arrays(reference, prediction)
@@ -171,13 +192,8 @@ def tost_paired(  # noqa: PLR0913 - each keyword is a choice of the test
         x, y = group_means(x, groups), group_means(y, groups)
     d = y - x
     half, percent = _margin(x, margin_percent, margin)
-    start = TostResult(
-        n=len(d),
-        mean_difference=float(d.mean()) if len(d) else math.nan,
-        margin=half,
-        margin_percent=percent,
-        alpha=alpha,
-    )
+    mean = float(d.mean()) if len(d) else math.nan
+    start = TostResult(len(d), mean, margin=half, margin_percent=percent, alpha=alpha)
     reason = _no_test(d, half, scale)
     if reason:
         return replace(start, reason=reason)
@@ -191,18 +207,21 @@ def _check_settings(margin_percent: float, margin: float | None, method: str, al
     given = margin_percent if margin is None else margin
     if not (math.isfinite(given) and given > 0):
         raise AgreementError(
-            f"the equivalence margin is {given:g}", hint="Give a positive margin, as 5 (per cent)"
+            f"the equivalence margin is {given:g}",
+            hint="Give a positive margin, such as 5 (per cent)",
         )
     if method not in ("auto", "parametric", "bootstrap"):
         raise AgreementError(
             f"there is no TOST method {method!r}", hint="Use auto, parametric or bootstrap"
         )
     if not 0 < alpha < _HALF:
-        raise AgreementError(f"alpha is {alpha:g}", hint="Give a level between 0 and 0.5, as 0.05")
+        raise AgreementError(
+            f"alpha is {alpha:g}", hint="Give a level between 0 and 0.5, such as 0.05"
+        )
 
 
 def _margin(x: FloatArray, margin_percent: float, margin: float | None) -> tuple[float, float]:
-    """Give the margin in units and in per cent of the reference mean."""
+    """Return the margin in the measure's unit and in per cent of the reference mean."""
     mean = float(x.mean()) if len(x) else math.nan
     if margin is not None:
         return margin, 100 * margin / mean if mean > 0 else math.nan
@@ -210,17 +229,19 @@ def _margin(x: FloatArray, margin_percent: float, margin: float | None) -> tuple
 
 
 def _no_test(d: FloatArray, half: float, scale: float) -> str:
+    """Return why no test is possible, or ""."""
     if len(d) < _FOR_TEST:
         return "an equivalence test needs two independent cases"
     if math.isnan(half):
         return "the reference mean is not positive, so a margin in per cent of it is undefined"
     if is_constant_difference(d, scale):
         place = "inside" if abs(float(d.mean())) < half else "outside"
-        return f"all differences are equal, so no test can be made; they lie {place} the margin"
+        return f"all differences are equal, so no test is possible; they lie {place} the margin"
     return ""
 
 
 def _t_tost(d: FloatArray, start: TostResult) -> TostResult:
+    """Perform the two t tests."""
     n, df = len(d), len(d) - 1
     error = float(d.std(ddof=1)) / math.sqrt(n)
     t_lower = (start.mean_difference + start.margin) / error
@@ -244,10 +265,10 @@ def _t_tost(d: FloatArray, start: TostResult) -> TostResult:
 
 
 def _bootstrap_tost(d: FloatArray, start: TostResult, n_resamples: int, seed: int) -> TostResult:
-    """Take the share of resampled means beyond each margin, plus one in both counts.
+    """Compute the share of resampled means beyond each margin, with one added to both counts.
 
-    The plus one (Davison & Hinkley 1997, eq. 4.11) keeps a p-value that was never exceeded in
-    B resamples at 1/(B+1): zero would claim more than B resamples can show.
+    With the added one (Davison & Hinkley 1997, eq. 4.11) the smallest p-value of B resamples is
+    1/(B+1): 0 would claim more than B resamples can show.
     """
     means = resample_means(d[:, None], n_resamples=n_resamples, seed=seed)[:, 0]
     p_lower = (float(np.sum(means <= -start.margin)) + 1) / (n_resamples + 1)

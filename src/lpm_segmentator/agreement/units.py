@@ -1,4 +1,4 @@
-"""The unit a column's name tells, and columns that seem to mix two units."""
+"""The unit that a column's name states, and columns that seem to mix two units."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from lpm_segmentator.agreement.errors import AgreementError
 from lpm_segmentator.agreement.estimate import FloatArray
+from lpm_segmentator.core.errors import AgreementError, Remedy
 
 _BY_ENDING = {
     "ml": "mL",
@@ -28,16 +28,26 @@ _BY_START = (
     (r"(fat_)?(ratio|fraction)\d*", ""),
     (r"(dsc|dice|jaccard|nsd)(_.*)?", ""),
 )
-# Slips that occur: mm³ for mL, mm² for cm², a fraction for per cent, mm for cm.
+# Mistakes that occur: mm³ for mL, mm² for cm², a fraction for per cent, mm for cm.
 _COLUMN_FACTORS = (10.0, 100.0, 1000.0, 1e4, 1e6)
 _ROW_FACTORS = (100.0, 1000.0, 1e6)
 _TWICE = 2.0  # two values of one case in one unit differ by less
-_ENOUGH = 5  # cases to speak of a usual size
+_ENOUGH = 5  # cases that define a usual size
 _MOST = 0.5
+_DIFFERENCE = re.compile("asymmetry|difference", re.IGNORECASE)
 
 
 def unit_of(name: str) -> str:
-    """Tell the unit of a measure by its name; "" where it has none or tells none.
+    """Return the unit of a measure, as its name states it.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        "" if it has none, or its name does not state it.
 
     Examples
     --------
@@ -55,27 +65,43 @@ def unit_of(name: str) -> str:
 
 
 def _near(ratio: FloatArray, factor: float, tolerance: float) -> np.ndarray:
+    """Return whether each ratio is near a factor, on a logarithmic scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.abs(np.log(ratio / factor))
     return np.asarray(distance <= np.log1p(tolerance))
 
 
+_HINT = f"Convert {{}}; if the values are right, pass {Remedy.NO_UNIT_CHECK}"
+
+
 def check_one_unit(
     name: str, cases: list[str], reference: FloatArray, prediction: FloatArray
 ) -> None:
-    """Refuse a pair whose values look as if they came in two units.
+    """Refuse a pair whose values seem to be in two units.
 
     Three signs: the median of prediction/reference is within 20 % of a power of ten from 10 on;
-    single cases where that ratio is within 5 % of 100, 1000 or 10⁶ and the others' is near 1;
-    cases whose both values are 100 times above (or below) the columns' medians.
+    single cases where that ratio is within 5 % of 100, 1000 or 10⁶ while that of the others is
+    near 1; cases whose two values are both 100 times above (or below) the medians of the columns.
+
+    Parameters
+    ----------
+    name : str
+        Of the pair, for the message.
+    cases : list of str, length n
+    reference, prediction : ndarray of float64, shape (n,)
 
     Raises
     ------
     AgreementError
-        Naming the factor and the cases.
+        The message gives the factor and the cases.
+
+    Notes
+    -----
+    Asymmetries and differences scatter around 0, where ratios say nothing: they are not checked.
     """
     usable = (reference > 0) & (prediction > 0)
-    if not usable.any():
+    is_signed = bool((reference < 0).any() or (prediction < 0).any())
+    if not usable.any() or is_signed or _DIFFERENCE.search(name):
         return
     ratio = prediction[usable] / reference[usable]
     median = float(np.median(ratio))
@@ -83,24 +109,27 @@ def check_one_unit(
         for side in (factor, 1 / factor):
             if _near(np.array([median]), side, 0.2)[0]:
                 raise AgreementError(
-                    f"{name}: the prediction is {side:g} times the reference in the median, so "
-                    "the two columns seem to be in different units",
-                    hint="Convert one of them; if the values are right, use --no-unit-check",
+                    f"{name}: the median of prediction / reference is near {side:g}, so that the "
+                    "two columns seem to be in different units",
+                    hint=_HINT.format("one of them"),
+                    remedy=Remedy.NO_UNIT_CHECK,
                 )
     odd = _odd_rows(ratio, reference[usable], prediction[usable], median)
     if odd.any():
         names = [case for case, ok in zip(cases, usable, strict=True) if ok]
         shown = [case for case, bad in zip(names, odd, strict=True) if bad]
         raise AgreementError(
-            f"{name}: the values of {name_some(shown)} differ from the others by a factor of a "
-            "unit (100 or 1000), so the rows seem to mix units",
-            hint="Convert these rows; if the values are right, use --no-unit-check",
+            f"{name}: the values of {list_names(shown)} differ from the others by a factor of a "
+            "unit (100 or 1000), so that the rows seem to mix units",
+            hint=_HINT.format("these rows"),
+            remedy=Remedy.NO_UNIT_CHECK,
         )
 
 
 def _odd_rows(
     ratio: FloatArray, reference: FloatArray, prediction: FloatArray, median: float
 ) -> np.ndarray:
+    """Mark the cases that seem to be in another unit than the others; bool, shape (n,)."""
     odd = np.zeros(ratio.shape, dtype=bool)
     if 1 / _TWICE < median < _TWICE:
         for factor in _ROW_FACTORS:
@@ -116,7 +145,18 @@ def _odd_rows(
     return odd
 
 
-def name_some(names: list[str], most: int = 5) -> str:
-    """List names for a message, the first few of many."""
+def list_names(names: list[str], most: int = 5) -> str:
+    """List names for a message: the first few, and how many more there are.
+
+    Parameters
+    ----------
+    names : list of str
+    most : int
+        How many are listed.
+
+    Returns
+    -------
+    str
+    """
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -2,87 +2,169 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.api.run import prepare_output
-from lpm_segmentator.api.steps import refuse_overwriting
-from lpm_segmentator.core import TableError
-from lpm_segmentator.io import read_table, remove_file, write_json, write_table
+from lpm_segmentator.core import FileFormatError, InputError, Remedy, TableError
+from lpm_segmentator.io import read_json, read_table, remove_file, write_json, write_table
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.outputs import prepare_output, refuse_overwriting
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from matplotlib.figure import Figure
 
     from lpm_segmentator.agreement import Comparison
 
-__all__ = ["ComparisonFiles", "compare_file"]
+__all__ = ["ComparisonFiles", "compare_file", "located"]
 
 _FORMATS = ("pdf", "svg", "png")
 
 
 @dataclass(frozen=True)
 class ComparisonFiles:
-    """A comparison and the files that tell it."""
+    """A comparison and its files.
+
+    Attributes
+    ----------
+    comparison : Comparison
+    written : tuple of Path
+    is_selection : bool
+        Whether the default selection of a run was compared, and not everything.
+    """
 
     comparison: Comparison
     written: tuple[Path, ...]
+    is_selection: bool = False
 
 
-def compare_file(path: Path, out: Path, *, plots: bool = True, **options: Any) -> ComparisonFiles:
-    """Compare the paired columns of a CSV and write what comes out.
+def compare_file(
+    path: Path,
+    out: Path,
+    *,
+    plots: bool = True,
+    everything: bool = False,
+    measures: Sequence[str] | None = None,
+    **choices: Any,
+) -> ComparisonFiles:
+    """Compare the paired columns of a table and write the results.
 
-    Figures of an earlier comparison in the same folder are replaced or removed: none stays that
-    shows other numbers than the tables.
+    Figures of an earlier comparison in the same folder are replaced or removed, so that none shows
+    other numbers than the tables.
 
     Parameters
     ----------
     path : Path
-        Wide (``volume1_gd, volume1_ai``, …) or long.
+        A CSV, or the folder of a run, whose ``paired_measures.csv`` is compared.
     out : Path
         Folder for ``agreement.csv``, ``agreement.json`` and the figures (PDF, SVG, PNG).
     plots : bool
         Whether to draw.
-    **options
+    everything : bool
+        Whether all measures, muscles and levels of a run are compared, not the default selection.
+    measures : sequence of str, optional
+        Only these measures.
+    **choices
         As `lpm_segmentator.agreement.compare_table`.
+
+    Returns
+    -------
+    ComparisonFiles
 
     Raises
     ------
+    InputError
+        If a folder has no ``paired_measures.csv``.
     TableError
-        If the table cannot be read or compared as asked.
+        If the table cannot be read or compared as requested.
     OutputError
         If a result cannot be written, or would replace `path`.
     """
     # Imported here, since it brings scipy.stats, which costs other commands half a second.
-    from lpm_segmentator.agreement import AgreementError, compare_table
-    from lpm_segmentator.report.figures import save_figure, study_figures
+    from lpm_segmentator.agreement import compare_table, default_selection
 
+    if path.is_dir():  # a run writes one unit per column
+        path, choices = _table_of_run(path), {**choices, "check_units": False}
     written = [out / "agreement.csv", out / "agreement.json"]
     refuse_overwriting(written, [path])
     table = read_table(path)
-    try:
-        comparison = compare_table(table, **options)
-    except AgreementError as error:
-        raise TableError(error.what, where=path, hint=error.hint) from error
-    figures = study_figures(comparison) if plots else {}
+    selection = None if everything else default_selection(table, measures)
+    with located(path):
+        comparison = compare_table(table, measures=measures, selection=selection, **choices)
+    figures = _figures(comparison, is_selection=selection is not None) if plots else {}
     prepare_output(out)
     earlier = _figures_of(written[1])
     write_table(comparison.to_rows(), written[0])
     write_json(comparison.to_dict(), written[1])
-    for old in earlier:
-        remove_file(old)
+    _replace_figures(earlier, figures, out, written)
+    return ComparisonFiles(comparison, tuple(written), is_selection=selection is not None)
+
+
+def _table_of_run(folder: Path) -> Path:
+    """Return the table of reference and prediction that a run wrote."""
+    table = StudyFolder(folder).table("paired_measures")
+    if not table.exists():
+        raise InputError(
+            f"the folder has no {table.name}",
+            where=folder,
+            hint=f"Run the cases with manual masks to compare with: pass {Remedy.REFERENCE}",
+            remedy=Remedy.REFERENCE,
+        )
+    return table
+
+
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Add the file or folder to errors about its tables.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    try:
+        yield
+    except TableError as error:
+        error.where = error.where or str(path)
+        raise
+
+
+def _figures(comparison: Comparison, *, is_selection: bool) -> dict[str, Figure]:
+    """Draw the agreement; of a selection only the main measures, in the whole stack."""
+    from lpm_segmentator.agreement import DEFAULT_MEASURES, DRAWN_MEASURES
+    from lpm_segmentator.report.figures import agreement_figures
+
+    if not is_selection:
+        return agreement_figures(comparison)
+    chosen = {pair.measure for pair in comparison}
+    return agreement_figures(
+        comparison,
+        kinds=("bland_altman", "scatter"),
+        measures={m for m in chosen if m in DRAWN_MEASURES or m not in DEFAULT_MEASURES},
+        levels={"all"},
+    )
+
+
+def _replace_figures(
+    earlier: Sequence[Path], figures: dict[str, Figure], out: Path, written: list[Path]
+) -> None:
+    """Remove the earlier figures, write the new ones and add them to what was written."""
+    from lpm_segmentator.report.figures import save_figure
+
+    for path in earlier:
+        remove_file(path)
     for stem, figure in figures.items():
         written += save_figure(figure, out / stem, formats=_FORMATS)
-    return ComparisonFiles(comparison, tuple(written))
 
 
 def _figures_of(earlier: Path) -> list[Path]:
-    """Return the figures that go with an earlier ``agreement.json``, if there is one."""
+    """Return the figures that belong to an earlier ``agreement.json``, if there is one."""
     from lpm_segmentator.report.figures import pair_stems
 
     try:
-        pairs = json.loads(earlier.read_text(encoding="utf-8"))["pairs"]
-        stems = {stem for pair in pairs for stem in pair_stems(pair["name"], pair["measure"])}
-    except (OSError, ValueError, KeyError, TypeError):  # none, or no file of ours
+        pairs = read_json(earlier)["pairs"]
+        stems = {stem for pair in pairs for stem in pair_stems(pair["measure"], pair["strata"])}
+    except (FileFormatError, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours
         return []
     return [earlier.with_name(f"{stem}.{ending}") for stem in stems for ending in _FORMATS]

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lpm_segmentator.api.cases import (
-    CaseFiles,
-    find_cases,
-    match_labels,
-    on_grid_of,
-    same_subject,
-)
-from lpm_segmentator.api.levels_file import read_slice_levels
-from lpm_segmentator.api.sagittal import overlap
-from lpm_segmentator.api.steps import find_label_maps
-from lpm_segmentator.core import GeometryError, InputError, LabelMap, LpmError, resample
-from lpm_segmentator.io import (
-    ORIGIN_FLAG,
-    case_id,
+import numpy as np
+
+from lpm_segmentator.core import (
+    DixonPair,
+    Geometry,
+    GeometryError,
+    InputError,
+    LabelMap,
+    LpmError,
+    Remedy,
     differ_by_lost_origin,
-    find_images,
     has_lost_origin,
-    read_dixon,
-    read_label_map,
-    subject_key,
+    is_moved_in_plane,
+    on_lattice,
+    resample,
+    with_origin_of,
 )
+from lpm_segmentator.io import LabelImage, case_id, read_label_map, subject_key
 from lpm_segmentator.measure import Accuracy, compare_label_maps
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.discovery import find_cases
+from lpm_segmentator.study.labels import label_map_of
+from lpm_segmentator.study.levels_files import read_slice_levels
+from lpm_segmentator.study.listing import list_label_maps, list_volumes
+from lpm_segmentator.study.loading import load_pair
+from lpm_segmentator.study.options import ReadOptions
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+__all__ = ["EvaluateOptions", "Evaluated", "LabelPairs", "evaluate_files", "pair_label_maps"]
 
-    from lpm_segmentator.core import DixonPair
-
-__all__ = ["EvaluateOptions", "LabelPairs", "evaluate_files", "pair_label_maps"]
+_ROUNDING = 0.02  # of a voxel: corners that coincide but for rounding add none
+_HINT = "Names are matched whole; give both sets the same case names"
 
 
 @dataclass(frozen=True)
@@ -43,27 +45,21 @@ class EvaluateOptions:
 
     Attributes
     ----------
-    ignore : sequence of int
-        Values that mark voxels to leave out.
-    on_grid : bool
-        Resample the prediction to the reference's grid (nearest voxel) where they differ.
+    read : ReadOptions
+        How the files are read. With `resample` the prediction is brought to the reference's grid,
+        by nearest neighbour, where they differ.
     levels : Path, optional
         JSON of ``lpm levels``, or a folder with one a case: adds rows per level.
     water, fat : Path, optional
         Dixon pair, or folders of them: adds differences of the fat ratio.
-    accept_origin_mismatch : bool
-        Whether label maps and images of one scan that differ by nothing but a lost origin count as
-        one grid.
     accept_frame_mismatch : bool
-        Whether levels that were written for another person are taken as they lie.
+        Whether levels that were written for another subject are used where they lie.
     """
 
-    ignore: Sequence[int] = ()
-    on_grid: bool = False
+    read: ReadOptions = field(default_factory=ReadOptions)
     levels: Path | None = None
     water: Path | None = None
     fat: Path | None = None
-    accept_origin_mismatch: bool = False
     accept_frame_mismatch: bool = False
 
 
@@ -75,12 +71,20 @@ class LabelPairs:
     ----------
     pairs : mapping of str to tuple of Path
         Reference and prediction of each case.
-    lonely : mapping of str to str
+    unpaired : mapping of str to str
         What lacks its partner, and what to do about it, by case.
     """
 
     pairs: Mapping[str, tuple[Path, Path]]
-    lonely: Mapping[str, str]
+    unpaired: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """The accuracy of a prediction, and what there is to say about the files."""
+
+    accuracy: Accuracy
+    notes: tuple[str, ...]
 
 
 def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
@@ -97,40 +101,40 @@ def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
             where=f"{reference} and {prediction}",
         )
     if not reference.is_dir():
-        for path in (reference, prediction):
-            find_images([path])
+        list_volumes([reference])
+        list_volumes([prediction])
         return LabelPairs({case_id(prediction): (reference, prediction)}, {})
-    references, predictions = find_label_maps([reference]), find_label_maps([prediction])
+    references, predictions = list_label_maps([reference]), list_label_maps([prediction])
     pairs: dict[str, tuple[Path, Path]] = {}
-    lonely: dict[str, str] = {}
+    unpaired: dict[str, str] = {}
     for item in predictions:
         try:
-            found = match_labels(CaseFiles(item.case), [other.path for other in references])
+            partner = label_map_of(CaseFiles(item.case), [other.path for other in references])
         except LpmError as error:
-            lonely[item.case] = str(error)
+            unpaired[item.case] = str(error)
             continue
-        if found is None:
-            lonely[item.case] = f"the prediction has no reference in {reference}. {_NAMES}"
+        if partner is None:
+            unpaired[item.case] = f"the prediction has no reference in {reference}. {_HINT}"
         else:
-            pairs[item.case] = found, item.path
+            pairs[item.case] = partner, item.path
     if not pairs:
-        first, *more = lonely.values()
-        what = f"none of {len(lonely)} predictions has a reference" if more else first
-        raise InputError(what, where=reference, hint=_NAMES if more else None)
+        first, *more = unpaired.values()
+        what = f"none of {len(unpaired)} predictions has a reference" if more else first
+        raise InputError(what, where=reference, hint=_HINT if more else None)
     known = {subject_key(item.case) for item in predictions}
     for item in references:
         if subject_key(item.case) not in known:
-            lonely[item.case] = f"the reference has no prediction in {prediction}. {_NAMES}"
-    return LabelPairs(pairs, lonely)
-
-
-_NAMES = "Names are matched whole; give both sets the same case names"
+            unpaired[item.case] = f"the reference has no prediction in {prediction}. {_HINT}"
+    return LabelPairs(pairs, unpaired)
 
 
 def evaluate_files(
     case: str, reference: Path, prediction: Path, options: EvaluateOptions | None = None
-) -> Accuracy:
+) -> Evaluated:
     """Compare two label map files.
+
+    The comparison covers both maps: what either shows beyond the other's grid counts as missed or
+    as wrongly labelled.
 
     Parameters
     ----------
@@ -147,69 +151,146 @@ def evaluate_files(
         Whatever else is wrong with the files.
     """
     options = options or EvaluateOptions()
-    truth = read_label_map(reference, ignore=options.ignore)
-    found = read_label_map(prediction, ignore=options.ignore)
+    images = [_read(path, options.read) for path in (reference, prediction)]
     pair = None
     if options.water is not None or options.fat is not None:
-        water, fat = _images(case, options)
-        pair = read_dixon(water, fat, accept_origin_mismatch=options.accept_origin_mismatch).pair
-    if options.accept_origin_mismatch:
-        truth, found = _one_origin(truth, found, pair)
-    found = _on_grid(truth, found, prediction, resampled=options.on_grid)
-    levels = None
+        _, pair = load_pair(*_images(case, options), options.read)
+    truth, predicted = (image.labels for image in images)
+    if options.read.accept_origin_mismatch:
+        truth, predicted = _on_one_origin(truth, predicted, pair)
+    reference_grid = truth.geometry
+    truth, predicted = _on_one_grid(truth, predicted, prediction, options.read)
+    if pair is not None and pair.geometry.describe_difference(truth.geometry) is not None:
+        truth, predicted = (
+            _on_images(labels, pair.geometry, case) for labels in (truth, predicted)
+        )
+    levels, notes = None, [note for image in images for note in image.notes]
+    notes += _renumbered(reference_grid, truth.geometry)
     if options.levels is not None:
-        names = (case, case_id(reference))
-        levels, _ = read_slice_levels(
+        levels, outside = read_slice_levels(
             options.levels,
-            names,
+            (case, case_id(reference)),
             truth.geometry,
             accept_mismatch=options.accept_frame_mismatch,
         )
-    return compare_label_maps(truth, found, case=case, levels=levels, pair=pair)
+        notes += outside
+    accuracy = compare_label_maps(truth, predicted, case=case, levels=levels, pair=pair)
+    return Evaluated(accuracy, tuple(dict.fromkeys(notes)))
 
 
-def _one_origin(
-    truth: LabelMap, found: LabelMap, pair: DixonPair | None
+def _renumbered(reference: Geometry, common: Geometry) -> list[str]:
+    """State how slices are numbered where the common grid begins below the reference's."""
+    axis = reference.slice_axis
+    first = round(float(common.world_to_voxel(reference.origin_mm)[axis]))
+    if not first:
+        return []
+    return [
+        "the grids of reference and prediction were joined: slice 0 of the reference is slice "
+        f"{first} in the tables"
+    ]
+
+
+def _read(path: Path, options: ReadOptions) -> LabelImage:
+    return read_label_map(path, options.label_scheme, ignore=options.ignore, options=options.header)
+
+
+def _on_one_origin(
+    truth: LabelMap, predicted: LabelMap, pair: DixonPair | None
 ) -> tuple[LabelMap, LabelMap]:
-    """Lay maps that differ by a lost origin alone on one grid: the images', or the one not lost."""
+    """Place maps that differ by a lost origin alone on one grid: the images', or the other's."""
     if pair is not None:
-        maps = truth.geometry, found.geometry
+        maps = truth.geometry, predicted.geometry
         if all(map(has_lost_origin, maps)) and maps[0].describe_difference(maps[1]) is not None:
-            return truth, found  # crops of different slices
+            return truth, predicted  # crops of different slices
         place = pair.geometry
     else:
-        place = (found if has_lost_origin(truth.geometry) else truth).geometry
-    return on_grid_of(truth, place), on_grid_of(found, place)
+        place = (predicted if has_lost_origin(truth.geometry) else truth).geometry
+    return with_origin_of(truth, place), with_origin_of(predicted, place)
 
 
-def _on_grid(truth: LabelMap, found: LabelMap, path: Path, *, resampled: bool) -> LabelMap:
-    """Return the prediction on the reference's grid; refuse what cannot be brought there."""
-    difference = truth.geometry.describe_difference(found.geometry)
+def _on_one_grid(
+    truth: LabelMap, predicted: LabelMap, path: Path, options: ReadOptions
+) -> tuple[LabelMap, LabelMap]:
+    """Return both maps on a grid that covers both; refuse what cannot be brought there."""
+    difference = truth.geometry.describe_difference(predicted.geometry)
     if difference is None:
-        return found
-    is_lost = differ_by_lost_origin(truth.geometry, found.geometry)
-    lost = f"If one of them has lost its origin, add {ORIGIN_FLAG}"
-    if not resampled:
-        hint = "Bring the prediction to the reference's grid with --resample"
+        return truth, predicted
+    is_lost = differ_by_lost_origin(truth.geometry, predicted.geometry)
+    if not (is_lost or options.resample):
+        _check_overlap(truth, predicted, difference, is_lost=False)
+        # A map cropped within its slices has another shape; so one of the origins may be wrong.
+        is_part = not is_moved_in_plane(truth.geometry, predicted.geometry)
+        grid = _covering(truth.geometry, predicted.geometry)
+        if is_part and (placed := on_lattice(predicted, grid)) is not None:
+            whole = on_lattice(truth, grid)
+            if whole is not None:
+                return whole, placed
+    if not options.resample:
+        hint = (
+            "If both headers are right, bring the prediction to the reference's grid: pass "
+            f"{Remedy.RESAMPLE}"
+        )
+        remedies = [Remedy.RESAMPLE]
+        if is_lost:
+            hint = (
+                "If one of them has lost its origin in a conversion, pass "
+                f"{Remedy.ACCEPT_ORIGIN_MISMATCH}; if both headers are right, pass "
+                f"{Remedy.RESAMPLE}"
+            )
+            remedies.append(Remedy.ACCEPT_ORIGIN_MISMATCH)
         raise GeometryError(
             f"reference and prediction lie on different grids: {difference}",
             where=path,
-            hint=f"{lost}; if both are right, add --resample" if is_lost else hint,
+            hint=hint,
+            remedy=remedies,
         )
-    moved = resample(found, truth.geometry, order=0)
-    apart = min(overlap(truth.geometry, found.geometry)) <= 0
-    if apart or (found.foreground.any() and not moved.foreground.any()):
-        what = "do not overlap" if apart else "have no place in common that the prediction labels"
+    _check_overlap(truth, predicted, difference, is_lost=is_lost)
+    grid = _covering(truth.geometry, predicted.geometry)
+    whole = on_lattice(truth, grid)
+    return whole or truth, resample(predicted, grid if whole else truth.geometry, order=0)
+
+
+def _covering(grid: Geometry, other: Geometry) -> Geometry:
+    """Return a grid continued by whole voxels so that it covers another one as well."""
+    corners = grid.world_to_voxel(other.corners_mm())
+    low = np.minimum(0, np.floor(corners.min(axis=0) + _ROUNDING)).astype(int)
+    high = np.maximum(grid.shape, np.ceil(corners.max(axis=0) - _ROUNDING).astype(int) + 1)
+    return grid.shifted(low.tolist(), (high - low).tolist())
+
+
+def _check_overlap(truth: LabelMap, predicted: LabelMap, difference: str, *, is_lost: bool) -> None:
+    """Refuse maps of which no comparison makes sense: they show no place in common."""
+    if min(truth.geometry.overlap_mm(predicted.geometry)) > 0:
+        return
+    hint, remedy = (
+        "The origin of one is wrong, or they are of two examinations; export the mask again, or "
+        "crop it with 'lpm crop', which keeps the origin",
+        None,
+    )
+    if is_lost:
+        hint = (
+            "If one of them has lost its origin in a conversion, pass "
+            f"{Remedy.ACCEPT_ORIGIN_MISMATCH}"
+        )
+        remedy = Remedy.ACCEPT_ORIGIN_MISMATCH
+    raise GeometryError(
+        f"reference and prediction do not overlap: {difference}", hint=hint, remedy=remedy
+    )
+
+
+def _on_images(labels: LabelMap, grid: Geometry, case: str) -> LabelMap:
+    """Return a label map on the grid of the images, which must be of its lattice."""
+    placed = on_lattice(labels, grid)
+    if placed is None:
+        difference = grid.describe_difference(labels.geometry)
         raise GeometryError(
-            f"reference and prediction {what}, so that resampling would leave nothing to compare: "
-            f"{difference}",
-            where=path,
-            hint=lost
-            if is_lost
-            else "The origin of one is wrong, or they are of two examinations; export the mask "
-            "again, or crop it with 'lpm crop', which keeps the origin",
+            f"the label maps and the images lie on different grids: {difference}",
+            where=case,
+            hint="Give label maps and images of one scan. If one lost its origin in a conversion, "
+            f"pass {Remedy.ACCEPT_ORIGIN_MISMATCH}",
+            remedy=Remedy.ACCEPT_ORIGIN_MISMATCH,
         )
-    return moved
+    return placed
 
 
 def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:
@@ -218,7 +299,7 @@ def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:
     if not any(path.is_dir() for path in given):
         (files,) = find_cases([], water=options.water, fat=options.fat)
     else:
-        fitting = [f for f in find_cases(list(dict.fromkeys(given))) if same_subject(f, case)]
+        fitting = [f for f in find_cases(list(dict.fromkeys(given))) if f.is_called(case)]
         if len(fitting) != 1:
             raise InputError(
                 f"{len(fitting) or 'no'} Dixon pairs belong to the case {case!r}",

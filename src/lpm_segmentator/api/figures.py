@@ -1,15 +1,16 @@
-"""From a folder that a run left to all figures of the study."""
+"""From the folder of a run to all figures of the study."""
 
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpm_segmentator.api.run import prepare_output
-from lpm_segmentator.core import InputError, TableError
-from lpm_segmentator.io import read_table
+from lpm_segmentator.api.compare import located
+from lpm_segmentator.core import Contrast, InputError, NoPairsError, TableError
+from lpm_segmentator.io import contrast_in_text, read_table
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.outputs import prepare_output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,6 @@ __all__ = ["draw_study"]
 
 logger = logging.getLogger(__name__)
 
-_SEQUENCE = re.compile(r"(?<![A-Za-z0-9])(T1w?|T2w?|water|fat|dixon)(?![A-Za-z0-9])", re.IGNORECASE)
 _UNNAMED = "all sequences"
 
 
@@ -30,12 +30,12 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
     Parameters
     ----------
     out : Path
-        What ``lpm run`` left. Cases with a reference give agreement and Dice, levels give profiles.
+        Folder of a run. Cases with a reference give agreement and Dice, levels give profiles.
     target : Path
         Folder for the figures.
     sequences : Path, optional
-        Table with the columns case and sequence; otherwise the words T1w, T2w and the like are
-        looked for in the case's name.
+        Table with the columns case and sequence; by default the sequence is taken from the name
+        of the case (T1w, T2w and the like).
 
     Returns
     -------
@@ -45,27 +45,30 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
     Raises
     ------
     InputError
-        If the folder holds no measures.
+        If the folder has no measures.
     TableError
-        If a table cannot be read, or lists no sequence of a case or a case twice.
+        If a table cannot be read, lacks the sequence of a case, or lists a case twice.
     OutputError
         If a figure cannot be written.
     """
-    if not (out / "measures.csv").exists():
-        raise InputError("holds no measures.csv", where=out, hint="Give the folder of 'lpm run'")
+    folder = StudyFolder(out)
+    if not folder.table("measures").exists():
+        raise InputError(
+            "the folder has no measures.csv", where=out, hint="Give the output folder of a run"
+        )
     from lpm_segmentator.report.figures import save_figure, study_figures
 
     measures = read_table(
-        out / "measures.csv", required=("case", "muscle", "side", "level", "level_kind")
+        folder.table("measures"), required=("case", "muscle", "side", "level", "level_kind")
     )
-    # Figures of single muscles; the sum of both would hide their difference.
+    # Single muscles are drawn: their sum would hide that they differ.
     muscles = measures[measures["muscle"].isin(["ES", "MF"])]
-    leveled = muscles["level_kind"].isin(["disc", "vertebra"]).any()
+    has_levels = muscles["level_kind"].isin(["disc", "vertebra"]).any()
     figures = study_figures(
         _compared(out),
         accuracy=_accuracy(out, sequences),
         measures=muscles,
-        profile=_profile(muscles) if leveled else (),
+        profile=_profile(muscles) if has_levels else (),
         asymmetry_level="all" if (muscles["level"] == "all").any() else None,
     )
     prepare_output(target)
@@ -73,21 +76,19 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
 
 
 def _profile(measures: pd.DataFrame) -> tuple[str, ...]:
-    """Area, and fat by the Dixon pairs or else by brightness."""
-    fats = [
-        c for c in ("fat_ratio", "fat_gmm3_soft") if c in measures and measures[c].notna().any()
-    ]
-    return ("csa_mean_mm2", *fats[:1])
+    """Return the measures to draw along the levels: area, and fat (Dixon, or else intensity)."""
+    fat = [c for c in ("fat_ratio", "fat_gmm3_soft") if c in measures and measures[c].notna().any()]
+    return ("csa_mean_mm2", *fat[:1])
 
 
 def _compared(out: Path) -> Comparison | None:
-    """Compare volumes and fat ratios with those of the references, where there are some."""
-    from lpm_segmentator.agreement import AgreementError, NoPairsError, compare_table
+    """Compare volumes and fat ratios with those of the references, if there are any."""
+    from lpm_segmentator.agreement import compare_table
 
     tables = [
-        read_table(out / name, required=("case",))
-        for name in ("volumes.csv", "fat_ratios.csv")
-        if (out / name).exists()
+        read_table(path, required=("case",))
+        for path in map(StudyFolder(out).table, ("volumes", "fat_ratios"))
+        if path.exists()
     ]
     paired = [t for t in tables if any(str(c).endswith("_gd") for c in t.columns)]
     if not paired:
@@ -96,36 +97,42 @@ def _compared(out: Path) -> Comparison | None:
     for other in paired[1:]:
         table = table.merge(other, on="case", how="outer")
     try:
-        return compare_table(table)
+        with located(out):
+            return compare_table(table)
     except NoPairsError as error:
-        logger.warning("no figures of agreement: %s", error)
+        logger.warning("figures of agreement were not drawn: %s", error)
         return None
-    except AgreementError as error:
-        raise TableError(error.what, where=out, hint=error.hint) from error
 
 
 def _accuracy(out: Path, sequences: Path | None) -> pd.DataFrame | None:
-    if not (out / "accuracy.csv").exists():
+    """Return the accuracy of each case with its sequence, if there is a reference."""
+    path = StudyFolder(out).table("accuracy")
+    if not path.exists():
         return None
-    table = read_table(out / "accuracy.csv", required=("case", "dsc_global"))
+    table = read_table(path, required=("case", "dsc_global"))
     cases = table["case"].astype(str)
     if sequences is None:
-        return table.assign(sequence=[_named(case) for case in cases])
+        return table.assign(sequence=[_sequence_in(case) for case in cases])
     listed = read_table(sequences, required=("case", "sequence"))
-    twice = sorted(set(listed["case"][listed["case"].duplicated()].astype(str)))
-    if twice:
-        raise TableError(f"lists more than once: {', '.join(twice[:5])}", where=sequences)
+    repeated = sorted(set(listed["case"][listed["case"].duplicated()].astype(str)))
+    if repeated:
+        raise TableError(
+            f"cases listed more than once: {', '.join(repeated[:5])}",
+            where=sequences,
+            hint="Keep one row per case",
+        )
     by_case = dict(zip(listed["case"].astype(str), listed["sequence"].astype(str), strict=True))
     unknown = [case for case in cases if case not in by_case]
     if unknown:
         raise TableError(
-            f"lists no sequence of {len(unknown)} cases: {', '.join(unknown[:5])}",
+            f"the table lacks {len(unknown)} cases: {', '.join(unknown[:5])}",
             where=sequences,
-            hint="Names are matched whole",
+            hint="Names must be equal, not similar",
         )
     return table.assign(sequence=[by_case[case] for case in cases])
 
 
-def _named(case: str) -> str:
-    found = _SEQUENCE.search(case)
-    return found.group(1) if found else _UNNAMED
+def _sequence_in(case: str) -> str:
+    """Return the contrast that the name of a case states."""
+    contrast = contrast_in_text(case)
+    return _UNNAMED if contrast is Contrast.UNKNOWN else str(contrast)

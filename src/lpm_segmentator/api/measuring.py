@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.api.cases import CaseFiles, find_cases, load_case, with_reference
-from lpm_segmentator.api.levels_file import read_slice_levels
-from lpm_segmentator.api.maps import write_fat_maps
-from lpm_segmentator.api.steps import find_label_maps
-from lpm_segmentator.core import DixonPair, InputError, LabelMap
-from lpm_segmentator.io import case_id, find_images, read_header, read_label_map, subject_key
-from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, IntensityFat, measure_case
-from lpm_segmentator.pipeline import brightness_of
+from lpm_segmentator.core import Area, Finding, InputError, Severity
+from lpm_segmentator.io import case_id, read_label_map, subject_key
+from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, measure_case
+from lpm_segmentator.pipeline import intensity_of
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.discovery import find_cases
+from lpm_segmentator.study.grids import input_note
+from lpm_segmentator.study.labels import with_label_map
+from lpm_segmentator.study.layout import CaseFolder
+from lpm_segmentator.study.levels_files import read_slice_levels
+from lpm_segmentator.study.listing import list_label_maps, list_volumes
+from lpm_segmentator.study.loading import load_case
+from lpm_segmentator.study.options import ReadOptions
+from lpm_segmentator.study.writing import write_fat_maps
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+__all__ = ["MeasureOptions", "Measured", "find_measurable", "measure_file"]
 
-__all__ = ["MeasureOptions", "Measured", "find_measurable", "measure_files", "measure_rows"]
+_HINT = "Names are matched whole; name label maps CASE_dseg.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -27,37 +32,34 @@ class MeasureOptions:
 
     Attributes
     ----------
-    ignore : sequence of int
-        Values of the label map that are no structure.
-    accept_origin_mismatch : bool
-        Whether images of one scan that differ by a lost origin count as one grid.
+    read : ReadOptions
+        How the files are read.
     accept_frame_mismatch : bool
-        Whether levels that were written for another person are taken as they lie.
+        Whether levels that were written for another subject are used where they lie.
     levels : Path, optional
         JSON of ``lpm levels``, or a folder with one a case.
     formula : AsymmetryFormula
         How right and left are compared.
-    brightness : bool
-        Whether to measure fat by brightness where there is an image and no Dixon pair.
+    intensity_fat : bool
+        Whether to measure intensity-based fat where there is an image and no Dixon pair.
     maps : Path, optional
         Folder for the maps of fat; none are written without it.
     """
 
-    ignore: Sequence[int] = ()
-    accept_origin_mismatch: bool = False
+    read: ReadOptions = field(default_factory=ReadOptions)
     accept_frame_mismatch: bool = False
     levels: Path | None = None
     formula: AsymmetryFormula = AsymmetryFormula.MEAN
-    brightness: bool = True
+    intensity_fat: bool = True
     maps: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was measured on a case, and what there is to say about it."""
+    """The measures of a label map, and what there is to say about it."""
 
     measures: CaseMeasures
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def find_measurable(
@@ -69,8 +71,8 @@ def find_measurable(
 ) -> list[CaseFiles]:
     """List what to measure: one label map, or each of a folder with the images that belong to it.
 
-    The label map is the `reference` of each case. In folders, an image without a label map and a
-    label map without an image are listed with a `problem`.
+    The label map is the `mask` of each case. In folders, an image without a label map and a label
+    map without an image are listed with a `problem`.
 
     Parameters
     ----------
@@ -85,17 +87,17 @@ def find_measurable(
         If files are missing or do not belong together.
     """
     if not labels.is_dir():
-        find_images([labels])
+        list_volumes([labels])
         files = CaseFiles(case_id(labels))
         if water is not None or fat is not None:
             (files,) = find_cases([], water=water, fat=fat)
         elif image is not None:
             files = CaseFiles(case_id(labels), image=image)
-        return [replace(files, case=case_id(labels), reference=labels)]
+        return [replace(files, case=case_id(labels), mask=labels)]
     folders = list(dict.fromkeys(f for f in (image, water, fat) if f is not None))
-    maps = [item.path for item in find_label_maps([labels])]
+    maps = [item.path for item in list_label_maps([labels])]
     if not folders:
-        return [CaseFiles(case_id(path), reference=path) for path in maps]
+        return [CaseFiles(case_id(path), mask=path) for path in maps]
     cases = find_cases(folders)
     images = {path.resolve() for files in cases for path in files.paths.values()}
     maps = [path for path in maps if path.resolve() not in images]
@@ -106,37 +108,36 @@ def _matched(
     cases: Sequence[CaseFiles], maps: Sequence[Path], labels: Path, folders: Sequence[Path]
 ) -> list[CaseFiles]:
     """Give each case its label map; what lacks its partner has a `problem`."""
-    found, known = [], set()
+    matched, known = [], set()
     for files in cases:
-        given = files if files.problem else with_reference(files, maps, alone=len(cases) == 1)
-        if given.reference is None and not given.problem:
-            given = replace(given, problem=f"no label map in {labels} belongs to it. {_NAMES}")
+        given = files
+        if not files.problem:
+            given = with_label_map(files, maps, "mask", alone=len(cases) == 1)
+        if given.mask is None and not given.problem:
+            given = replace(given, problem=f"no label map in {labels} belongs to it. {_HINT}")
         known |= {subject_key(name) for name in given.ids}
-        found.append(given)
-    if not any(files.reference for files in found) and not any(f.problem for f in cases):
+        matched.append(given)
+    if not any(files.mask for files in matched) and not any(f.problem for f in cases):
+        names = ", ".join(files.case for files in cases[:3])
         raise InputError(
-            f"no label map belongs to any of the cases {[f.case for f in found][:3]}",
-            where=labels,
-            hint=_NAMES,
+            f"no label map belongs to any of the cases {names}", where=labels, hint=_HINT
         )
     where = " and ".join(map(str, folders))
+    used = {files.mask for files in matched}
     for path in maps:
-        if subject_key(case_id(path)) not in known:
-            problem = f"no image in {where} belongs to the label map. {_NAMES}"
-            found.append(CaseFiles(case_id(path), reference=path, problem=problem))
-    return found
+        if path not in used and subject_key(case_id(path)) not in known:
+            problem = f"no image in {where} belongs to the label map. {_HINT}"
+            matched.append(CaseFiles(case_id(path), mask=path, problem=problem))
+    return matched
 
 
-_NAMES = "Names are matched whole; name label maps CASE_dseg.nii.gz"
-
-
-def measure_files(files: CaseFiles, options: MeasureOptions | None = None) -> Measured:
+def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Measured:
     """Measure the label map of a case, with fat where there is a Dixon pair or an image.
 
     Parameters
     ----------
     files : CaseFiles
-        The label map is its `reference`.
+        The label map is its `mask`.
     options : MeasureOptions, optional
 
     Raises
@@ -145,61 +146,41 @@ def measure_files(files: CaseFiles, options: MeasureOptions | None = None) -> Me
         Whatever is wrong with the files, their grids included.
     """
     options = options or MeasureOptions()
-    given = _read(files, options)
-    levels, notes = None, given.notes
+    if files.mask is not None and not files.images and not files.problem:
+        image = read_label_map(
+            files.mask,
+            options.read.label_scheme,
+            ignore=options.read.ignore,
+            options=options.read.header,
+        )
+        labels, pair, intensity, source = image.labels, None, None, image.source
+        findings = [input_note(note) for note in image.notes]
+    else:
+        loaded = load_case(files, options.read)
+        if loaded.mask is None:
+            raise InputError("the case has no label map", where=files.case)
+        case, labels = loaded.case, loaded.mask
+        pair, source, findings = case.pair, case.source, list(case.findings)
+        intensity, more = intensity_of(case, labels, requested=options.intensity_fat)
+        findings += more
+    levels = None
     if options.levels is not None:
-        geometry = given.labels.geometry
         levels, outside = read_slice_levels(
             options.levels,
             files.ids_of_all,
-            geometry,
+            labels.geometry,
             accept_mismatch=options.accept_frame_mismatch,
         )
-        notes += outside
+        findings += [Finding(Area.LEVELS, Severity.CHECK, "levels", text) for text in outside]
     measures = measure_case(
-        given.labels,
+        labels,
         case=files.case,
-        pair=given.pair,
-        brightness=given.brightness,
+        pair=pair,
+        intensity=intensity,
         levels=levels,
         formula=options.formula,
     )
     if options.maps is not None:
-        write_fat_maps(
-            options.maps / files.case,
-            given.labels,
-            pair=given.pair,
-            brightness=given.brightness,
-            like=given.header,
-        )
-    return Measured(measures, notes)
-
-
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """What the files of a case hold."""
-
-    labels: LabelMap
-    pair: DixonPair | None
-    brightness: IntensityFat | None
-    header: Any
-    notes: tuple[str, ...]
-
-
-def _read(files: CaseFiles, options: MeasureOptions) -> _Given:
-    if files.reference is not None and list(files.paths) == ["reference"] and not files.problem:
-        labels = read_label_map(files.reference, ignore=options.ignore)
-        return _Given(labels, None, None, read_header(files.reference), ())
-    loaded = load_case(
-        files, accept_origin_mismatch=options.accept_origin_mismatch, ignore=options.ignore
-    )
-    case = loaded.case
-    if case.reference is None:
-        raise InputError("the case has no label map", where=files.case)
-    brightness, said = brightness_of(case, case.reference) if options.brightness else (None, ())
-    return _Given(case.reference, case.pair, brightness, loaded.header, (*case.notes, *said))
-
-
-def measure_rows(measures: CaseMeasures, *, profile: bool = False) -> list[dict[str, Any]]:
-    """Return the tidy rows of a case, or those of its course along the spine."""
-    return [asdict(row) for row in (measures.profile if profile else measures.rows)]
+        folder = CaseFolder(options.maps, files.case)
+        write_fat_maps(folder, labels, pair=pair, intensity=intensity, like=source)
+    return Measured(measures, (*findings, *measures.findings))

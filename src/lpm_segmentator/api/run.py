@@ -1,157 +1,61 @@
-"""One case from files to files.
+"""One case from files to files: load, run, write.
 
-``OUT/cases/CASE/`` holds what was found out about a case; ``case.json`` is written last and holds
-every number, so a folder with it is complete.
+``OUT/cases/CASE/`` holds the results of a case; ``case.json`` is written last and holds every
+number, so a folder with it is complete.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import glob
-import hashlib
-import json
-import logging
-import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lpm_segmentator import __version__
-from lpm_segmentator.api.cases import CaseFiles, LoadedCase, SliceTable, load_case
-from lpm_segmentator.api.levels import LevelOptions
-from lpm_segmentator.api.maps import write_fat_maps
-from lpm_segmentator.api.models import Mode, load_predictor
-from lpm_segmentator.api.results import RECORD, Record
-from lpm_segmentator.api.run_levels import (
-    CaseLevels,
-    level_figure,
-    levels_of_case,
-)
-from lpm_segmentator.api.steps import refuse_overwriting
-from lpm_segmentator.core import LpmError, OutputError
-from lpm_segmentator.io import (
-    atomic_path,
-    remove_file,
-    remove_leftovers,
-    write_json,
-    write_label_map,
-)
-from lpm_segmentator.measure import fat_ratio_row, intensity_fat_possible, volume_row
-from lpm_segmentator.pipeline import CaseResult, run_case
+import numpy as np
+
+from lpm_segmentator.core import InputError, LabelMap, LpmError, RecordError
+from lpm_segmentator.io import atomic_path, file_sha256, read_label_map, read_sidecar
+from lpm_segmentator.models import load_predictor
+from lpm_segmentator.pipeline import CaseResult, measure_labels, run_case
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.grids import on_grid_of
+from lpm_segmentator.study.layout import CaseFolder, StudyFolder
+from lpm_segmentator.study.loading import load_case
+from lpm_segmentator.study.options import RunOptions
+from lpm_segmentator.study.outputs import refuse_overwriting
+from lpm_segmentator.study.record import CaseRecord, MaskRecord, read_case_record
+from lpm_segmentator.study.resume import edited_mask_of, fingerprint_of
+from lpm_segmentator.study.writing import EditedMask, write_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from lpm_segmentator.segment import Predictor
 
-    from lpm_segmentator.measure import Accuracy
-    from lpm_segmentator.segment import ModelInfo, Predictor
+__all__ = ["process_case", "remeasure"]
 
-__all__ = [
-    "RunOptions",
-    "is_done",
-    "prepare_output",
-    "process_case",
-]
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What decides the result of a run, beside the files.
-
-    Attributes
-    ----------
-    model : str
-        ``"embedded"``, an installed model's name, or the path of a model.
-    mode : {'fast', 'exact'}, optional
-        See `load_predictor`.
-    slices : SliceTable, optional
-        The slice CSV; all slices if neither it nor `levels` is given.
-    levels : LevelOptions, optional
-        Where the levels come from that choose and name the slices.
-    accept_origin_mismatch : bool
-        Whether images of one scan that differ by a lost origin count as one grid.
-    ignore : tuple of int
-        Values of the reference that mark voxels to leave out of the comparison.
-    keep_doubtful : bool
-        Whether a mask that hardly is one of a lumbar back is kept; it is emptied otherwise.
-    brightness : bool
-        Whether to measure fat by brightness on images that are no Dixon pair.
-    """
-
-    model: str = "embedded"
-    mode: Mode | None = None
-    slices: SliceTable | None = None
-    levels: LevelOptions | None = None
-    accept_origin_mismatch: bool = False
-    ignore: tuple[int, ...] = ()
-    keep_doubtful: bool = False
-    brightness: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as they are recorded."""
-        return {
-            "model": self.model,
-            "mode": self.mode,
-            "slices": None if self.slices is None else str(self.slices.path),
-            "slice_end": None if self.slices is None else self.slices.end,
-            "levels": None if self.levels is None else self.levels.to_dict(),
-            "accept_origin_mismatch": self.accept_origin_mismatch,
-            "ignore": list(self.ignore),
-            "keep_doubtful": self.keep_doubtful,
-            "brightness": self.brightness,
-        }
-
-
-def prepare_output(out: Path) -> None:
-    """Make the output folder and make sure that it can be written to.
-
-    Raises
-    ------
-    OutputError
-        If it cannot.
-    """
-    if out.exists() and not out.is_dir():
-        raise OutputError("this is a file, not a folder", where=out, hint="Name a folder with -o")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            where=out,
-            hint="Choose another place with -o, or make room and check permissions",
-        ) from error
-    remove_leftovers(out)
-
-
-def _load(files: CaseFiles, options: RunOptions) -> LoadedCase:
-    return load_case(
-        files,
-        slices=None if options.slices is None else options.slices.read(),
-        accept_origin_mismatch=options.accept_origin_mismatch,
-        ignore=options.ignore,
-    )
+Progress = Callable[[int, int], None]
 
 
 def process_case(
     files: CaseFiles,
     out: Path,
-    options: RunOptions,
+    options: RunOptions | None = None,
     *,
     predictor: Predictor | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Record:
+    progress: Progress | None = None,
+) -> CaseRecord:
     """Run one case and write its folder.
+
+    A mask that a user edited in the folder is kept, beside the new one. If the case's numbers were
+    about it, they are again.
 
     Parameters
     ----------
     files : CaseFiles
     out : Path
         The output folder of the whole run.
-    options : RunOptions
+    options : RunOptions, optional
     predictor : Predictor, optional
         Loaded from the options if not given.
     progress : callable, optional
@@ -159,211 +63,169 @@ def process_case(
 
     Returns
     -------
-    dict
-        The record, as in ``case.json``.
+    CaseRecord
+        As in ``case.json``.
 
     Raises
     ------
     LpmError
         Whatever is wrong with the case; then nothing was written.
     """
-    started = time.perf_counter()
-    folder = out / "cases" / files.case
-    mask = folder / f"{files.case}_dseg.nii.gz"
-    refuse_overwriting([mask], files.paths.values())
-    loaded = _load(files, options)
-    read_seconds = time.perf_counter() - started
-    levels = None
-    if options.levels is not None:
-        levels = levels_of_case(files, loaded.case, options.levels)
-        loaded = dataclasses.replace(loaded, case=levels.case)
-    level_seconds = time.perf_counter() - started - read_seconds
+    options = options or RunOptions()
+    out = Path(out)
+    folder = StudyFolder(out).case(files.case)
+    refuse_overwriting([folder.mask], files.paths.values())
+    began = time.perf_counter()
+    loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
+    read_seconds = time.perf_counter() - began
     if predictor is None:
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
-    result = run_case(
-        loaded.case,
-        predictor,
-        keep_doubtful=options.keep_doubtful,
-        by_brightness=options.brightness,
+    if loaded.mask is None:
+        result = run_case(loaded.case, predictor, options.settings)
+    else:
+        result = measure_labels(loaded.case, loaded.mask, "imported", options.settings)
+    was_edited = _keep_edited_mask(folder)
+    fingerprint = fingerprint_of(files, options, predictor.info)
+    record = write_case(
+        _timed(result, read_seconds, began),
+        folder,
+        files=files,
+        options=options,
+        fingerprint=fingerprint,
+        contrast=loaded.contrast,
     )
-    remove_leftovers(folder)
-    asked = None if options.levels is None else options.levels.of_case(files.case).written
-    told = _keep_corrected(folder, files.case, asked)
-    # While outputs of two runs lie beside each other the case must not look done.
-    remove_file(folder / RECORD)
-    write_label_map(result.labels, mask, like=loaded.header)
-    written = write_fat_maps(
-        folder / files.case,
-        result.labels,
-        pair=loaded.case.pair,
-        brightness=result.brightness,
-        like=loaded.header,
-    )
-    _write_picture(result, folder / f"{files.case}_qc.png")
-    record = _record(files, options, result)
-    record["warnings"] += told
-    if levels is not None:
-        record |= _write_levels(levels, files, folder)
-        record["warnings"] = [*levels.warnings, *record["warnings"]]
-        written += [folder / f"{files.case}_levels.{end}" for end in ("json", "png")]
-        record["levels_file"] = _levels_file(written[-2], asked)
-    _remove_stale(folder, files.case, keep=written)
-    record["seconds"] = {
-        "read": round(read_seconds, 3),
-        "levels": round(level_seconds, 3),
-        **result.seconds,
-        "total": round(time.perf_counter() - started, 3),
-    }
-    write_json(record, folder / RECORD)
-    return record
+    return _remeasured(folder, record, folder.edited_mask) if was_edited else record
 
 
-def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
-    """Return whether the folder holds a complete result of these files, options and model."""
-    path = out / "cases" / files.case / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        fingerprint = _fingerprint(files, options, model)
-    except (OSError, ValueError, LpmError):  # no record, or an input is gone: the run will tell
-        return False
-    ends = ["_dseg.nii.gz", "_qc.png"]
-    if options.levels is not None:
-        ends.append("_levels.json")
-    complete = all((path.parent / f"{files.case}{end}").exists() for end in ends)
-    return complete and record.get("fingerprint") == fingerprint
+def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
+    """Measure masks again that were edited since their case was measured.
 
+    An edited mask is ``CASE_desc-edited_dseg.nii.gz`` in the folder of the case, or the automatic
+    mask itself where its content has changed. The images are read from where they were.
 
-def _fingerprint(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str:
-    """Return a hash that changes when the inputs, the options, model or package change."""
-    inputs = {}
-    named = dict(files.paths)
-    if options.slices is not None:
-        named["slices"] = options.slices.path
-    if options.levels is not None:
-        named |= options.levels.of_case(files.case).paths
-    for role, path in named.items():
-        stat = path.stat()
-        inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    # Installing the packages that it needs gives fat by brightness to cases that went without.
-    brightness = files.image is not None and options.brightness and intensity_fat_possible()
-    told = [__version__, inputs, options.to_dict(), model.to_dict(), brightness]
-    parts = json.dumps(told, sort_keys=True)
-    return hashlib.sha256(parts.encode()).hexdigest()
+    Parameters
+    ----------
+    out : path-like
+        The output folder of a run.
+    cases : sequence of str
+        Cases to look at; by default all of the folder.
 
+    Returns
+    -------
+    list of CaseRecord
+        The new records, of cases whose mask was edited since. `write_results` makes tables and
+        report again.
 
-def _record(files: CaseFiles, options: RunOptions, result: CaseResult) -> Record:
-    case, measures = result.case, result.measures
-    known = result.reference_measures
-    geometry = case.image.geometry
-    return {
-        "case": files.case,
-        "fingerprint": _fingerprint(files, options, result.model),
-        "inputs": {role: str(path) for role, path in files.paths.items()},
-        "image": {
-            "shape": geometry.shape,
-            "spacing_mm": geometry.spacing_mm,
-            "axis_codes": "".join(geometry.axis_codes),
-            "obliquity_deg": measures.obliquity_deg,
-        },
-        "slices": None if case.slices is None else list(case.slices),
-        "levels": None,
-        "options": options.to_dict(),
-        "model": result.model.to_dict(),
-        "prediction": dict(result.details),
-        "asymmetry_formula": measures.asymmetry_formula,
-        "measures": [dataclasses.asdict(row) for row in measures.rows],
-        "profile": [dataclasses.asdict(row) for row in measures.profile],
-        "volumes": volume_row(
-            files.case, measures.volumes_ml, None if known is None else known.volumes_ml
-        ),
-        "fat_ratios": None
-        if case.pair is None
-        else fat_ratio_row(
-            files.case, measures.fat_ratios, None if known is None else known.fat_ratios
-        ),
-        "reference_measures": None
-        if known is None
-        else [dataclasses.asdict(row) for row in known.rows],
-        "brightness": [split.to_dict() for split in measures.splits],
-        "accuracy": None if result.accuracy is None else result.accuracy.wide(),
-        "accuracy_levels": _rows_of(result.accuracy, "rows"),
-        "accuracy_slices": _rows_of(result.accuracy, "slices"),
-        "quality": dataclasses.asdict(result.quality),
-        "notes": [*case.notes, *result.notes],
-        "warnings": list(result.warnings),
-    }
-
-
-def _rows_of(accuracy: Accuracy | None, name: str) -> list[Record]:
-    return [] if accuracy is None else [dataclasses.asdict(row) for row in getattr(accuracy, name)]
-
-
-def _write_levels(levels: CaseLevels, files: CaseFiles, folder: Path) -> Record:
-    """Write what is known of a case's levels, and return what its record says of them."""
-    found = levels.to_dict(files)
-    write_json(found, folder / f"{files.case}_levels.json")
-    picture = folder / f"{files.case}_levels.png"
-    if levels.found is None:
-        picture.unlink(missing_ok=True)
-        return {"levels": None}
-    with atomic_path(picture) as temporary:
-        level_figure(levels).savefig(temporary, dpi=110)
-    return {"levels": {**found, "source": str(levels.found.source)}}
-
-
-def _keep_corrected(folder: Path, case: str, asked: Path | None) -> list[str]:
-    """Save levels that somebody corrected in the case's folder, and say so.
-
-    Unless this run goes by that file (`asked`). The record tells what the file was when the case
-    was done (`_levels_file`).
+    Raises
+    ------
+    LpmError
+        If a case is not there, or anything is wrong with its files.
     """
-    path = folder / f"{case}_levels.json"
-    if not path.exists() or (asked is not None and asked.exists() and path.samefile(asked)):
-        return []
+    study = StudyFolder(Path(out))
+    folders = {folder.case: folder for folder in study.done()}
+    unknown = [case for case in cases if case not in folders]
+    if unknown:
+        raise InputError(
+            f"there is no finished case {', '.join(map(repr, unknown))}",
+            where=study.path,
+            hint="Give the output folder of 'lpm run' and names of its cases",
+        )
+    records = []
+    for case in cases or folders:
+        folder = folders[case]
+        record = read_case_record(folder.record)
+        edited = edited_mask_of(folder, record)
+        if edited is not None:
+            records.append(_remeasured(folder, record, edited))
+    return records
+
+
+def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord:
+    """Measure a mask in the folder of a case with the inputs and options that were recorded."""
+    options = RunOptions.from_dict(record.options)
+    roles = {role: Path(path) for role, path in record.inputs.items() if role != "mask"}
+    files = CaseFiles(record.case, **roles)  # type: ignore[arg-type]
+    began = time.perf_counter()
+    loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
+    image = read_label_map(mask, options.label_scheme, options=options.read.header)
+    labels, _ = on_grid_of(image, loaded.case.image.geometry)
+    read_seconds = time.perf_counter() - began
+    case = replace(loaded.case, slices=record.slices)
+    result = measure_labels(case, labels, "edited", options.settings)
+    return write_case(
+        _timed(result, read_seconds, began),
+        folder,
+        files=files,
+        options=options,
+        fingerprint=record.fingerprint,
+        contrast=loaded.contrast,
+        edited=EditedMask(_mask_record(folder, record, mask, labels), record),
+    )
+
+
+def _mask_record(
+    folder: CaseFolder, record: CaseRecord, mask: Path, labels: LabelMap
+) -> MaskRecord:
+    automatic, sha256 = _automatic_sha256(record), file_sha256(mask)
+    if sha256 == automatic:  # an edit that was undone
+        return MaskRecord("automatic", mask.name, sha256)
+    return MaskRecord(
+        kind="edited",
+        file=mask.name,
+        sha256=sha256,
+        edited=_modified(mask),
+        editor=str(read_sidecar(mask).get("Editor") or ""),
+        changed_voxels=_changed(folder, labels, mask),
+        automatic_sha256=automatic,
+    )
+
+
+def _automatic_sha256(record: CaseRecord) -> str:
+    return record.mask.automatic_sha256 or record.mask.sha256
+
+
+def _modified(path: Path) -> str:
+    seconds = path.stat().st_mtime
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="seconds")
+
+
+def _changed(folder: CaseFolder, labels: LabelMap, mask: Path) -> int | None:
+    """Return how many voxels differ from the automatic mask; None where it is not there."""
+    if mask == folder.mask or not folder.mask.exists():
+        return None
     try:
-        told = json.loads((folder / RECORD).read_text(encoding="utf-8"))["levels_file"]
-        as_written = None if told["corrected"] else told["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):  # nothing is known of it
-        return []
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() == as_written:
-        return []
-    number, kept = 1, folder / f"{case}_levels-corrected.json"
-    while kept.exists() and kept.read_bytes() != content:
-        number += 1
-        kept = folder / f"{case}_levels-corrected-{number}.json"
-    with atomic_path(kept) as temporary:
-        temporary.write_bytes(content)
-    return [
-        f"the corrected levels of an earlier run were not asked for and lie in {kept.name}; to "
-        "go by them name that file with --levels"
-    ]
+        automatic = read_label_map(folder.mask).labels
+    except LpmError:
+        return None
+    if automatic.shape != labels.shape:
+        return None
+    return int(np.count_nonzero(automatic.array != labels.array))
 
 
-def _levels_file(path: Path, asked: Path | None) -> Record:
-    """Return what the record says of the file of levels, so that a correction is seen."""
-    return {
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        # What was corrected in place was written anew, and is a person's work all the same.
-        "corrected": asked is not None and asked.resolve() == path.resolve(),
+def _keep_edited_mask(folder: CaseFolder) -> bool:
+    """Move a mask that was edited in place out of the way of the new one.
+
+    Returns
+    -------
+    bool
+        Whether the numbers of the case were about an edited mask.
+    """
+    try:
+        record = read_case_record(folder.record)
+    except RecordError:
+        return False
+    in_place = folder.mask.exists() and file_sha256(folder.mask) != _automatic_sha256(record)
+    if in_place:
+        content = folder.mask.read_bytes()
+        with atomic_path(folder.saved_mask()) as temporary:
+            temporary.write_bytes(content)
+    return record.mask.kind == "edited" and folder.edited_mask.exists()
+
+
+def _timed(result: CaseResult, read_seconds: float, began: float) -> CaseResult:
+    seconds = {
+        "read": round(read_seconds, 3),
+        **result.seconds,
+        "total": round(time.perf_counter() - began, 3),
     }
-
-
-def _remove_stale(folder: Path, case: str, *, keep: Sequence[Path]) -> None:
-    """Remove the maps and levels of an earlier run that this one did not write."""
-    levels = [folder / f"{case}_levels.{end}" for end in ("json", "png")]
-    for path in [*levels, *sorted(folder.glob(f"{glob.escape(case)}_fatmap-*.nii.gz"))]:
-        if path not in keep:
-            remove_file(path)
-
-
-def _write_picture(result: CaseResult, path: Path) -> None:
-    from lpm_segmentator.report.overlay import overlay_montage
-
-    case = result.case
-    names = {}
-    if case.levels is not None:
-        names = {i: case.levels.level_of(i) for i in range(case.levels.n_slices)}
-    figure = overlay_montage(case.image, result.labels, reference=case.reference, slice_names=names)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    return replace(result, seconds=seconds)

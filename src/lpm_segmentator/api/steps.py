@@ -1,164 +1,48 @@
-"""The single steps of the method on files: crop, segment, clean."""
+"""The single steps of the method on files: crop, segment, postprocess, levels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.api.cases import (
-    CaseFiles,
-    SliceTable,
-    check_slices,
-    load_case,
-)
-from lpm_segmentator.api.models import load_predictor
-from lpm_segmentator.core import (
-    InputError,
-    LpmError,
-    OutputError,
-    crop_slices,
-)
+from lpm_segmentator.core import InputError, LabelError, crop_slices
 from lpm_segmentator.io import (
-    ImageCase,
-    find_images,
+    HeaderOptions,
+    SliceRange,
+    case_id,
     is_label_name,
-    is_nifti,
     lookup,
-    read_header,
     read_image,
     read_label_map,
     write_image,
     write_label_map,
 )
-from lpm_segmentator.pipeline import segment_case
+from lpm_segmentator.models import load_predictor
+from lpm_segmentator.pipeline import Settings, locate, segment_case
 from lpm_segmentator.segment import Connectivity, keep_largest
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.loading import check_slices, load_case
+from lpm_segmentator.study.options import LevelOptions, ReadOptions, SliceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
+    from lpm_segmentator.core import Finding
     from lpm_segmentator.segment import Predictor
+    from lpm_segmentator.study.listing import ImageFile
 
-__all__ = [
-    "Failure",
-    "clean_file",
-    "crop_file",
-    "find_label_maps",
-    "find_volumes",
-    "for_each",
-    "output_paths",
-    "refuse_overwriting",
-    "segment_files",
-]
+__all__ = ["crop_file", "find_levels", "postprocess_file", "segment_file"]
+
+_PLAIN = HeaderOptions()
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A case that could not be done, and why."""
-
-    case: str
-    message: str
-
-
-def output_paths(images: Sequence[ImageCase], out: Path, *, suffix: str = "") -> dict[str, Path]:
-    """Return where the result of each image goes.
-
-    One image and an `out` that ends in ``.nii`` or ``.nii.gz`` gives that file; otherwise `out`
-    is a folder that gets one ``<case><suffix>.nii.gz`` an image.
-
-    Raises
-    ------
-    OutputError
-        If `out` names a file and there are several images, or a result would replace an input.
-    """
-    if is_nifti(out):
-        if len(images) != 1:
-            raise OutputError(
-                f"{len(images)} images cannot go into one file",
-                where=out,
-                hint="Name a folder with -o",
-            )
-        found = {images[0].case: out}
-    else:
-        found = {image.case: out / f"{image.case}{suffix}.nii.gz" for image in images}
-    inputs = {image.path.resolve() for image in images}
-    for target in found.values():
-        if target.resolve() in inputs:
-            raise OutputError(
-                "the result would replace an input",
-                where=target,
-                hint="Choose another folder or name with -o",
-            )
-    return found
-
-
-def refuse_overwriting(targets: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Refuse results that would replace an input.
-
-    Parameters
-    ----------
-    targets : iterable of Path or None
-        The files to write.
-    inputs : iterable of Path or None
-        Files and folders that are read; of a folder its images, label maps and files of levels.
-
-    Raises
-    ------
-    OutputError
-        If one would.
-    """
-    given = [path for path in inputs if path is not None]
-    for target in (path for path in targets if path is not None):
-        if any(_replaces(target, path) for path in given):
-            raise OutputError(
-                "the result would replace an input",
-                where=target,
-                hint="Choose another name or folder with -o",
-            )
-
-
-def _replaces(target: Path, given: Path) -> bool:
-    if not target.exists() or not given.exists():
-        return False
-    if target.samefile(given):
-        return True
-    held = given.is_dir() and given.resolve() in target.resolve().parents
-    return held and (is_nifti(target) or target.suffix.lower() == ".json")
-
-
-def for_each(
-    cases: Sequence[str],
-    work: Callable[[str], None],
-    *,
-    progress: Callable[[str], None] | None = None,
-) -> list[Failure]:
-    """Do the work for each case; a lone case's error is raised, several cases' are collected.
-
-    Raises
-    ------
-    LpmError
-        If the only case fails.
-    OutputError
-        If any result cannot be written: a full disk will not become emptier with the next case.
-    """
-    failures = []
-    for case in cases:
-        try:
-            work(case)
-        except OutputError:
-            raise
-        except LpmError as error:
-            if len(cases) == 1:
-                error.where = error.where or case
-                raise
-            failures.append(Failure(case, str(error)))
-        if progress is not None:
-            progress(case)
-    return failures
-
-
-def crop_file(item: ImageCase, target: Path, table: SliceTable) -> None:
+def crop_file(
+    item: ImageFile, target: Path, table: SliceTable, header: HeaderOptions = _PLAIN
+) -> tuple[str, ...]:
     """Write the slices of an image or label map that the table names; the origin moves along.
+
+    Returns
+    -------
+    tuple of str
+        What is doubtful about the file.
 
     Raises
     ------
@@ -169,96 +53,116 @@ def crop_file(item: ImageCase, target: Path, table: SliceTable) -> None:
     """
     entry = lookup(table.read(), item.case)
     if is_label_name(item.path):
-        labels = read_label_map(item.path, ignore=[255])
-        check_slices(entry.start, entry.stop, labels, where=item.path)
-        part, _ = crop_slices(labels, entry.start, entry.stop)
-        write_label_map(part, target, like=read_header(item.path))
-        return
-    image = read_image(item.path)
+        return _crop_labels(item.path, target, entry, header)
+    try:
+        image = read_image(item.path, header)
+    except LabelError:  # a label map whose name does not say so
+        return _crop_labels(item.path, target, entry, header)
     check_slices(entry.start, entry.stop, image.volume, where=item.path)
     cropped, _ = crop_slices(image.volume, entry.start, entry.stop)
-    write_image(cropped, target, like=image.header)
+    write_image(cropped, target, like=image.source)
+    return image.notes
 
 
-def segment_files(
-    item: ImageCase,
-    target: Path,
+def _crop_labels(
+    path: Path, target: Path, entry: SliceRange, header: HeaderOptions
+) -> tuple[str, ...]:
+    image = read_label_map(path, ignore=[255], options=header)
+    check_slices(entry.start, entry.stop, image.labels, where=path)
+    labels, _ = crop_slices(image.labels, entry.start, entry.stop)
+    write_label_map(labels, target, like=image.source)
+    return image.notes
+
+
+def segment_file(
+    image: str | Path,
+    target: str | Path,
     *,
     predictor: Predictor | None = None,
-    keep_doubtful: bool = False,
-) -> tuple[str, ...]:
-    """Write the cleaned mask of an image and return the warnings.
+    settings: Settings | None = None,
+    read: ReadOptions | None = None,
+) -> tuple[Finding, ...]:
+    """Write the mask of an image and return what there is to say about it.
 
-    A mask that hardly is one of a lumbar back is emptied unless `keep_doubtful` is set.
+    Parameters
+    ----------
+    image, target : path-like
+    predictor : Predictor, optional
+        The embedded model if not given.
+    settings : Settings, optional
+    read : ReadOptions, optional
+        How the image is read, its contrast included.
 
     Raises
     ------
     LpmError
         Whatever is wrong with the image.
     """
-    loaded = load_case(CaseFiles(item.case, image=item.path))
-    segmented = segment_case(
-        loaded.case, predictor or load_predictor(), keep_doubtful=keep_doubtful
-    )
-    write_label_map(segmented.labels, target, like=loaded.header)
-    return tuple(dict.fromkeys((*segmented.warnings, *segmented.quality.flags)))
+    files = CaseFiles(case_id(image), image=Path(image))
+    case = load_case(files, read or ReadOptions()).case
+    segmented = segment_case(case, predictor or load_predictor(), settings)
+    write_label_map(segmented.labels, target, like=case.source)
+    return (*case.findings, *segmented.findings)
 
 
-def clean_file(
-    item: ImageCase, target: Path, *, connectivity: Connectivity = 6, ignore: Sequence[int] = ()
+def postprocess_file(
+    label_map: str | Path,
+    target: str | Path,
+    *,
+    connectivity: Connectivity = 6,
+    read: ReadOptions | None = None,
 ) -> int:
     """Write a label map with the largest component of each label; return the voxels removed.
 
     Values to ignore stay as they are.
 
+    Parameters
+    ----------
+    label_map, target : path-like
+    connectivity : {6, 18, 26}
+        Neighbours of a voxel: those that share a face, an edge too, or a corner too.
+    read : ReadOptions, optional
+        How the label map is read.
+
     Raises
     ------
     LabelError
-        If the file is no label map.
+        If the file is not a label map.
     """
-    labels = read_label_map(item.path, ignore=ignore)
-    result = keep_largest(labels, connectivity=connectivity)
-    write_label_map(result.labels, target, like=read_header(item.path))
+    read = read or ReadOptions()
+    image = read_label_map(label_map, read.label_scheme, ignore=read.ignore, options=read.header)
+    result = keep_largest(image.labels, connectivity=connectivity)
+    write_label_map(result.labels, target, like=image.source)
     return sum(result.removed_voxels.values())
 
 
-def find_label_maps(inputs: Sequence[Path]) -> list[ImageCase]:
-    """List label maps among files and folders, ordered by case id.
+def find_levels(
+    image: str | Path, options: LevelOptions | None = None, read: ReadOptions | None = None
+) -> dict[str, Any]:
+    """Return the levels of an image, as ``lpm levels`` writes them.
 
-    In a folder, files whose names say label map (``_dseg``, ``_label``, …) are taken; where none
-    does, all NIfTI files.
-
-    Raises
-    ------
-    LpmError
-        If an input does not exist or holds nothing.
-    """
-    files: list[Path] = []
-    for given in inputs:
-        if given.is_dir():
-            held = [p for p in sorted(given.iterdir()) if is_nifti(p) and p.name[0] != "."]
-            files += [p for p in held if is_label_name(p)] or held
-        else:
-            files.append(given)
-    if not files:
-        raise InputError("the folder holds no .nii or .nii.gz files", where=inputs[0])
-    return find_images(files)
-
-
-def find_volumes(inputs: Sequence[Path]) -> list[ImageCase]:
-    """List every NIfTI file among files and folders, label maps included, ordered by case id.
+    Parameters
+    ----------
+    image : path-like
+        A sagittal series, or an axial stack.
+    options : LevelOptions, optional
+    read : ReadOptions, optional
+        How the image is read.
 
     Raises
     ------
     LpmError
-        If an input does not exist or holds nothing.
+        If a file cannot be read, shows no discs, or lies elsewhere in the world.
     """
-    files: list[Path] = []
-    for given in inputs:
-        held = [p for p in sorted(given.iterdir()) if is_nifti(p)] if given.is_dir() else [given]
-        files += [p for p in held if not p.name.startswith(".")]
-    if not files:
+    path = Path(image)
+    files = CaseFiles(case_id(path), image=path)
+    case = load_case(files, read or ReadOptions(), levels=options or LevelOptions()).case
+    located = locate(case)
+    if located is None or not located.levels.discs:
+        reasons = [] if located is None else list(located.levels.warnings)
         raise InputError(
-            "there are no .nii or .nii.gz files", where=", ".join(map(str, inputs)) or None
+            " ".join(reasons) or "no lumbar spine detected",
+            where=path,
+            hint="Give a sagittal series or a contiguous axial stack of the lower back",
         )
-    return find_images(files)
+    return located.levels.to_dict(case.image.geometry, case=case.name, image=path.name)

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from lpm_segmentator.core import Disc
+    from lpm_segmentator.core import Finding
+    from lpm_segmentator.study.options import ReadOptions
 
 __all__ = [
     "INPUTS",
     "OUT",
     "PATH",
     "announce",
-    "doubtful_option",
-    "ignore_option",
-    "level_options",
-    "named_level_options",
+    "echo_findings",
+    "low_confidence_option",
+    "model_options",
     "output_options",
     "print_json",
     "progress_bar",
-    "read_level_options",
+    "read_options",
     "slice_options",
+    "take_read_options",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,126 +62,127 @@ def slice_options(command: Command) -> Command:
     )(command)
 
 
-def ignore_option(command: Command) -> Command:
-    """Add ``--ignore-label``: values of a label map that are no structure."""
+def low_confidence_option(command: Command) -> Command:
+    """Add ``--keep-low-confidence``."""
     return click.option(
-        "--ignore-label",
-        type=click.IntRange(1, 255),
-        multiple=True,
-        help="Value of a manual mask that marks voxels to leave out, such as 255; may be repeated.",
-    )(command)
-
-
-def doubtful_option(command: Command) -> Command:
-    """Add ``--keep-doubtful``: a mask the model hardly believes in is kept."""
-    return click.option(
-        "--keep-doubtful",
+        "--keep-low-confidence",
         is_flag=True,
-        help="Keep a mask that hardly is one of a lumbar back; it is emptied otherwise.",
+        help="Keep low-confidence masks (discarded by default).",
     )(command)
 
 
-def level_options(command: Command) -> Command:
-    """Add the options that say where the levels come from; see `read_level_options`."""
-    for option in reversed(
-        (
-            click.option("--sagittal", type=PATH, help="Sagittal series of the same examination."),
-            click.option(
-                "--anchor",
-                metavar="DISC=SLICE",
-                help="Settle the count: a disc and the slice of the image that shows it, such as "
-                "L5-S1=3.",
-            ),
-            click.option("--from-slice", type=int, help="First slice, picked by hand."),
-            click.option("--to-slice", type=int, help="Last slice, picked by hand."),
-            click.option("--vertebrae", type=PATH, help="Label map of vertebrae of another tool."),
-            click.option(
-                "--numbering",
-                type=click.Choice(
-                    ["levels", "totalsegmentator", "totalsegmentator-mr", "totalspineseg",
-                     "spineps"]
-                ),
-                help="How that map numbers vertebrae, if its values do not tell.",
-            ),
-            click.option(
-                "--accept-frame-mismatch",
-                is_flag=True,
-                help="Take a series, map or file of levels of another examination as it lies.",
-            ),
-        )
-    ):  # fmt: skip
+def model_options(command: Command) -> Command:
+    """Add ``--model`` and ``--mode``."""
+    for option in (
+        click.option(
+            "--mode",
+            type=click.Choice(["fast", "exact"]),
+            help="Default: exact for the embedded model, fast for nnU-Net models.",
+        ),
+        click.option(
+            "--model",
+            default="embedded",
+            show_default=True,
+            metavar="NAME|PATH",
+            help="Model to segment with.",
+        ),
+    ):
         command = option(command)
     return command
 
 
-#: sources of levels of which only one would be looked at
-_CONTRADICTORY = (
-    ("--from-slice", "--vertebrae"),
-    ("--from-slice", "--anchor"),
-    ("--from-slice", "--model"),
-    ("--vertebrae", "--anchor"),
-    ("--vertebrae", "--model"),
+_READ_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "origin": click.option(
+        "--accept-origin-mismatch",
+        is_flag=True,
+        help="Treat images of one scan as one grid although one has lost its origin.",
+    ),
+    "resample": click.option(
+        "--resample",
+        is_flag=True,
+        help="Resample label maps on another grid to the image's (nearest neighbour).",
+    ),
+    "ignore": click.option(
+        "--ignore-label",
+        type=click.IntRange(1, 255),
+        multiple=True,
+        help="Value of label maps that marks voxels to leave out, such as 255; repeatable.",
+    ),
+    "header": click.option(
+        "--trust",
+        type=click.Choice(["sform", "qform", "pixdim"]),
+        help="Which account of the geometry counts where a NIfTI header contradicts itself.",
+    ),
+    "contrast": click.option(
+        "--contrast",
+        type=click.Choice(
+            ["T1w", "T2w", "water", "fat", "in-phase", "opposed-phase", "unknown"],
+            case_sensitive=False,
+        ),
+        help="Contrast of single images, if names and sidecars do not state it.",
+    ),
+}
+_SPACING = click.option(
+    "--spacing",
+    metavar="I,J,K",
+    help="Spacing in mm along the array axes, for headers that carry none.",
 )
 
 
-def named_level_options(values: Mapping[str, Any]) -> list[str]:
-    """Return the options of `level_options` that were given, but for the one on frames."""
-    names = ("sagittal", "anchor", "from_slice", "to_slice", "vertebrae", "numbering")
-    return [f"--{name.replace('_', '-')}" for name in names if values.get(name) is not None]
+def read_options(*names: str) -> Callable[[Command], Command]:
+    """Add options about how files are read.
+
+    Parameters
+    ----------
+    *names : str
+        Some of ``"origin"``, ``"resample"``, ``"ignore"``, ``"header"`` and ``"contrast"``.
+    """
+
+    def add(command: Command) -> Command:
+        for name in reversed(names):
+            if name == "header":
+                command = _SPACING(command)
+            command = _READ_OPTIONS[name](command)
+        return command
+
+    return add
 
 
-def _check_sources(values: Mapping[str, Any]) -> None:
-    """Refuse options of which one would be passed over in silence."""
-    given = named_level_options(values)
-    if values.get("model") is not None and "levels" not in values:
-        given.append("--model")  # of `lpm levels`: the network that looks for the discs
-    for pair in _CONTRADICTORY:
-        if all(option in given for option in pair):
-            raise click.UsageError(
-                f"{pair[0]} and {pair[1]} contradict each other: both say where the discs are; "
-                "give one of them"
-            )
-    if "--numbering" in given and "--vertebrae" not in given:
-        raise click.UsageError("--numbering is about the map of --vertebrae, which was not given")
-
-
-def read_level_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of `level_options` out of `values`, as `LevelOptions` wants them.
+def take_read_options(values: dict[str, Any]) -> ReadOptions:
+    """Take the options of `read_options` out of `values`.
 
     Raises
     ------
     click.UsageError
-        If one option is missing its other half, or two contradict each other.
+        If a spacing is not three numbers.
     """
-    _check_sources(values)
-    ends = values.pop("from_slice"), values.pop("to_slice")
-    if (ends[0] is None) != (ends[1] is None):
-        raise click.UsageError("--from-slice and --to-slice go together")
-    anchor = values.pop("anchor")
-    names = ("sagittal", "vertebrae", "numbering", "accept_frame_mismatch")
-    return {
-        "slices": None if ends[0] is None else ends,
-        "anchor": None if anchor is None else _anchor(anchor),
-        **{name: values.pop(name) for name in names},
-    }
+    from lpm_segmentator.core import Contrast
+    from lpm_segmentator.io import HeaderOptions
+    from lpm_segmentator.study.options import ReadOptions
+
+    contrast, spacing = values.pop("contrast", None), values.pop("spacing", None)
+    return ReadOptions(
+        accept_origin_mismatch=values.pop("accept_origin_mismatch", False),
+        resample=values.pop("resample", False),
+        ignore=tuple(values.pop("ignore_label", ())),
+        header=HeaderOptions(values.pop("trust", None), spacing and _spacing(spacing)),
+        contrast=None if contrast is None else Contrast(contrast),
+    )
 
 
-def _anchor(text: str) -> tuple[Disc, int]:
-    from lpm_segmentator.core import Disc
-
-    name, _, number = text.partition("=")
+def _spacing(text: str) -> tuple[float, float, float]:
     try:
-        return Disc(name.strip().upper()), int(number)
+        i, j, k = (float(part) for part in text.replace("x", ",").split(","))
     except ValueError as error:
-        names = ", ".join(str(disc) for disc in Disc)
         raise click.BadParameter(
-            f"{text!r} is not DISC=SLICE with a disc of {names}", param_hint="--anchor"
+            f"{text!r} is not three numbers such as 0.7,0.7,4", param_hint="--spacing"
         ) from error
+    return i, j, k
 
 
 @contextmanager
 def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how much of how much is done; it shows nothing if quiet."""
+    """Yield a function that shows how many of how many steps are done; nothing if quiet."""
     if quiet:
         yield lambda done, total: None
         return
@@ -208,9 +210,17 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
 
 
 def announce(message: str, *, quiet: bool) -> None:
-    """Say something to the person at the terminal."""
+    """Print a message to the terminal, beside the results."""
     if not quiet:
         click.echo(message, err=True)
+
+
+def echo_findings(case: str, findings: Sequence[Finding], *, quiet: bool) -> None:
+    """Print what there is to say about a case."""
+    from lpm_segmentator.cli.remedies import finding_text
+
+    for finding in findings:
+        announce(f"{case}: {finding_text(finding)}", quiet=quiet)
 
 
 def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:

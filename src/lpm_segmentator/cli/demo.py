@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from lpm_segmentator.cli.common import PATH, announce, output_options
+from lpm_segmentator.cli.common import PATH, output_options
 
 __all__ = ["demo"]
 
@@ -21,27 +22,21 @@ __all__ = ["demo"]
     show_default=True,
     help="Where results go.",
 )
-@click.option(
-    "--sample",
-    type=click.Choice(["auto", "real", "phantom"]),
-    default="auto",
-    show_default=True,
-    help="auto takes the real sample, and the phantom where it cannot be had.",
-)
+@click.option("--phantom", is_flag=True, help="Run on a synthetic phantom instead.")
 @output_options
-def demo(out: Path, sample: str, *, quiet: bool, as_json: bool) -> None:
-    """Segment and measure a sample, and say where the report lies.
+def demo(out: Path, *, phantom: bool, quiet: bool, as_json: bool) -> None:
+    """Segment and measure the sample in the package, with its manual mask and levels.
 
-    The real sample is subject TUM01 of the MyoSegmenTUM set: taken from the folder that the
-    variable LPM_SAMPLE_DIR names, or fetched once from the published repository. Without either, a
-    synthetic phantom serves.
+    The sample is the Dixon pair of subject TUM01 of MyoSegmenTUM spine. The embedded model was
+    trained on this subject, so that its Dice there is no measure of what to expect.
     """
     from lpm_segmentator import api
     from lpm_segmentator.cli.run import execute
-    from lpm_segmentator.cli.sample import get_sample
+    from lpm_segmentator.samples import phantom_sample, real_sample
 
-    found = get_sample(out / "sample", kind=sample)
-    announce(found.origin, quiet=quiet or as_json)
-    cases = api.find_cases([], water=found.water, fat=found.fat, reference=found.reference)
-    settings = api.RunOptions(accept_origin_mismatch=True)
-    execute(cases, out, settings, quiet=quiet, as_json=as_json)
+    folder = out / "sample"
+    sample = phantom_sample(folder) if phantom else real_sample(folder)
+    found = api.find_cases([], water=sample.water, fat=sample.fat, reference=sample.reference)
+    cases = [replace(files, notes=(*files.notes, sample.origin)) for files in found]
+    levels = None if sample.levels is None else api.LevelOptions(written=sample.levels)
+    execute(cases, out, api.RunOptions(levels=levels), quiet=quiet, as_json=as_json)

@@ -17,13 +17,15 @@ __all__ = ["figures"]
     "-o", "--output", "target", type=PATH, help="Folder for the figures.  [default: OUT/figures]"
 )
 @click.option(
-    "--sequences", type=PATH, help="CSV: case, sequence. Otherwise taken from the cases' names."
+    "--sequences",
+    type=PATH,
+    help="CSV with the columns case and sequence.  [default: from the names of the cases]",
 )
 @output_options
 def figures(
     out: Path, target: Path | None, sequences: Path | None, *, quiet: bool, as_json: bool
 ) -> None:
-    """Draw all figures of the study that 'lpm run' left in OUT, as PDF, SVG and PNG."""
+    """Draw all figures of the study in OUT, the folder of 'lpm run', as PDF, SVG and PNG."""
     from lpm_segmentator import api
 
     written = api.draw_study(out, target or out / "figures", sequences=sequences)

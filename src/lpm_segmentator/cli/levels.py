@@ -10,11 +10,12 @@ import click
 from lpm_segmentator.cli.common import (
     PATH,
     announce,
-    level_options,
     output_options,
     print_json,
-    read_level_options,
+    read_options,
+    take_read_options,
 )
+from lpm_segmentator.cli.level_options import level_options, take_level_options
 
 __all__ = ["levels"]
 
@@ -24,26 +25,37 @@ __all__ = ["levels"]
 @click.option("-o", "--output", "out", type=PATH, required=True, help="A .json or .csv file.")
 @level_options
 @click.option("--model", type=PATH, help="A level model of your own (lpm train levels).")
+@click.option("--from-slice", type=int, hidden=True)
+@click.option("--to-slice", type=int, hidden=True)
+@read_options("header")
 @output_options
 def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
-    """Find the discs L1-L2 … L5-S1 of IMAGE.
+    """Locate the discs L1-L2 … L5-S1 of IMAGE.
 
     IMAGE is a sagittal series, or an axial stack, whose slices are counted from 0 along its slice
     axis. Read the warnings: where the sacrum is not in view, the count of the vertebrae is a guess.
     """
-    from lpm_segmentator.api.levels import LevelOptions, find_levels_of
-    from lpm_segmentator.api.levels_file import write_levels
-    from lpm_segmentator.api.steps import refuse_overwriting
+    from lpm_segmentator import api
+    from lpm_segmentator.cli.remedies import with_flags
+    from lpm_segmentator.study.levels_files import write_levels
+    from lpm_segmentator.study.outputs import refuse_overwriting
 
-    chosen = LevelOptions(**read_level_options(options), **options)
+    ends = options["from_slice"], options["to_slice"]
+    if any(end is not None for end in ends):
+        raise click.UsageError(
+            "slices that are picked name no discs; to name them, use --anchor L1-L2=SLICE and "
+            "--anchor L5-S1=SLICE"
+        )
+    read = take_read_options(options)
+    chosen = api.LevelOptions(**take_level_options(options), model=options["model"])
     refuse_overwriting([out], [image, *chosen.paths.values()])
-    found = find_levels_of(image, chosen)
-    write_levels(found, out)
+    located = api.find_levels(image, chosen, read)
+    write_levels(located, out)
     if as_json:
-        print_json(found)
+        print_json(located)
         return
-    for disc in found["discs"]:
+    for disc in located["discs"]:
         place = "outside the image" if disc["slice"] is None else f"slice {disc['slice']}"
         announce(f"{disc['name']}: {place}, confidence {disc['confidence']:.2f}", quiet=quiet)
-    for warning in found["warnings"]:
-        announce(f"lpm: warning: {warning}", quiet=quiet)
+    for warning in located["warnings"]:
+        announce(f"lpm: warning: {with_flags(warning)}", quiet=quiet)

@@ -24,21 +24,28 @@ __all__ = ["cli", "main"]
 #: subcommand → where it lives, and its line in the help
 _COMMANDS = {
     "run": ("lpm_segmentator.cli.run:run", "From images to masks, tables and a report."),
-    "demo": ("lpm_segmentator.cli.demo:demo", "Run on a sample: real, or a synthetic phantom."),
-    "crop": ("lpm_segmentator.cli.steps:crop", "Cut images to the slices of a table."),
-    "segment": ("lpm_segmentator.cli.steps:segment", "Masks only."),
+    "remeasure": ("lpm_segmentator.cli.study:remeasure", "Measure masks that were edited."),
+    "report": ("lpm_segmentator.cli.study:report", "Make tables and report of a run again."),
+    "demo": ("lpm_segmentator.cli.demo:demo", "Run on the sample that comes with the package."),
+    "crop": ("lpm_segmentator.cli.steps:crop", "Crop images to the slices of a table."),
+    "levels": ("lpm_segmentator.cli.levels:levels", "Locate the discs L1-L2 to L5-S1."),
+    "segment": ("lpm_segmentator.cli.steps:segment", "Write masks only."),
     "clean": ("lpm_segmentator.cli.steps:clean", "Keep the largest component of each label."),
-    "measure": ("lpm_segmentator.cli.steps:measure", "Volumes, areas, fat and asymmetry of masks."),
-    "evaluate": ("lpm_segmentator.cli.steps:evaluate", "Compare masks with a reference."),
-    "compare": ("lpm_segmentator.cli.compare:compare", "Agreement of paired columns of a table."),
-    "levels": ("lpm_segmentator.cli.levels:levels", "Find the discs L1-L2 to L5-S1."),
-    "report": ("lpm_segmentator.cli.run:report", "Make the report of a run again."),
-    "figures": ("lpm_segmentator.cli.figures:figures", "Draw all figures of a run's study."),
-    "models": (
-        "lpm_segmentator.cli.models:models",
-        "Models: list, install, remove, convert.",
+    "measure": (
+        "lpm_segmentator.cli.measures:measure",
+        "Measure volumes, areas, fat and asymmetry of masks.",
     ),
+    "evaluate": ("lpm_segmentator.cli.measures:evaluate", "Compare masks with a reference."),
+    "compare": ("lpm_segmentator.cli.compare:compare", "Analyse agreement of paired values."),
+    "figures": ("lpm_segmentator.cli.figures:figures", "Draw the figures of a study."),
+    "models": ("lpm_segmentator.cli.models:models", "List, install, remove, convert models."),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
+}
+
+#: options that were renamed; the old names work for one more version
+_RENAMED = {
+    "--keep-doubtful": "--keep-low-confidence",
+    "--no-brightness-fat": "--no-intensity-fat",
 }
 
 
@@ -72,16 +79,27 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 some cases failed, 2 bad input."""
     _show_what_can_be_shown()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = _with_new_names(list(sys.argv[1:] if arguments is None else arguments))
     debug = "--debug" in arguments
     level = logging.ERROR if "--quiet" in arguments else logging.WARNING
     logging.basicConfig(
         level=logging.DEBUG if debug else level, format="lpm: %(levelname)s: %(message)s"
     )
-    # Readers of files speak up at the debug level about every detail; that is not ours to show.
+    # These packages log every detail at the debug level.
     for noisy in ("matplotlib", "nibabel", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.exit(_run(arguments, debug=debug))
+
+
+def _with_new_names(arguments: list[str]) -> list[str]:
+    """Return the arguments with options that were renamed under their new names, with a note."""
+    renamed = []
+    for argument in arguments:
+        new = _RENAMED.get(argument, argument)
+        if new != argument:
+            click.echo(f"lpm: note: {argument} is now called {new}", err=True)
+        renamed.append(new)
+    return renamed
 
 
 def _show_what_can_be_shown() -> None:
@@ -110,10 +128,11 @@ def _run(arguments: Sequence[str], *, debug: bool) -> int:
 
 def _fail(error: Exception) -> int:
     # Imported here, since `core` brings numpy, which 'lpm --help' can do without.
+    from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.core import LpmError
 
     if isinstance(error, LpmError):
-        return _say(_with_failures(error), error.exit_code)
+        return _say(with_flags(_with_failures(error)), error.exit_code)
     return _say(_unexpected(error), 1)
 
 
@@ -121,17 +140,19 @@ def _unexpected(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; crop the image or use fewer --workers"
     return (
-        f"unexpected {type(error).__name__}: {error}. This is a fault of the program; run again "
-        "with --debug and report what it prints."
+        f"unexpected {type(error).__name__}: {error}. This is a bug; run again with --debug and "
+        "report what it prints."
     )
 
 
 def _with_failures(error: LpmError) -> str:
+    from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.core import CasesFailedError
 
-    if not isinstance(error, CasesFailedError):
-        return str(error)
-    return "\n".join([str(error), *(f"  {case}: {why}" for case, why in error.failures.items())])
+    lines = [str(error)]
+    if isinstance(error, CasesFailedError):
+        lines += [f"  {case}: {why}" for case, why in error.failures.items()]
+    return with_flags("\n".join(lines))
 
 
 def _say(message: str, code: int) -> int:

@@ -10,32 +10,51 @@ from lpm_segmentator.cli.common import PATH, output_options, print_json, progres
 
 __all__ = ["models"]
 
+_FOLDS = click.option(
+    "--fold",
+    "folds",
+    multiple=True,
+    help="Fold to use; may be repeated. Default: all numbered folds, averaged.",
+)
+_CONFIGURATION = click.option(
+    "--configuration",
+    help="nnU-Net configuration, such as 3d_fullres, where the source holds several.",
+)
+
 
 @click.group()
 def models() -> None:
-    """Models other than the embedded one: kept under LPM_HOME, used with --model NAME."""
+    """Manage models other than the embedded one.
+
+    Models are kept under LPM_HOME and used with --model NAME.
+    """
 
 
 @models.command(name="list")
 @output_options
 def list_models(*, quiet: bool, as_json: bool) -> None:
-    """List the models that can be used and the published ones that can be installed."""
-    from lpm_segmentator import api
+    """List the available models, and the published models that can be installed."""
+    from lpm_segmentator.models import list_models
 
-    rows = api.list_models()
+    rows = list_models()
     if as_json:
         print_json(rows)
         return
     for row in rows:
         click.echo(f"{row['name']:20s} {row['state']:14s} {row['kind']:22s} {row['description']}")
+        if "page" in row:
+            click.echo(
+                f"  to install it, download {row['file']} from {row['page']} with a browser, then "
+                f"run: lpm models install {row['file']} --name {row['name']}"
+            )
 
 
 @models.command()
 @click.argument("source")
-@click.option("--name", help="What to call the model.")
-@click.option("--fold", "folds", multiple=True, help="Fold to take; repeat to ensemble several.")
-@click.option("--configuration", help="nnU-Net configuration, such as 3d_fullres.")
-@click.option("--replace", is_flag=True, help="Replace another model of that name.")
+@click.option("--name", help="Name of the model. Default: taken from the source.")
+@_FOLDS
+@_CONFIGURATION
+@click.option("--replace", is_flag=True, help="Replace a different model of the same name.")
 @output_options
 def install(
     source: str,
@@ -47,14 +66,15 @@ def install(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Install a model from SOURCE: a folder, a zip, an address, or a published model's name.
+    """Install a model.
 
-    Takes nnU-Net v1 and v2 result folders and zips, and ONNX files of this program.
+    SOURCE is a folder, a zip file, an address (https://…) or the name of a published model.
+    Supported are nnU-Net v1 and v2 results folders and zips, and ONNX files of this program.
     """
-    from lpm_segmentator import api
+    from lpm_segmentator.models import ModelStore
 
-    with progress_bar("fetching", quiet=quiet) as show:
-        model = api.ModelStore().install(
+    with progress_bar("downloading", quiet=quiet) as show:
+        model = ModelStore().install(
             source,
             name=name,
             folds=folds or None,
@@ -72,14 +92,14 @@ def install(
 @click.argument("name")
 @output_options
 def info(name: str, *, quiet: bool, as_json: bool) -> None:
-    """Describe a model: the embedded one, or one that is installed."""
-    from lpm_segmentator import api
+    """Describe an installed model or the embedded one (NAME: embedded)."""
+    from lpm_segmentator.models import describe_model
 
-    found = api.describe_model(name)
+    description = describe_model(name)
     if as_json:
-        print_json(found)
+        print_json(description)
         return
-    for key, value in found.items():
+    for key, value in description.items():
         click.echo(f"{key}: {value}")
 
 
@@ -88,9 +108,9 @@ def info(name: str, *, quiet: bool, as_json: bool) -> None:
 @output_options
 def remove(name: str, *, quiet: bool, as_json: bool) -> None:
     """Remove an installed model."""
-    from lpm_segmentator import api
+    from lpm_segmentator.models import ModelStore
 
-    api.ModelStore().remove(name)
+    ModelStore().remove(name)
     if as_json:
         print_json({"removed": name})
     elif not quiet:
@@ -99,9 +119,9 @@ def remove(name: str, *, quiet: bool, as_json: bool) -> None:
 
 @models.command()
 @click.argument("source", type=PATH)
-@click.option("-o", "--output", "out", type=PATH, required=True, help="The folder to make.")
-@click.option("--fold", "folds", multiple=True, help="Fold to take; repeat to ensemble several.")
-@click.option("--configuration", help="nnU-Net configuration, such as 3d_fullres.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="Folder to create.")
+@_FOLDS
+@_CONFIGURATION
 @output_options
 def convert(
     source: Path,
@@ -112,10 +132,10 @@ def convert(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Write an nnU-Net model in this program's own files: no pickle is left in them."""
-    from lpm_segmentator import api
+    """Convert an nnU-Net model to JSON and plain arrays, without any pickle."""
+    from lpm_segmentator.models import convert_model
 
-    path = api.convert_model(source, out, folds=folds or None, configuration=configuration)
+    path = convert_model(source, out, folds=folds or None, configuration=configuration)
     if as_json:
         print_json({"written": str(path)})
     elif not quiet:

@@ -1,9 +1,8 @@
-"""``lpm run`` and ``lpm report``."""
+"""``lpm run``."""
 
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,123 +15,174 @@ from lpm_segmentator.cli.common import (
     OUT,
     PATH,
     announce,
-    doubtful_option,
-    ignore_option,
-    level_options,
-    named_level_options,
+    low_confidence_option,
+    model_options,
     output_options,
     print_json,
     progress_bar,
-    read_level_options,
+    read_options,
     slice_options,
+    take_read_options,
+)
+from lpm_segmentator.cli.level_options import (
+    given_level_options,
+    level_options,
+    take_level_options,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lpm_segmentator.api import CaseFiles, LevelOptions, RunOptions, SliceTable
-    from lpm_segmentator.cohort import CohortResult
+    from lpm_segmentator.cohort import Engine, Event
+    from lpm_segmentator.io import HeaderOptions
+    from lpm_segmentator.study.cases import CaseFiles, Unused
+    from lpm_segmentator.study.discovery import Discovery
+    from lpm_segmentator.study.options import LevelOptions, RunOptions, SliceTable
 
-__all__ = ["execute", "report", "run"]
+__all__ = ["execute", "run"]
 
 
 @click.command()
 @INPUTS
 @OUT
-@click.option("--water", type=PATH, help="Water image, where the names do not say it.")
+@click.option("--water", type=PATH, help="Water image, where the names do not state it.")
 @click.option("--fat", type=PATH, help="Fat image of the same scan.")
-@click.option("--reference", type=PATH, help="Manual masks: a folder, or the one file.")
+@click.option("--reference", type=PATH, help="Manual masks to compare with: a folder, or the file.")
+@click.option(
+    "--masks", type=PATH, help="Masks to measure instead of segmenting: a folder, or the file."
+)
 @click.option(
     "--levels",
     default="none",
     show_default=True,
     metavar="auto|none|SLICES.csv|LEVELS.json",
     help="Which slices to segment and measure: all, those between the discs L1-L2 and L5-S1 "
-    "(found in the image or in a sagittal series), or those of a table with the columns pid, "
+    "(located in the image or in a sagittal series), or those of a table with the columns pid, "
     "slice_start and slice_stop, or of a file of levels, or a folder of CASE_levels.json.",
 )
 @level_options
+@click.option("--from-slice", type=int, help="First slice to segment and measure, from 0.")
+@click.option("--to-slice", type=int, help="Last slice to segment and measure.")
 @slice_options
+@model_options
+@read_options("origin", "resample", "ignore", "header", "contrast")
+@low_confidence_option
 @click.option(
-    "--model", default="embedded", show_default=True, metavar="NAME|PATH", help="Which model."
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["fast", "exact"]),
-    help="Default: exact for the embedded model, fast for nnU-Net models.",
-)
-@click.option(
-    "--accept-origin-mismatch",
+    "--no-intensity-fat",
     is_flag=True,
-    help="Take images of one scan as one grid though one has lost its origin.",
+    help="Omit intensity-based fat on T1w and T2w images (saves some seconds a case).",
 )
-@ignore_option
-@doubtful_option
 @click.option(
-    "--no-brightness-fat",
-    is_flag=True,
-    help="Leave out fat by brightness on T1w and T2w images (saves some seconds a case).",
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."
 )
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--engine",
-    type=click.Choice(["local", "dask"]),
-    default="local",
-    show_default=True,
-    help="Who runs the workers.",
+    type=click.Choice(["serial", "processes", "dask", "local"]),
+    help="Execution backend.  [default: processes for several workers]",
 )
+@click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
 @output_options
 def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
     """Segment, measure and report one case or a whole study.
 
-    INPUT is one or more NIfTI files or folders of them. Files named …_water… and …_fat… become
-    Dixon pairs and get fat measures. With --levels auto, sagittal series among them serve to find
-    the discs of the same person's images. Finished cases are skipped when the command is repeated.
+    INPUT is one or more NIfTI files or folders of them, at any depth. Files named …_water… and
+    …_fat… become Dixon pairs and get fat measures. With --levels auto, sagittal series among them
+    serve to locate the discs of the same subject's images. Finished cases are skipped when the
+    command is repeated.
     """
-    from lpm_segmentator import api
+    from lpm_segmentator.core import InputError
+    from lpm_segmentator.study.discovery import discover
+    from lpm_segmentator.study.options import RunOptions
 
-    slices, levels = _levels_of(options)
-    source = click.get_current_context().get_parameter_source("slice_end")
-    if slices is None and source is ParameterSource.COMMANDLINE:
-        raise click.UsageError(
-            f"--slice-end and --levels {options['levels']} contradict each other: --slice-end is "
-            "about a slice table (--levels SLICES.csv)"
-        )
-    if slices is not None:
-        told = f"slice_stop of {slices.path.name} is {slices.end}"
-        announce(told, quiet=quiet or as_json)
-    cases = api.find_cases(
-        inputs, water=options["water"], fat=options["fat"], reference=options["reference"]
+    picked = _picked_slices(options)
+    table, levels = _levels_of(options)
+    _check_slice_options(options, table, picked)
+    if table is not None:
+        announce(f"slice_stop of {table.path.name} is {table.end}", quiet=quiet or as_json)
+    read = take_read_options(options)
+    plan = discover(
+        inputs,
+        water=options["water"],
+        fat=options["fat"],
+        reference=options["reference"],
+        masks=options["masks"],
+        contrast=read.contrast,
     )
     if levels is not None:
-        cases, levels = _with_levels(cases, levels)
-    settings = api.RunOptions(
+        plan, levels = _with_levels(plan, levels, read.header)
+    if picked is not None and len(plan.cases) > 1:
+        raise InputError(
+            f"--from-slice is about one image, and {len(plan.cases)} cases were given",
+            hint="Run the cases one by one, or give a slice table",
+        )
+    settings = RunOptions(
         model=options["model"],
         mode=options["mode"],
-        slices=slices,
+        slices=table or picked,
         levels=levels,
-        accept_origin_mismatch=options["accept_origin_mismatch"],
-        ignore=options["ignore_label"],
-        keep_doubtful=options["keep_doubtful"],
-        brightness=not options["no_brightness_fat"],
+        accept_origin_mismatch=read.accept_origin_mismatch,
+        resample=read.resample,
+        ignore=read.ignore,
+        contrast=read.contrast,
+        trust=read.header.trust,
+        spacing_mm=read.header.spacing_mm,
+        keep_low_confidence=options["keep_low_confidence"],
+        intensity_fat=not options["no_intensity_fat"],
     )
+    _echo_unused(plan.unused, quiet=quiet or as_json)
+    if options["dry_run"]:
+        _echo_plan(plan, as_json=as_json)
+        return
     execute(
-        cases,
+        plan.cases,
         out,
         settings,
         workers=options["workers"],
-        engine=options["engine"],
+        engine=_engine(options["engine"]),
         quiet=quiet,
         as_json=as_json,
     )
 
 
-def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions | None]:
-    """Return the slice table or the source of levels that was asked for, if any."""
-    from lpm_segmentator import api
+def _engine(name: str | None) -> Engine | None:
+    if name == "local":
+        announce("lpm: note: --engine local is now called serial or processes", quiet=False)
+        return None
+    engines: dict[str | None, Engine] = {
+        "serial": "serial", "processes": "processes", "dask": "dask"
+    }  # fmt: skip
+    return engines.get(name)
 
-    given = named_level_options(options)
-    named = api.LevelOptions(**read_level_options(options))
+
+def _picked_slices(options: dict[str, Any]) -> tuple[int, int] | None:
+    first, last = options.pop("from_slice"), options.pop("to_slice")
+    if (first is None) != (last is None):
+        raise click.UsageError("--from-slice and --to-slice go together")
+    return None if first is None else (first, last)
+
+
+def _check_slice_options(
+    options: dict[str, Any], table: SliceTable | None, picked: tuple[int, int] | None
+) -> None:
+    source = click.get_current_context().get_parameter_source("slice_end")
+    if table is None and source is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            f"--slice-end and --levels {options['levels']} contradict each other: --slice-end is "
+            "about a slice table (--levels SLICES.csv)"
+        )
+    if table is not None and picked is not None:
+        raise click.UsageError(
+            f"--from-slice and --levels {options['levels']} contradict each other: both state the "
+            "slices; give one of them"
+        )
+
+
+def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions | None]:
+    """Return the slice table or the source of levels that was requested, if any."""
+    from lpm_segmentator.study.options import LevelOptions, SliceTable
+
+    given = given_level_options(options)
+    named = LevelOptions(**take_level_options(options))
     levels = options["levels"]
     if levels == "auto":
         return None, named
@@ -142,73 +192,106 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
         given.append("--accept-frame-mismatch")
     if given:
         raise click.UsageError(
-            f"{given[0]} and --levels {levels} contradict each other: {given[0]} is about where "
-            "the discs are and needs --levels auto"
+            f"{given[0]} and --levels {levels} contradict each other: {given[0]} states where the "
+            "discs are and needs --levels auto"
         )
     if written:
         return None, replace(named, written=path)
     if levels == "none":
         return None, None
-    return api.SliceTable(path, options["slice_end"]), None
+    return SliceTable(path, options["slice_end"]), None
 
 
 def _with_levels(
-    cases: Sequence[CaseFiles], levels: LevelOptions
-) -> tuple[list[CaseFiles], LevelOptions]:
+    plan: Discovery, levels: LevelOptions, header: HeaderOptions
+) -> tuple[Discovery, LevelOptions]:
     """Find each case's sagittal series, and refuse what is about one image if there are several."""
-    from lpm_segmentator import api
     from lpm_segmentator.core import InputError
+    from lpm_segmentator.study.series import with_sagittal
 
     given = levels.sagittal
-    cases = api.with_sagittal(cases, given)
+    matched = with_sagittal(plan.cases, given, header)
+    plan = replace(plan, cases=matched.cases, unused=(*plan.unused, *matched.unused))
     if given is not None and given.is_dir():
         levels = replace(levels, sagittal=None)
+    written = levels.written
     one = {
-        "--anchor": levels.anchor,
-        "--from-slice": levels.slices,
+        "--anchor": levels.anchors,
         "--vertebrae": levels.vertebrae,
-        "--levels": None if levels.written is None or levels.written.is_dir() else levels.written,
+        "--levels": None if written is None or written.is_dir() else written,
     }
-    about_one = [flag for flag, value in one.items() if value is not None]
-    if about_one and len(cases) > 1:
+    about_one = [flag for flag, value in one.items() if value]
+    if about_one and len(plan.cases) > 1:
         raise InputError(
-            f"{about_one[0]} is about one image, and {len(cases)} cases were given",
+            f"{about_one[0]} is about one image, and {len(plan.cases)} cases were given",
             hint="Run the cases one by one, or give a folder of CASE_levels.json with --levels",
         )
-    return cases, levels
+    return plan, levels
+
+
+def _echo_unused(unused: Sequence[Unused], *, quiet: bool) -> None:
+    from lpm_segmentator.cli.remedies import with_flags
+
+    for entry in unused:
+        announce(f"not used: {entry.path}: {with_flags(entry.reason)}", quiet=quiet)
+
+
+def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
+    """Print the cases with their files, and the files that no case uses."""
+    rows = [
+        {
+            "case": files.case,
+            "contrast": "Dixon pair" if files.water else str(files.contrast),
+            **{role: str(path) for role, path in files.paths.items()},
+            "notes": list(files.notes),
+            "problem": files.problem,
+        }
+        for files in plan.cases
+    ]
+    unused = [{"path": str(entry.path), "reason": entry.reason} for entry in plan.unused]
+    if as_json:
+        print_json({"cases": rows, "unused": unused})
+        return
+    for files in plan.cases:
+        contrast = "Dixon pair" if files.water else str(files.contrast)
+        click.echo(f"{files.case}: {contrast}")
+        for role, path in files.paths.items():
+            click.echo(f"  {role}: {path}")
+        for text in (*files.notes, files.problem):
+            if text:
+                click.echo(f"  {text}")
 
 
 def execute(
-    cases: list[CaseFiles],
+    cases: Sequence[CaseFiles],
     out: Path,
     settings: RunOptions,
     *,
     workers: int = 1,
-    engine: str = "local",
+    engine: Engine | None = None,
     quiet: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Run the cases with progress bars and say what came of them.
+    """Run the cases with progress bars and print a summary.
 
     Raises
     ------
     LpmError
         If the run or any case of it failed.
     """
-    from lpm_segmentator.cohort import Event, run_cohort
+    from lpm_segmentator.cli.summary import echo_summary
+    from lpm_segmentator.cohort import run_cohort
+    from lpm_segmentator.study.layout import StudyFolder
 
-    # What is odd about a case stands in its record and is told at the end; not twice.
-    readers = logging.getLogger("lpm_segmentator.io")
-    readers.setLevel(max(readers.level, logging.ERROR))
-    lone = len(cases) == 1
-    title = f"segmenting {cases[0].case}" if lone else f"{len(cases)} cases"
+    alone = len(cases) == 1
+    title = f"segmenting {cases[0].case}" if alone else f"{len(cases)} cases"
     with progress_bar(title, quiet=quiet) as show:
         ended = 0
 
         def on_event(event: Event) -> None:
             nonlocal ended
             ended += 1
-            if not lone:
+            if not alone:
                 show(ended, len(cases))
 
         result = run_cohort(
@@ -216,68 +299,12 @@ def execute(
             out,
             settings,
             workers=workers,
-            engine="dask" if engine == "dask" else "local",
+            engine=engine,
             on_event=on_event,
-            on_slice=show if lone else None,
-        )
-    if result.earlier:
-        announce(
-            "of an earlier run, in the tables though not among the inputs: "
-            f"{', '.join(result.earlier[:5])}{' …' if len(result.earlier) > 5 else ''}; to leave "
-            f"them out remove their folders in {out / 'cases'} and run again",
-            quiet=quiet,
+            on_slice=show if alone else None,
         )
     if as_json:
-        print_json(json.loads((out / "run.json").read_text(encoding="utf-8")))
-    else:
-        _summary(result, quiet=quiet)
-    result.raise_failures()
-
-
-def _summary(result: CohortResult, *, quiet: bool) -> None:
-    if quiet:
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    from lpm_segmentator import api
-
-    if result.report is not None:
-        table = Table(box=None, header_style="bold")
-        for name in ("case", "muscle", "side"):
-            table.add_column(name)
-        for name in ("volume mL", "mean area cm²", "fat ratio %"):
-            table.add_column(name, justify="right")
-        for record in api.read_records(result.out)[:20]:
-            for row in record["measures"]:
-                if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
-                    table.add_row(record["case"], row["muscle"], row["side"], *_numbers(row))
-        Console().print(table)
-        for record in api.read_records(result.out)[:20]:
-            for warning in (*record["notes"], *record["warnings"]):
-                announce(f"{record['case']}: {warning}", quiet=quiet)
-        click.echo(f"report: {result.report}")
-
-
-def _numbers(row: dict[str, Any]) -> list[str]:
-    values = (
-        (row["volume_ml"], 1.0),
-        (row["csa_mean_mm2"], 0.01),
-        (row["fat_ratio"], 100.0),
-    )
-    return ["–" if value is None else f"{value * factor:.1f}" for value, factor in values]
-
-
-@click.command()
-@click.argument("out", type=PATH)
-@output_options
-def report(out: Path, *, quiet: bool, as_json: bool) -> None:
-    """Make the tables and the report again from what 'lpm run' left in OUT."""
-    from lpm_segmentator import api
-
-    api.write_tables(out, api.read_records(out))
-    path = api.write_report(out)
-    if as_json:
-        print_json({"report": str(path)})
+        print_json(json.loads(StudyFolder(out).run.read_text(encoding="utf-8")))
     elif not quiet:
-        click.echo(f"report: {path}")
+        echo_summary(result)
+    result.raise_failures()

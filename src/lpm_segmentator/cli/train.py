@@ -1,4 +1,4 @@
-"""``lpm train``: models of one's own."""
+"""``lpm train``: train models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _DEVICE = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="auto takes a GPU where there is one.",
+    help="auto uses a GPU if one is available.",
 )
 
 
 @click.group()
 def train() -> None:
-    """Train a model of your own."""
+    """Train a model."""
 
 
 @train.command()
@@ -33,9 +33,9 @@ def train() -> None:
     type=PATH,
     required=True,
     multiple=True,
-    help="Folder of files the recipe names; may be repeated.",
+    help="Folder of the files that the recipe names; may be repeated.",
 )
-@click.option("-o", "--output", "out", type=PATH, required=True, help="Where the run is kept.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="Output folder.")
 @click.option(
     "--leave-one-out",
     is_flag=True,
@@ -46,13 +46,14 @@ def train() -> None:
     "checks",
     type=PATH,
     multiple=True,
-    help="Folder of X_image.nii.gz and X_label.nii.gz to score the model on; may be repeated.",
+    help="Folder of X_image.nii.gz and X_label.nii.gz on which the model is scored; may be "
+    "repeated.",
 )
 @_DEVICE
 @click.option(
     "--start",
     type=PATH,
-    help="A compact ONNX model, or the folder of an earlier run, to go on from.",
+    help="A compact ONNX model, or the output folder of an earlier run, to start from.",
 )
 @output_options
 def compact(
@@ -60,13 +61,13 @@ def compact(
 ) -> None:
     """Train the compact model of RECIPE and export it to ONNX.
 
-    A run that was cut goes on where it was when the same command is given again.
+    The same command resumes an interrupted run.
     """
     from lpm_segmentator.core import MissingExtraError
 
     try:
-        from lpm_segmentator.train.recipe import load_recipe
-        from lpm_segmentator.train.run import run_recipe
+        from lpm_segmentator.train.compact.recipe import load_recipe
+        from lpm_segmentator.train.compact.run import run_recipe
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", extra="train") from error
 
@@ -88,14 +89,17 @@ def compact(
 
 @train.command()
 @click.argument("recipe", type=PATH)
-@click.option("--data", type=PATH, required=True, help="Folder of X_image and X_levels files.")
-@click.option("-o", "--output", "out", type=PATH, required=True, help="Where the run is kept.")
+@click.option(
+    "--data", type=PATH, required=True, help="Folder of X_image.nii.gz and X_levels.nii.gz."
+)
+@click.option("-o", "--output", "out", type=PATH, required=True, help="Output folder.")
 @click.option(
     "--evaluate",
     "evaluate",
     metavar="FOLDS",
     default="",
-    help="Also train without these folds, such as 0,1,2,3,4, and score each on its own.",
+    help="Folds to cross-validate, such as 0,1,2,3,4: for each, a model is trained without it and "
+    "scored on it.",
 )
 @output_options
 def levels(
@@ -103,15 +107,16 @@ def levels(
 ) -> None:
     """Train the level model of RECIPE and export it to ONNX.
 
-    A run that was cut goes on where it was when the same command is given again.
+    The same command resumes an interrupted run.
     """
     from lpm_segmentator.core import MissingExtraError
 
     try:
-        from lpm_segmentator.train.levels_run import load_levels_recipe, run_levels_recipe
+        from lpm_segmentator.train.levels.recipe import load_levels_recipe
+        from lpm_segmentator.train.levels.run import run_levels_recipe
     except ModuleNotFoundError as error:
         raise MissingExtraError("training", extra="train") from error
-    from lpm_segmentator.train.levels_evaluate import levels_table
+    from lpm_segmentator.train.levels.evaluation import levels_table
 
     plan = load_levels_recipe(recipe)
     with progress_bar("training", quiet=quiet) as show:
@@ -133,8 +138,8 @@ def levels(
 @train.command()
 @click.option("--images", type=PATH, required=True, help="Folder of the images.")
 @click.option("--labels", type=PATH, required=True, help="Folder of their label maps.")
-@click.option("-o", "--output", "out", type=PATH, required=True, help="Where the run is kept.")
-@click.option("--name", required=True, help="What to call the model; then --model NAME.")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="Output folder.")
+@click.option("--name", required=True, help="Name of the model, for --model NAME.")
 @click.option(
     "--configuration",
     type=click.Choice(["3d_fullres", "2d"]),
@@ -147,36 +152,38 @@ def levels(
     type=click.IntRange(2, 20),
     default=5,
     show_default=True,
-    help="Into how many parts the subjects are divided.",
+    help="Number of folds that the subjects are divided into.",
 )
 @click.option(
     "--fold",
     "only",
     type=click.IntRange(0),
     multiple=True,
-    help="Train this fold; may be repeated.",
+    help="Train only this fold; may be repeated.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Default: nnU-Net's 1000.")
-@click.option("--iterations", type=click.IntRange(1), help="In an epoch. Default: nnU-Net's 250.")
+@click.option("--iterations", type=click.IntRange(1), help="Per epoch. Default: nnU-Net's 250.")
 @click.option(
-    "--quick", is_flag=True, help="A small network, 5 epochs of 20: to try the way, not for use."
+    "--quick",
+    is_flag=True,
+    help="Quick end-to-end check: a small network, 5 epochs of 20 iterations. Not a usable model.",
 )
 @click.option(
     "--trainer",
     default="nnUNetTrainerNoMirroring",
     show_default=True,
-    help="nnU-Net's trainer. One that mirrors left and right mixes up the sides.",
+    help="nnU-Net's trainer. A trainer that mirrors left and right confuses the sides.",
 )
 @click.option(
     "--subject-pattern",
     metavar="REGEX",
-    help="Which part of an image's name is the subject, such as '^[^_]+'. Default: sub-…, else "
-    "the name without the sequence.",
+    help="Part of an image's name that is the subject, such as '^[^_]+'. Default: sub-…, else the "
+    "name without the sequence.",
 )
 @click.option(
     "--accept-origin-mismatch",
     is_flag=True,
-    help="Lay label maps on images that differ from them by a lost origin.",
+    help="Accept label maps that differ from their image only by a lost origin.",
 )
 @_DEVICE
 @click.option(
@@ -184,16 +191,15 @@ def levels(
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Processes that draw and augment images; 8 keep a GPU busy.",
+    help="Processes that load and augment images; use 8 with a GPU.",
 )
-@click.option("--replace", is_flag=True, help="Replace another model of that name.")
+@click.option("--replace", is_flag=True, help="Replace an installed model of this name.")
 @output_options
 def nnunet(images: Path, labels: Path, out: Path, **options: Any) -> None:
-    """Train an nnU-Net on the images and labels of two folders, and install it.
+    """Train an nnU-Net on a folder of images and one of label maps, and install it.
 
-    Checks the pairs, divides the subjects into folds, plans, preprocesses, trains each fold and
-    scores it on the subjects it has not seen. A run that was cut goes on where it was when the
-    same command is given again.
+    Checks the pairs, divides the subjects into folds, plans, preprocesses, trains each fold, and
+    scores it on its held-out subjects. The same command resumes an interrupted run.
     """
     from lpm_segmentator.core import MissingExtraError
 
@@ -222,15 +228,19 @@ def nnunet(images: Path, labels: Path, out: Path, **options: Any) -> None:
         print_json({"model": trained.model, "folder": trained.folder, "folds": trained.subjects})
     elif not options["quiet"]:
         click.echo(trained.table)
-        click.echo(f"installed {trained.model}; use it with --model {trained.model}")
+        click.echo(f"installed as {trained.model}; use it with --model {trained.model}")
 
 
 _TRAINING = ("name", "configuration", "folds", "epochs", "iterations", "quick", "trainer")
 
 
 def _folds(text: str, count: int) -> list[int]:
+    """Return the folds of a comma-separated list."""
     folds = [part.strip() for part in text.split(",") if part.strip()]
     wrong = [part for part in folds if not part.isdigit() or int(part) >= count]
     if wrong:
-        raise click.BadParameter(f"{wrong} are no folds; they count 0 to {count - 1}")
+        raise click.BadParameter(
+            f"no such fold: {', '.join(wrong)}; folds are numbered 0 to {count - 1}",
+            param_hint="--evaluate",
+        )
     return [int(part) for part in folds]

@@ -1,7 +1,8 @@
-"""Many cases: one after the other or side by side, resumed, each failure kept to its case."""
+"""Many cases: backends, progress, and what became of each."""
 
 from __future__ import annotations
 
-from lpm_segmentator.cohort.run import CohortResult, Engine, Event, run_cohort
+from lpm_segmentator.cohort.engines import Engine, Event
+from lpm_segmentator.cohort.run import CohortResult, run_cohort
 
 __all__ = ["CohortResult", "Engine", "Event", "run_cohort"]

@@ -1,62 +1,40 @@
 """Run a cohort: every case is done, skipped because it was done before, or failed with its error.
 
-``run.json`` is written after each case, so that a killed run tells what it did, and the tables and
+``run.json`` is written after each case, so that a killed run states what it did, and the tables and
 the report are made at the end from what lies in the folder. Cases of earlier runs that are not
 among the inputs any more stay in them and are named (state "earlier" in ``run.json``): a folder may
-be filled bit by bit, and whoever wants one out of it removes its folder.
+be filled in several runs, and a case is removed from it by removing its folder.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__, api
-from lpm_segmentator.core import CasesFailedError, LpmError, MissingExtraError, OutputError
-from lpm_segmentator.io import write_json
+from lpm_segmentator.cohort.engines import Engine, Event, run_parallel, run_serial
+from lpm_segmentator.cohort.lock import run_lock
+from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.outputs import prepare_output
+from lpm_segmentator.study.record import CaseState, RunRecord, write_record
+from lpm_segmentator.study.results import earlier_cases, has_results, write_results
+from lpm_segmentator.study.resume import is_done
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from lpm_segmentator.segment import ModelInfo, Predictor
+    from lpm_segmentator.study.cases import CaseFiles
+    from lpm_segmentator.study.options import RunOptions
 
-    from lpm_segmentator.api import CaseFiles, Mode, RunOptions
-    from lpm_segmentator.segment import Predictor
-
-__all__ = ["CohortResult", "Engine", "Event", "run_cohort"]
-
-logger = logging.getLogger(__name__)
-
-Engine = Literal["local", "dask"]
-State = Literal["done", "failed", "skipped"]
+__all__ = ["CohortResult", "run_cohort"]
 
 _RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime", "connected-components-3d")
-
-
-@dataclass(frozen=True)
-class Event:
-    """One case has ended.
-
-    Attributes
-    ----------
-    case : str
-    state : {'done', 'failed', 'skipped'}
-    error : str
-        Empty unless it failed.
-    seconds : float
-        Time of the case; 0 unless it was done now.
-    """
-
-    case: str
-    state: State
-    error: str = ""
-    seconds: float = 0.0
+_NOT_MEASURED = ("failed", "empty")
 
 
 @dataclass(frozen=True)
@@ -82,11 +60,12 @@ class CohortResult:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Error of each failed case."""
-        return {event.case: event.error for event in self.events if event.state == "failed"}
+        """Error of each failed case, and the reason of each that was left empty."""
+        empty = "no erector spinae or multifidus was segmented"
+        return {e.case: e.error or empty for e in self.events if e.state in _NOT_MEASURED}
 
     def raise_failures(self) -> None:
-        """Raise if any case failed.
+        """Raise if any case failed or no muscle was segmented in it.
 
         Raises
         ------
@@ -97,7 +76,7 @@ class CohortResult:
             raise CasesFailedError(
                 f"{len(self.failures)} of {len(self.events)} cases failed",
                 where=self.out,
-                hint="Their errors are in run.json; mend the input and run the same command again, "
+                hint="Their errors are in run.json. Fix the inputs and run the same command again; "
                 "finished cases are skipped",
                 failures=self.failures,
             )
@@ -105,25 +84,25 @@ class CohortResult:
 
 @dataclass
 class _Progress:
-    """Events so far, and the file that tells them."""
+    """Events so far, and the file that lists them."""
 
     out: Path
-    header: dict[str, Any]
+    record: RunRecord
     order: tuple[str, ...]
-    earlier: dict[str, dict[str, Any]]
+    earlier: dict[str, CaseState]
     events: dict[str, Event] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         self.events[event.case] = event
-        cases = {**self.earlier}
+        states = dict(self.earlier)
         for case in self.order:
-            done = self.events.get(case)
-            cases[case] = (
-                {"state": "pending"}
-                if done is None
-                else {"state": done.state, "error": done.error or None, "seconds": done.seconds}
-            )
-        write_json({**self.header, "cases": cases}, self.out / "run.json")
+            ended = self.events.get(case)
+            states[case] = CaseState("pending") if ended is None else _state(ended)
+        write_record(replace(self.record, cases=states), StudyFolder(self.out).run)
+
+
+def _state(event: Event) -> CaseState:
+    return CaseState(event.state, event.error or None, event.seconds)
 
 
 def run_cohort(
@@ -132,7 +111,7 @@ def run_cohort(
     options: RunOptions,
     *,
     workers: int = 1,
-    engine: Engine = "local",
+    engine: Engine | None = None,
     on_event: Callable[[Event], None] | None = None,
     on_slice: Callable[[int, int], None] | None = None,
 ) -> CohortResult:
@@ -144,13 +123,13 @@ def run_cohort(
     out : Path
     options : RunOptions
     workers : int
-        Processes; 1 runs in this one.
-    engine : {'local', 'dask'}
-        Who runs the workers.
+        Worker processes; 1 runs in this one.
+    engine : {'serial', 'processes', 'dask'}, optional
+        Execution backend; by default serial for one worker and processes for more.
     on_event : callable, optional
         Called when a case has ended.
     on_slice : callable, optional
-        Called within a case with the slices done and the slices there are; with one worker only.
+        Called within a case with the slices done and the slices there are; serial only.
 
     Raises
     ------
@@ -158,36 +137,58 @@ def run_cohort(
         If the only case fails, or something is wrong that no case can escape: the output folder,
         the model, the slice table.
     """
-    if options.slices is not None:
-        options.slices.read()
+    if options.slice_table is not None:
+        options.slice_table.read()
     predictor = api.load_predictor(options.model, mode=options.mode, progress=on_slice)
     created = _missing_folders(out)
-    api.prepare_output(out)
+    prepare_output(out)
+    with _removed_on_error(created if len(cases) == 1 else ()), run_lock(out):
+        progress = _started(cases, out, options, predictor.info)
+        again = has_results(out)
+        todo = _skip_done(cases, progress, options, predictor.info, on_event)
+        if len(cases) == 1 and todo:
+            ended: Iterable[Event] = [
+                _alone(todo[0], options, predictor, progress, created=created, again=again)
+            ]
+        elif (engine or ("serial" if workers == 1 else "processes")) == "serial":
+            ended = run_serial(todo, out, options, predictor)
+        else:
+            ended = run_parallel(todo, out, options, workers=workers, engine=engine or "processes")
+        for event in ended:
+            _report(event, progress, on_event)
+        return _finish(progress, again=again)
+
+
+def _started(
+    cases: Sequence[CaseFiles], out: Path, options: RunOptions, model: ModelInfo
+) -> _Progress:
     order = tuple(files.case for files in cases)
-    again = api.has_results(out)
-    progress = _Progress(
-        out, _header(options, predictor.info.to_dict()), order, api.earlier_cases(out, order)
+    record = RunRecord(
+        version=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages={name: version(name) for name in _RECORDED_PACKAGES},
+        model=model.to_dict(),
+        options=options.to_dict(),
     )
+    return _Progress(out, record, order, earlier_cases(out, order))
+
+
+def _skip_done(
+    cases: Sequence[CaseFiles],
+    progress: _Progress,
+    options: RunOptions,
+    model: ModelInfo,
+    on_event: Callable[[Event], None] | None,
+) -> list[CaseFiles]:
+    """Report the cases that are done and return the others."""
     todo = []
     for files in cases:
-        if not files.problem and api.is_done(files, out, options, predictor.info):
-            _tell(Event(files.case, "skipped"), progress, on_event)
+        if not files.problem and is_done(files, progress.out, options, model):
+            _report(Event(files.case, "skipped"), progress, on_event)
         else:
             todo.append(files)
-    if len(cases) == 1 and todo:
-        ended: Iterator[Event] = iter(
-            [_alone(todo[0], options, predictor, progress, created=created, again=again)]
-        )
-    elif workers == 1 and engine == "local":
-        ended = (
-            _event(files, lambda f: api.process_case(f, out, options, predictor=predictor))
-            for files in todo
-        )
-    else:
-        ended = _parallel(todo, out, options, workers=workers, engine=engine)
-    for event in ended:
-        _tell(event, progress, on_event)
-    return _finish(progress, again=again)
+    return todo
 
 
 def _alone(
@@ -199,23 +200,30 @@ def _alone(
     created: Sequence[Path],
     again: bool,
 ) -> Event:
-    """Do the only case; if it fails its error is the run's.
-
-    No folder is left behind that was made for it; one that was there tells of the failure.
-    """
+    """Run the only case; its error is the run's, recorded in a folder that was there before."""
     try:
         record = api.process_case(files, progress.out, options, predictor=predictor)
     except BaseException as error:
-        with suppress(OSError):  # one that is not empty stays
-            for folder in created:
-                folder.rmdir()
         if isinstance(error, LpmError):
             error.where = error.where or files.case
         if not created and isinstance(error, Exception) and not isinstance(error, OutputError):
-            progress.add(Event(files.case, "failed", str(error) or type(error).__name__))
+            progress.add(Event.of_error(files.case, error))
             _finish(progress, again=again)
         raise
-    return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
+    return Event.of(record)
+
+
+@contextmanager
+def _removed_on_error(created: Sequence[Path]) -> Iterator[None]:
+    """Remove folders that were made for a run which then failed, unless they hold something."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in created:
+                StudyFolder(folder).lock.unlink(missing_ok=True)
+                folder.rmdir()
+        raise
 
 
 def _missing_folders(out: Path) -> list[Path]:
@@ -223,7 +231,7 @@ def _missing_folders(out: Path) -> list[Path]:
     return [folder for folder in (out, *out.parents) if not folder.exists()]
 
 
-def _tell(event: Event, progress: _Progress, on_event: Callable[[Event], None] | None) -> None:
+def _report(event: Event, progress: _Progress, on_event: Callable[[Event], None] | None) -> None:
     progress.add(event)
     if on_event is not None:
         on_event(event)
@@ -232,107 +240,8 @@ def _tell(event: Event, progress: _Progress, on_event: Callable[[Event], None] |
 def _finish(progress: _Progress, *, again: bool) -> CohortResult:
     """Bring tables and report to the state of the folder; files of no run are left alone."""
     events = tuple(progress.events[case] for case in progress.order)
-    earlier = tuple(c for c, told in progress.earlier.items() if told["state"] == "earlier")
+    earlier = tuple(c for c, state in progress.earlier.items() if state.state == "earlier")
     report = None
     if again or earlier or any(event.state != "failed" for event in events):
-        report = api.write_results(progress.out)
+        report = write_results(progress.out)
     return CohortResult(progress.out, report, events, earlier)
-
-
-def _header(options: RunOptions, model: dict[str, Any]) -> dict[str, Any]:
-    versions = {name: version(name) for name in _RECORDED_PACKAGES}
-    return {
-        "version": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": versions,
-        "model": model,
-        "options": options.to_dict(),
-    }
-
-
-def _event(files: CaseFiles, work: Callable[[CaseFiles], dict[str, Any]]) -> Event:
-    """Do a case and turn what happens into an event; only a full disk ends the run."""
-    try:
-        record = work(files)
-    except OutputError:
-        raise
-    except LpmError as error:
-        return Event(files.case, "failed", str(error))
-    except MemoryError:
-        return Event(files.case, "failed", "out of memory; run with fewer --workers")
-    except Exception as error:
-        # One odd file must not take the other cases down; the log keeps the traceback.
-        logger.exception("case %s", files.case)
-        return Event(files.case, "failed", f"unexpected {type(error).__name__}: {error}")
-    return Event(files.case, "done", seconds=float(record["seconds"]["total"]))
-
-
-def _parallel(
-    todo: Sequence[CaseFiles], out: Path, options: RunOptions, *, workers: int, engine: Engine
-) -> Iterator[Event]:
-    submit = _dask(workers) if engine == "dask" else _processes(workers)
-    threads = max(1, (os.cpu_count() or 1) // workers)  # the workers share the machine
-    yield from submit([_Task(files, out, options, threads) for files in todo])
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A case for a worker process."""
-
-    files: CaseFiles
-    out: Path
-    options: RunOptions
-    threads: int
-
-    def run(self) -> Event:
-        # What there is to say about a case goes into its record, not to the terminal.
-        logging.getLogger("lpm_segmentator").addHandler(logging.NullHandler())
-
-        def work(files: CaseFiles) -> dict[str, Any]:
-            predictor = _predictor(self.options.model, self.options.mode, self.threads)
-            return api.process_case(files, self.out, self.options, predictor=predictor)
-
-        return _event(self.files, work)
-
-
-@cache
-def _predictor(model: str, mode: Mode | None, threads: int) -> Predictor:
-    """Load a model once a process."""
-    return api.load_predictor(model, mode=mode, threads=threads)
-
-
-def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
-    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-
-        # Spawned workers are alike on every system and inherit no threads or locks.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures: dict[Future[Event], str] = {
-                pool.submit(_Task.run, task): task.files.case for task in tasks
-            }
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except (LpmError, OSError) as error:
-                    pool.shutdown(cancel_futures=True)
-                    raise error from None
-                except RuntimeError as error:
-                    yield Event(futures[future], "failed", f"its worker died: {error}")
-
-    return submit
-
-
-def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
-    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
-        try:
-            from distributed import Client, as_completed
-        except ImportError as error:
-            raise MissingExtraError("--engine dask", extra="dask") from error
-        with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-            for _, event in as_completed(client.map(_Task.run, tasks), with_results=True):
-                yield event
-
-    return submit

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from lpm_segmentator.core.about import about
+from lpm_segmentator.core.boxes import bounding_box
+from lpm_segmentator.core.contrast import Contrast, ContrastSource, KnownContrast
 from lpm_segmentator.core.errors import (
+    AgreementError,
     CasesFailedError,
     FileFormatError,
     GeometryError,
@@ -12,10 +15,15 @@ from lpm_segmentator.core.errors import (
     LpmError,
     MissingExtraError,
     ModelError,
+    NoPairsError,
     OutputError,
     PairingError,
+    RecordError,
+    Remedy,
     TableError,
 )
+from lpm_segmentator.core.finding import Area, Finding, Severity, worst
+from lpm_segmentator.core.frames import AXIAL_FRAME, SAGITTAL_FRAME, axial_slices
 from lpm_segmentator.core.geometry import Geometry, axis_codes, slice_axis, spacing_mm
 from lpm_segmentator.core.labels import (
     LPM_SCHEME,
@@ -25,11 +33,29 @@ from lpm_segmentator.core.labels import (
     Side,
     Structure,
 )
+from lpm_segmentator.core.origin import (
+    differ_by_lost_origin,
+    has_lost_origin,
+    is_moved_in_plane,
+    pair_volumes,
+    repair_origin,
+    with_origin_of,
+)
+from lpm_segmentator.core.regions import (
+    ALL_SLICES,
+    Region,
+    RegionKind,
+    SliceLevels,
+    single_slice,
+    whole_stack,
+)
+from lpm_segmentator.core.source import DicomUids, Source
 from lpm_segmentator.core.transform import (
     CANONICAL,
     Crop,
     crop,
     crop_slices,
+    on_lattice,
     reorient,
     resample,
     uncrop,
@@ -37,16 +63,26 @@ from lpm_segmentator.core.transform import (
 from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
 
 __all__ = [
+    "ALL_SLICES",
+    "AXIAL_FRAME",
     "CANONICAL",
     "LPM_SCHEME",
+    "SAGITTAL_FRAME",
+    "AgreementError",
+    "Area",
     "CasesFailedError",
+    "Contrast",
+    "ContrastSource",
     "Crop",
+    "DicomUids",
     "Disc",
     "DixonPair",
     "FileFormatError",
+    "Finding",
     "Geometry",
     "GeometryError",
     "InputError",
+    "KnownContrast",
     "LabelError",
     "LabelMap",
     "LabelScheme",
@@ -54,19 +90,39 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "Muscle",
+    "NoPairsError",
     "OutputError",
     "PairingError",
+    "RecordError",
+    "Region",
+    "RegionKind",
+    "Remedy",
+    "Severity",
     "Side",
+    "SliceLevels",
+    "Source",
     "Structure",
     "TableError",
     "Volume",
     "about",
+    "axial_slices",
     "axis_codes",
+    "bounding_box",
     "crop",
     "crop_slices",
+    "differ_by_lost_origin",
+    "has_lost_origin",
+    "is_moved_in_plane",
+    "on_lattice",
+    "pair_volumes",
     "reorient",
+    "repair_origin",
     "resample",
+    "single_slice",
     "slice_axis",
     "spacing_mm",
     "uncrop",
+    "whole_stack",
+    "with_origin_of",
+    "worst",
 ]

@@ -1,4 +1,4 @@
-"""Every error a user can meet, under one root.
+"""Every error a user can meet, under one root, and the remedies that errors name.
 
 ::
 
@@ -8,21 +8,27 @@
     │   ├── GeometryError     singular affine, grids differ, not axial, range outside
     │   ├── LabelError        unknown label values, empty label map
     │   ├── TableError        a table's columns or cases
-    │   └── PairingError      water without fat, ambiguous names, grids differ
+    │   │   └── AgreementError  a table that cannot be compared
+    │   │       └── NoPairsError  a table without any complete pair
+    │   ├── PairingError      water without fat, ambiguous names, grids differ
+    │   └── RecordError       a record of a case that is damaged or of another version
     ├── OutputError           a folder that cannot be written, a full disk
     ├── ModelError            a model that is missing, unsafe or unsupported
     ├── MissingExtraError     an optional package that is not installed
     └── CasesFailedError      some cases of a cohort failed
 
-The command line prints ``str(error)`` and exits with ``error.exit_code``.
+An error names its remedy (`Remedy`), never a flag: Python callers read the argument to pass, the
+command line replaces it by its flag, the page by a button.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any
 
 __all__ = [
+    "AgreementError",
     "CasesFailedError",
     "FileFormatError",
     "GeometryError",
@@ -31,10 +37,59 @@ __all__ = [
     "LpmError",
     "MissingExtraError",
     "ModelError",
+    "NoPairsError",
     "OutputError",
     "PairingError",
+    "RecordError",
+    "Remedy",
     "TableError",
 ]
+
+
+class Remedy(str, Enum):
+    """A setting that resolves an error; the value is the Python argument to pass.
+
+    Use a member in an f-string (``f"pass {Remedy.RESAMPLE}"``) and hand the same member to the
+    error: faces replace the argument by what they offer in its place.
+    """
+
+    ACCEPT_ORIGIN_MISMATCH = "accept_origin_mismatch=True"
+    ACCEPT_FRAME_MISMATCH = "accept_frame_mismatch=True"
+    ANCHOR = "anchor=(disc, slice)"
+    CONFIGURATION = "configuration=NAME"
+    CONTRAST = "contrast=CONTRAST"
+    DATA = "data=FOLDER"
+    FEWER_WORKERS = "workers=1"
+    FOLDS = "folds=NUMBER"
+    IGNORE_LABEL = "ignore=VALUES"
+    KEEP_LOW_CONFIDENCE = "keep_low_confidence=True"
+    LABEL_SCHEME = "label_scheme=SCHEME"
+    LABELS = "labels=FOLDER"
+    LEAVE_ONE_OUT = "leave_one_out=True"
+    LEVELS = "levels=PATH"
+    MODEL = "model=NAME"
+    NAME = "name=NAME"
+    NAME_PAIR = "water=PATH and fat=PATH"
+    NO_UNIT_CHECK = "check_units=False"
+    NUMBERING = "numbering=NAME"
+    OUTPUT = "out=PATH"
+    PICK_SLICES = "slices=(first, last)"
+    REFERENCE = "reference=PATH"
+    REPLACE = "replace_existing=True"
+    RESAMPLE = "resample=True"
+    ROLES = "roles=(reference, prediction)"
+    SAGITTAL = "sagittal=PATH"
+    SLICE_END = "slice_end=END"
+    SLICE_TABLE = "slices=TABLE"
+    SPACING = "spacing_mm=(i, j, k)"
+    START = "start=PATH"
+    SUBJECT = "subject=COLUMN"
+    SUBJECT_PATTERN = "subject_pattern=REGEX"
+    TRUST = "trust=FORM"
+
+    def __str__(self) -> str:
+        """Return the Python argument."""
+        return self.value
 
 
 def _sentence(text: str) -> str:
@@ -59,16 +114,26 @@ class LpmError(Exception):
     where : object, optional
         The file, case or column it is about; printed in front.
     hint : str, optional
-        What to do about it, with the flag to use.
+        The likely cause and what to do about it.
+    remedy : Remedy or iterable of Remedy, optional
+        The settings that resolve it. One that the hint does not mention is appended to it.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        hint: str | None = None,
+        remedy: Remedy | Iterable[Remedy] | None = None,
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = None if where is None else str(where)
-        self.hint = hint
+        self.remedies: tuple[Remedy, ...] = _as_remedies(remedy)
+        self.hint = _with_remedies(hint, self.remedies)
 
     def __str__(self) -> str:
         """Return ``where: what. hint``, leaving out what is not known."""
@@ -78,6 +143,21 @@ class LpmError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with all fields: worker processes hand their errors back whole."""
         return _revive, (type(self), self.args, self.__dict__.copy())
+
+
+def _as_remedies(remedy: Remedy | Iterable[Remedy] | None) -> tuple[Remedy, ...]:
+    if remedy is None:
+        return ()
+    return (remedy,) if isinstance(remedy, Remedy) else tuple(remedy)
+
+
+def _with_remedies(hint: str | None, remedies: tuple[Remedy, ...]) -> str | None:
+    """Append the remedies that the hint does not mention."""
+    unsaid = [str(remedy) for remedy in remedies if str(remedy) not in (hint or "")]
+    if not unsaid:
+        return hint
+    listed = " or ".join(unsaid)
+    return f"{hint.rstrip('. ')} ({listed})" if hint else f"Use {listed}"
 
 
 class InputError(LpmError):
@@ -100,8 +180,20 @@ class TableError(InputError):
     """A table lacks columns or cases, or holds values that cannot be used."""
 
 
+class AgreementError(TableError):
+    """A table cannot be compared."""
+
+
+class NoPairsError(AgreementError):
+    """A table is well formed, but no row holds both values of any pair."""
+
+
 class PairingError(InputError):
-    """A water and a fat image cannot be paired."""
+    """Two files that belong together cannot be paired."""
+
+
+class RecordError(InputError):
+    """The record of a case or a run is damaged or of another version."""
 
 
 class OutputError(LpmError):
@@ -118,9 +210,9 @@ class MissingExtraError(LpmError):
     Parameters
     ----------
     feature : str
-        What was asked for, e.g. ``"training"``.
+        What was requested, e.g. ``"training"``.
     extra : str
-        The extra of this package that brings it, e.g. ``"train"``.
+        The extra of this package that installs it, e.g. ``"train"``.
     """
 
     def __init__(self, feature: str, *, extra: str) -> None:

@@ -287,6 +287,26 @@ class Geometry:
         """Return the world positions of the eight outer voxel centres, shape (8, 3)."""
         return self.voxel_to_world(list(product(*((0, n - 1) for n in self.shape))))
 
+    def overlap_mm(self, other: Geometry) -> tuple[float, float, float]:
+        """Return how far the boxes around two grids overlap along R, A and S, in mm.
+
+        Voxels count to their outer faces, so that a single slice has a thickness.
+
+        Returns
+        -------
+        tuple of float
+            0 along an axis where they do not overlap.
+        """
+        (low, high), (other_low, other_high) = self._box_mm(), other._box_mm()
+        overlap = np.maximum(0.0, np.minimum(high, other_high) - np.maximum(low, other_low))
+        r, a, s = (float(v) for v in overlap)
+        return r, a, s
+
+    def _box_mm(self) -> tuple[FloatArray, FloatArray]:
+        corners = self.corners_mm()
+        half: FloatArray = 0.5 * np.abs(self.affine[:3, :3]).sum(axis=1)
+        return corners.min(axis=0) - half, corners.max(axis=0) + half
+
     def describe_difference(self, other: Geometry, atol: float = 0.05) -> str | None:
         """Say in words how another grid differs from this one.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -14,7 +15,16 @@ from lpm_segmentator.core.errors import GeometryError
 from lpm_segmentator.core.geometry import FloatArray, Geometry
 from lpm_segmentator.core.volume import LabelMap, Volume
 
-__all__ = ["CANONICAL", "Crop", "crop", "crop_slices", "reorient", "resample", "uncrop"]
+__all__ = [
+    "CANONICAL",
+    "Crop",
+    "crop",
+    "crop_slices",
+    "on_lattice",
+    "reorient",
+    "resample",
+    "uncrop",
+]
 
 GridT = TypeVar("GridT", Volume, LabelMap)
 Index3 = tuple[int, int, int]
@@ -24,6 +34,7 @@ CANONICAL = ("R", "A", "S")
 
 _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "I": "S", "S": "I"}
 _ALIGNED = 1e-6  # a drift below this fraction of a voxel over the whole grid is rounding
+_LATTICE_VOXELS = 0.02  # voxels of one lattice coincide to this fraction, whatever headers round
 
 
 def reorient(vol: GridT, codes: Sequence[str] = CANONICAL) -> GridT:
@@ -300,3 +311,47 @@ class _Sampler:
             at = row[3] + sum(row[b] * steps[b] for b in range(3) if row[b])
             outside |= (at < -0.5 - _ALIGNED) | (at > size - 0.5 + _ALIGNED)
         return outside
+
+
+def on_lattice(vol: GridT, target: Geometry, *, fill: float = 0) -> GridT | None:
+    """Place an image on a grid whose voxels coincide with its own, without interpolation.
+
+    Other programs save label maps with permuted or flipped axes, cropped, or padded. Such grids are
+    parts of one lattice: every voxel centre of the one is a voxel centre of the other, continued
+    beyond its border.
+
+    Parameters
+    ----------
+    vol : Volume or LabelMap
+    target : Geometry
+        The grid to fill.
+    fill : float
+        Value where the image holds no voxel.
+
+    Returns
+    -------
+    Volume or LabelMap or None
+        None where the voxels do not coincide (within 2 % of a voxel).
+    """
+    mapping = np.linalg.inv(target.affine) @ vol.affine
+    rounded = np.rint(mapping)
+    steps = rounded[:3, :3]
+    if not (np.abs(steps).sum(axis=0) == 1).all() or not (np.abs(steps).sum(axis=1) == 1).all():
+        return None
+    corners = np.array(list(product(*((0, n - 1) for n in vol.shape), (1,))))
+    if np.abs((mapping - rounded) @ corners.T).max() > _LATTICE_VOXELS:
+        return None
+    # Row b of `steps` has its only entry, 1 or -1, at the axis of the image that becomes axis b.
+    axes = np.abs(steps).argmax(axis=1)
+    flips = steps[range(3), axes] < 0
+    array = np.transpose(vol.array, axes)
+    array = array[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    first = rounded[:3, 3].astype(int) - np.where(flips, np.array(array.shape) - 1, 0)
+    full = np.full(target.shape, fill, dtype=vol.array.dtype)
+    low = np.maximum(first, 0)
+    high = np.minimum(first + array.shape, target.shape)
+    if (low < high).all():
+        inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        source = tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))
+        full[inside] = array[source]
+    return vol.with_grid(full, target.affine)

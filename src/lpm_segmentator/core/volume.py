@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lpm_segmentator.core.contrast import Contrast
 from lpm_segmentator.core.errors import FileFormatError, LabelError, PairingError
 from lpm_segmentator.core.geometry import FloatArray, Geometry
 from lpm_segmentator.core.labels import LPM_SCHEME, LabelScheme, Structure
@@ -77,6 +78,8 @@ class Volume(_Gridded):
         is a read-only view.
     affine : array_like, shape (4, 4)
         Voxel to world, RAS+ millimetres.
+    contrast : Contrast
+        What the image shows. A crop or a resampled image keeps it.
 
     Raises
     ------
@@ -86,13 +89,17 @@ class Volume(_Gridded):
         If the affine cannot be inverted or an axis has no voxels.
     """
 
+    contrast: Contrast = Contrast.UNKNOWN
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.array.dtype.kind not in "biuf":
             raise FileFormatError(f"an image must hold real numbers, got {self.array.dtype}")
 
-    def with_array(self, array: npt.NDArray[Any]) -> Volume:
-        """Return an image with other voxels on the same grid.
+    def with_array(
+        self, array: npt.NDArray[Any], *, contrast: Contrast = Contrast.UNKNOWN
+    ) -> Volume:
+        """Return an image with other voxels, and another contrast, on the same grid.
 
         Raises
         ------
@@ -100,7 +107,7 @@ class Volume(_Gridded):
             If the shape differs.
         """
         _check_same_shape(array, self.shape)
-        return Volume(array, self.affine)
+        return Volume(array, self.affine, contrast)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from lpm_segmentator.io.cases import (
-    DixonCase,
-    DixonName,
-    ImageCase,
-    case_id,
-    dixon_name,
-    find_images,
-    is_dixon_name,
-    is_label_name,
-    pair_dixon,
-    subject_key,
-)
-from lpm_segmentator.io.dixon import (
-    ORIGIN_FLAG,
-    DixonImage,
-    differ_by_lost_origin,
-    has_lost_origin,
-    pair_volumes,
-    read_dixon,
-    repair_origin,
-)
 from lpm_segmentator.io.files import (
     atomic_path,
+    file_sha256,
+    read_json,
     remove_file,
     remove_leftovers,
     to_json,
     write_json,
     write_text,
 )
-from lpm_segmentator.io.nifti import (
-    Image,
-    is_nifti,
+from lpm_segmentator.io.formats import is_image
+from lpm_segmentator.io.image import Image, LabelImage
+from lpm_segmentator.io.naming import (
+    ParsedName,
+    case_id,
+    contrast_in_text,
+    is_label_name,
+    parse_name,
+    subject_key,
+)
+from lpm_segmentator.io.nifti import Form, HeaderOptions, write_image, write_label_map
+from lpm_segmentator.io.read import (
     read_geometry,
-    read_header,
     read_image,
     read_label_map,
-    write_image,
-    write_label_map,
+    read_source,
+    read_voxels,
 )
-from lpm_segmentator.io.sidecar import read_sidecar
+from lpm_segmentator.io.sidecar import contrast_of, read_sidecar, uids_of
 from lpm_segmentator.io.tables import (
     SliceEnd,
     SliceRange,
@@ -52,39 +41,36 @@ from lpm_segmentator.io.tables import (
 )
 
 __all__ = [
-    "ORIGIN_FLAG",
-    "DixonCase",
-    "DixonImage",
-    "DixonName",
+    "Form",
+    "HeaderOptions",
     "Image",
-    "ImageCase",
+    "LabelImage",
+    "ParsedName",
     "SliceEnd",
     "SliceRange",
     "atomic_path",
     "case_id",
-    "differ_by_lost_origin",
-    "dixon_name",
-    "find_images",
-    "has_lost_origin",
-    "is_dixon_name",
+    "contrast_in_text",
+    "contrast_of",
+    "file_sha256",
+    "is_image",
     "is_label_name",
-    "is_nifti",
     "lookup",
-    "pair_dixon",
-    "pair_volumes",
-    "read_dixon",
+    "parse_name",
     "read_geometry",
-    "read_header",
     "read_image",
+    "read_json",
     "read_label_map",
     "read_sidecar",
     "read_slice_table",
+    "read_source",
     "read_table",
+    "read_voxels",
     "remove_file",
     "remove_leftovers",
-    "repair_origin",
     "subject_key",
     "to_json",
+    "uids_of",
     "write_image",
     "write_json",
     "write_label_map",

@@ -1,7 +1,8 @@
-"""Write a file whole or not at all."""
+"""Files as a whole: written completely or not at all, hashed, removed; JSON."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -16,9 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from lpm_segmentator.core.errors import OutputError
+from lpm_segmentator.core.errors import FileFormatError, OutputError, Remedy
 
-__all__ = ["atomic_path", "remove_file", "remove_leftovers", "to_json", "write_json", "write_text"]
+__all__ = [
+    "atomic_path",
+    "file_sha256",
+    "read_json",
+    "remove_file",
+    "remove_leftovers",
+    "to_json",
+    "write_json",
+    "write_text",
+]
 
 
 #: what `atomic_path` puts before a name while the file is not whole
@@ -58,7 +68,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(
             f"cannot be written ({error.strerror or error})",
             where=target,
-            hint="Choose another place with -o, or make room and check permissions",
+            hint="Choose another folder, or free disk space and check permissions",
+            remedy=Remedy.OUTPUT,
         ) from error
     finally:
         with suppress(OSError):
@@ -79,7 +90,8 @@ def remove_file(path: str | os.PathLike[str]) -> None:
         raise OutputError(
             f"this file of an earlier run cannot be removed ({error.strerror or error})",
             where=path,
-            hint="Choose another place with -o, or close the file and check permissions",
+            hint="Choose another folder, or close the file and check permissions",
+            remedy=Remedy.OUTPUT,
         ) from error
 
 
@@ -104,6 +116,40 @@ def write_text(text: str, path: str | os.PathLike[str]) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read JSON, with or without a byte order mark.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise FileFormatError(f"cannot be read ({error.strerror or error})", where=path) from error
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's content in hex.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+    except OSError as error:
+        raise FileFormatError(f"cannot be read ({error.strerror or error})", where=path) from error
+    return digest.hexdigest()
 
 
 def write_json(data: object, path: str | os.PathLike[str]) -> None:

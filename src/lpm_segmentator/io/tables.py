@@ -21,6 +21,9 @@ __all__ = ["SliceEnd", "SliceRange", "lookup", "read_slice_table", "read_table",
 SliceEnd = Literal["inclusive", "exclusive"]
 
 _COLUMNS = ("pid", "slice_start", "slice_stop")
+_ID_COLUMNS = ("case", "pid", "subject")
+#: digits that a number would not keep
+_LEADING_ZERO = r"[+-]?0\d"
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ def read_slice_table(path: str | os.PathLike[str], *, end: SliceEnd) -> list[Sli
     Parameters
     ----------
     path : path-like
-        A CSV (comma or semicolon) with the columns ``pid``, ``slice_start`` and ``slice_stop``;
-        others are ignored.
+        A CSV (comma, semicolon or tab) with the columns ``pid``, ``slice_start`` and
+        ``slice_stop``; others are ignored, and so are empty rows.
     end : {'inclusive', 'exclusive'}
         Whether ``slice_stop`` is the last slice to keep or the first to leave out. Tables do not
         say which, and both are in use.
@@ -59,7 +62,7 @@ def read_slice_table(path: str | os.PathLike[str], *, end: SliceEnd) -> list[Sli
         raise ValueError(f"end must be 'inclusive' or 'exclusive', got {end!r}")
     ranges: dict[str, SliceRange] = {}
     for line, row in _rows(Path(path)):
-        case = row["pid"]
+        case = (row["pid"] or "").strip()
         where = f"{path}, line {line}"
         start = _whole(row["slice_start"], "slice_start", where)
         stop = _whole(row["slice_stop"], "slice_stop", where) + (end == "inclusive")
@@ -80,16 +83,19 @@ def read_slice_table(path: str | os.PathLike[str], *, end: SliceEnd) -> list[Sli
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return line number and fields of each row, checked for the columns."""
     text = _text(path)
-    reader = csv.DictReader(text.splitlines(), delimiter=_delimiter(text))
-    found = list(reader.fieldnames or ())
-    missing = [name for name in _COLUMNS if name not in found]
-    if missing:
-        raise TableError(
-            f"columns {missing} are missing; found are {found}",
-            where=path,
-            hint="A slice table needs the columns pid, slice_start and slice_stop",
-        )
-    rows = [(reader.line_num, row) for row in reader]
+    delimiter, skipped = _layout(text)
+    reader = csv.DictReader(text.splitlines()[skipped:], delimiter=delimiter)
+    try:
+        columns = [(name or "").strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        _check_columns(columns, _COLUMNS, path)
+        rows = [
+            (reader.line_num + skipped, row)
+            for row in reader
+            if any(isinstance(value, str) and value.strip() for value in row.values())
+        ]
+    except csv.Error as error:
+        raise TableError(f"cannot be read as CSV ({error})", where=path) from error
     if not rows:
         raise TableError("the table has no rows", where=path)
     return rows
@@ -105,9 +111,26 @@ def _text(path: Path) -> str:
         raise TableError("this is not a text file in UTF-8", where=path, hint=hint) from error
 
 
-def _delimiter(text: str) -> str:
-    """Return what separates columns: spreadsheets of half of Europe save semicolons."""
-    return ";" if ";" in text.partition("\n")[0] else ","
+def _layout(text: str) -> tuple[str, int]:
+    """Return what separates the columns, and how many lines precede the names.
+
+    Spreadsheets separate by comma, semicolon (where the comma is a decimal sign) or tab, and may
+    announce it in a first line such as ``sep=;``.
+    """
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep="):
+        return first.strip()[len("sep=") :][:1] or _layout(rest)[0], 1
+    return max(",;\t", key=first.count), 0
+
+
+def _check_columns(columns: Sequence[str], required: Sequence[str], where: object) -> None:
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise TableError(
+            f"the columns {', '.join(missing)} are missing; the table has {', '.join(columns)}",
+            where=where,
+            hint=f"The table needs the columns {', '.join(required)}",
+        )
 
 
 def _whole(text: str | None, column: str, where: str) -> int:
@@ -121,26 +144,30 @@ def _whole(text: str | None, column: str, where: str) -> int:
 
 
 def lookup(table: Sequence[SliceRange], case: str) -> SliceRange:
-    """Return the range of a case; ids must be equal, not alike.
+    """Return the range of a case; ids must be equal, not similar.
 
     Raises
     ------
     TableError
-        If the case is not in the table; the message lists ids that look alike.
+        If the case is not in the table; the message lists similar ids.
     """
     for entry in table:
         if entry.case == case:
             return entry
     ids = [entry.case for entry in table]
-    near = difflib.get_close_matches(case, ids, n=3, cutoff=0.5)
+    similar = difflib.get_close_matches(case, ids, n=3, cutoff=0.5)
     hint = "The pid column must hold the file name without .nii.gz"
-    if near:
-        hint = f"Near to it are {', '.join(map(repr, near))}. {hint}"
+    if similar:
+        hint = f"Similar are {', '.join(map(repr, similar))}. {hint}"
     raise TableError(f"the slice table has no row for the case {case!r}", hint=hint)
 
 
 def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV of results; the columns ``case`` and ``pid`` are kept as text.
+    """Read a CSV of results; identifiers stay text.
+
+    The columns ``case``, ``pid`` and ``subject`` are text, and so is any other whose values would
+    not survive as numbers, such as ``012``. Columns are separated by comma, semicolon or tab; empty
+    rows are left out.
 
     Parameters
     ----------
@@ -160,19 +187,29 @@ def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) ->
     text = _text(Path(path))
     if not text.strip():
         raise TableError("the table is empty", where=path)
+    delimiter, skipped = _layout(text)
     try:
-        table = pd.read_csv(
-            io.StringIO(text), dtype={"case": str, "pid": str}, sep=_delimiter(text)
-        )
+        table = pd.read_csv(io.StringIO(text), dtype=str, sep=delimiter, skiprows=skipped)
     except ValueError as error:
         raise TableError(f"cannot be read as CSV ({error})", where=path) from error
-    missing = [name for name in required if name not in table.columns]
-    if missing:
-        found = [str(name) for name in table.columns]
-        raise TableError(f"columns {missing} are missing; found are {found}", where=path)
+    table.columns = [str(name).strip() for name in table.columns]
+    table = table.dropna(how="all").reset_index(drop=True)
+    _check_columns(list(table.columns), required, path)
     if table.empty:
         raise TableError("the table has no rows", where=path)
-    return table
+    return table.apply(_typed, decimal="," if delimiter == ";" else ".")
+
+
+def _typed(column: pd.Series[Any], *, decimal: str) -> pd.Series[Any]:
+    """Return a column as numbers if it is one of numbers, not of identifiers."""
+    import pandas as pd
+
+    if column.name in _ID_COLUMNS or column.str.strip().str.match(_LEADING_ZERO).any():
+        return column
+    try:
+        return pd.to_numeric(column.str.replace(decimal, ".", regex=False))
+    except ValueError:
+        return column
 
 
 def write_table(

@@ -1,4 +1,4 @@
-"""From heat maps to a chain of discs, and from their looks to where in the spine it lies."""
+"""From heat maps to a chain of discs, and from their appearance to its position in the spine."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Points = npt.NDArray[np.float64]
 _ANY = len(Disc)
 #: a disc is a maximum of at least this height
 SEEN = 0.2
-#: middles of neighbouring discs lie this far apart in an adult, with a margin
+#: distance between the middles of neighbouring discs in an adult, with a margin
 SPACING_LIMITS_MM = (20.0, 52.0)
-#: a step longer than the limit, and this many times the chain's median, passes over a disc
+#: a step longer than the limit, and than this many times the median, skips a disc
 _MISSED = 1.6
-#: neighbouring patches overlap and err together: this share of their evidence counts
+#: neighbouring patches overlap and their errors are correlated: this share of their evidence counts
 _EVIDENCE = 0.5
-#: above L4-L5 discs look much alike, and where they stand in the image says little of another
-#: image: this share of what tells them apart counts
+#: above L4-L5 discs are similar, and their position in one image does not generalise to another:
+#: this share of the evidence that distinguishes them counts
 _FINE = 0.5
 _ALIKE = slice(0, len(Disc) - 1)
-#: what a name is given at least, so that one odd patch decides nothing
+#: least probability of a name, so that a single unusual patch does not decide
 _LEAST = 0.01
 _WINDOW_MM = 12.0
 _ALONG_MM = 6.0
@@ -98,7 +98,7 @@ def find_chain(maps: FloatArray, geometry: Geometry) -> Chain:
 
     spacing = geometry.spacing_mm
     named = maps[:_ANY]
-    # Discs are wider than planes are apart: over neighbours, chance findings of one plane fade.
+    # Discs are wider than the distance of planes: averaging over neighbours removes chance maxima.
     sigma = (6.0 / spacing[0], 1.5 / spacing[1], 2.0 / spacing[2])
     any_disc = ndimage.gaussian_filter(np.maximum(maps[_ANY], named.max(axis=0)), sigma)
     size = [2 * int(mm / step) + 1 for mm, step in zip((20.0, 8.0, 14.0), spacing, strict=True)]
@@ -120,7 +120,7 @@ def _node(at: npt.NDArray[np.int_], any_disc: FloatArray, geometry: Geometry) ->
     weights = np.where(weights > 0.3 * any_disc[tuple(at)], weights, 0.0)
     down, back = (geometry.affine[:3, a] / geometry.spacing_mm[a] for a in (1, 2))
     centre = geometry.voxel_to_world(at)
-    for _ in range(3):  # the window follows the middle, so that its first place does not matter
+    for _ in range(3):  # the window follows the middle, so that its start does not matter
         offset = points - centre
         near = weights * (np.abs(offset @ down) <= _ALONG_MM + 0.5 * np.abs(offset @ back))
         centre = (near[:, None] * points).sum(axis=0) / near.sum()
@@ -164,10 +164,10 @@ def _best_chain(nodes: list[Node], geometry: Geometry) -> tuple[Node, ...]:
 
 
 def _strain(upper: Node, lower: Node, down: Points) -> float:
-    """Return what a step costs: nothing along the discs' own axis, everything beyond anatomy.
+    """Return the cost of a step: 0 along the axis of the discs, infinite beyond anatomy.
 
-    The spine bends most above the sacrum, where a step runs backward as the discs' normals do. A
-    step over one missing disc is possible, at a price.
+    The curvature of the spine is largest above the sacrum, where a step runs backward as the
+    normals of the discs do. A step over one missing disc is possible, at a cost.
     """
     step = lower.centre_mm - upper.centre_mm
     length = float(np.linalg.norm(step))
@@ -186,11 +186,11 @@ def _angle_deg(a: Points, b: Points) -> float:
 
 
 def offset_probabilities(chain: Chain, names: Points) -> dict[int, float]:
-    """Return how likely each naming of a chain is: its first disc is disc number `offset`.
+    """Return the probability of each naming of a chain: its first disc is disc number `offset`.
 
     Discs count from 0 (L1-L2) to 4 (L5-S1); negative ones are thoracic, higher ones remnants in
-    the sacrum. The likelihood of a naming is the product over the chain of how likely each disc is
-    to have the name that it gives.
+    the sacrum. The likelihood of a naming is the product over the chain of the probabilities of
+    the names that it gives.
 
     Parameters
     ----------

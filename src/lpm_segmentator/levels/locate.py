@@ -1,4 +1,4 @@
-"""Find the lumbar discs in an image, and say how sure that is."""
+"""Locate the lumbar discs in an image, with the certainty of their names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Volume
+from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Remedy, Volume
 from lpm_segmentator.levels.chain import (
     SPACING_LIMITS_MM,
     Chain,
@@ -16,9 +16,9 @@ from lpm_segmentator.levels.chain import (
     find_chain,
     offset_probabilities,
 )
-from lpm_segmentator.levels.look import look_closer
 from lpm_segmentator.levels.model import LevelModel
 from lpm_segmentator.levels.planes import normalise, sagittal_planes
+from lpm_segmentator.levels.refine import refine_chain
 from lpm_segmentator.levels.types import GUESS, DiscLocation, Levels
 
 __all__ = ["Anchor", "find_levels"]
@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 
 _SHORTEST_MM = 60.0
 _FEWEST_DISCS = 2
-#: the clearest disc of a spine is seen at least so well; in the labelled volumes and crops, 0.44
+#: least score of the clearest disc of a spine; in the labelled volumes and crops, 0.44
 _CLEAREST = 0.35
-#: a disc seen less may be taken for its neighbour, whatever the names say; two of the 53 labelled
-#: volumes have one such, rightly placed
+#: a disc of a lower score may be its neighbour, whatever the names are; two of the 53 labelled
+#: volumes have one such disc, correctly placed
 _FAINT = 0.27
-#: below this a name is doubtful and a warning asks for an anchor
+#: below this a name is uncertain, and a warning asks for an anchor
 SURE = 0.85
-#: closer above the edge of the image the lowest disc may be that of an L5 cut short
+#: closer to the edge of the image, the lowest disc may be that above an incomplete L5
 _LEAST_BELOW_MM = 15.0
-#: a disc within half its height of the edge is cut, and looks like another: names need to be surer
+#: a disc within half its height of the edge is cut and resembles another: names need more certainty
 _CUT_MM = 5.0
 _SURE_ABOVE_CUT = 0.99
 _DISCS = tuple(Disc)
@@ -45,7 +45,7 @@ _SACRUM = len(_DISCS) - 1
 
 @dataclass(frozen=True)
 class Anchor:
-    """What a person says: this disc lies in this slice of this image."""
+    """What a user states: this disc lies in this slice of this image."""
 
     disc: Disc
     slice_index: int
@@ -53,7 +53,7 @@ class Anchor:
 
 
 def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = None) -> Levels:
-    """Find the discs L1-L2 … L5-S1.
+    """Locate the discs L1-L2 … L5-S1.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = No
     GeometryError
         For a coronal image, too short a stack, or an anchor where no disc is.
     InputError
-        If no chain of discs is to be seen.
+        If no chain of discs is detected.
     """
     _check_geometry(volume.geometry)
     planes = sagittal_planes(volume)
@@ -76,10 +76,10 @@ def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = No
     chain = find_chain(model.maps(normal), planes.geometry)
     if len(chain.nodes) < _FEWEST_DISCS or max(n.score for n in chain.nodes) < _CLEAREST:
         raise InputError(
-            "no lumbar spine is to be seen: fewer than two neighbouring discs were clearly found",
+            "no lumbar spine detected: fewer than two neighbouring discs were clearly found",
             hint="Give a sagittal series or a contiguous axial stack of the lower back",
         )
-    chain, names = look_closer(chain, planes, model)
+    chain, names = refine_chain(chain, planes, model)
     return _named(chain, names, anchor)
 
 
@@ -87,7 +87,9 @@ def _check_geometry(geometry: Geometry) -> None:
     if min(geometry.shape) == 1:
         raise GeometryError(
             "the image has a single slice; discs are found in a sagittal series or a stack",
-            hint="Give a sagittal series, or name the slices with --from-slice and --to-slice",
+            hint=f"Give a sagittal series ({Remedy.SAGITTAL}), or state the slices "
+            f"({Remedy.PICK_SLICES})",
+            remedy=(Remedy.SAGITTAL, Remedy.PICK_SLICES),
         )
     axis = geometry.through_plane_axis
     coronal = geometry.axis_codes[axis] in "AP" and not geometry.is_axial
@@ -105,8 +107,10 @@ def _check_geometry(geometry: Geometry) -> None:
     height = sizes.get("S", sizes.get("I", 0.0))
     if height < _SHORTEST_MM:
         raise GeometryError(
-            f"the image covers {height:.0f} mm from head to foot, too little to tell discs apart",
-            hint="Give a sagittal series, or name the slices with --from-slice and --to-slice",
+            f"the image covers {height:.0f} mm from head to foot, too little to distinguish discs",
+            hint=f"Give a sagittal series ({Remedy.SAGITTAL}), or state the slices "
+            f"({Remedy.PICK_SLICES})",
+            remedy=(Remedy.SAGITTAL, Remedy.PICK_SLICES),
         )
     if geometry.spacing_mm[axis] > 12.0:
         raise GeometryError(
@@ -135,7 +139,7 @@ def _named(chain: Chain, names: Points, anchor: Anchor | None) -> Levels:
     discs = tuple(_location(disc, node, sure) for disc, node in lumbar)
     faint = [str(disc) for disc, node in lumbar if node.score < _FAINT]
     if faint:
-        warnings.append(f"hardly seen in the image: {', '.join(faint)}; check where they lie")
+        warnings.append(f"faint in the image: {', '.join(faint)}; check their position")
     missing = [str(d) for i, d in enumerate(_DISCS) if i not in {n for n, _ in numbered}]
     if missing:
         warnings.append(f"not found in the image: {', '.join(missing)}")
@@ -149,7 +153,7 @@ def _numbered(chain: Chain, offset: int) -> list[tuple[int, Node]]:
 
 
 def _contradicted(chain: Chain, anchor: Anchor, seen: int, likely: float) -> list[str]:
-    """Return what there is to say where an anchor names the discs against a sure count."""
+    """Return a warning if an anchor contradicts a certain count of the discs."""
     sure, _ = _judged(_numbered(chain, seen), likely)
     named = _DISCS.index(anchor.disc)
     shown = named + seen - _anchored(chain, anchor)
@@ -157,14 +161,14 @@ def _contradicted(chain: Chain, anchor: Anchor, seen: int, likely: float) -> lis
         return []
     there = _DISCS[shown] if 0 <= shown <= _SACRUM else "no disc from L1-L2 to L5-S1"
     return [
-        f"--anchor says {anchor.disc} where the image shows {there} with {sure:.0%} certainty: "
+        f"the anchor names {anchor.disc} where the image shows {there} with {sure:.0%} certainty: "
         "check its slice, which counts from 0 along the slice axis"
     ]
 
 
 def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[str]]:
-    """Return how sure the names are, and what speaks against them."""
-    ask = "give --anchor L5-S1=SLICE (any disc will do) to settle it"
+    """Return the certainty of the names, and warnings about them."""
+    ask = f"to settle it, name the slice of any disc: pass {Remedy.ANCHOR}"
     lowest = [node for number, node in numbered if number == _SACRUM]
     if not lowest:
         return min(sure, GUESS), [
@@ -174,24 +178,24 @@ def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[
     cut = [node for number, node in numbered if number == _SACRUM + 1 and node.below_mm < _CUT_MM]
     if cut and sure < _SURE_ABOVE_CUT:
         return min(sure, GUESS), [
-            "the edge of the image cuts the disc below the one called L5-S1, which may itself be "
+            "the edge of the image cuts the disc below the one named L5-S1, which may itself be "
             f"L5-S1, so that the count is a guess: {ask}"
         ]
     if below_mm < _LEAST_BELOW_MM:
         return min(sure, GUESS), [
-            f"the image ends {below_mm:.0f} mm below the lowest disc, too close to tell the "
+            f"the image ends {below_mm:.0f} mm below the lowest disc, too close to distinguish the "
             f"sacrum from L5, so that the count is a guess: {ask}"
         ]
     if sure < SURE:
         return min(sure, GUESS), [
-            f"the count of the vertebrae is doubtful ({sure:.0%}); there may be four or six "
+            f"the count of the vertebrae is uncertain ({sure:.0%}); there may be four or six "
             f"lumbar vertebrae or a transitional one: {ask}"
         ]
     return sure, []
 
 
 def _spacing_warnings(chain: Chain, offset: int) -> list[str]:
-    # Remnants of discs within the sacrum lie as they like.
+    # The positions of remnants of discs within the sacrum vary.
     spacing_mm = chain.spacing_mm[chain.numbers[1:] + offset <= _SACRUM]
     low, high = SPACING_LIMITS_MM
     odd = [f"{mm:.0f}" for mm in spacing_mm if not low <= mm <= high]
@@ -204,7 +208,7 @@ def _spacing_warnings(chain: Chain, offset: int) -> list[str]:
 
 
 def _anchored(chain: Chain, anchor: Anchor) -> int:
-    """Return the number of the chain's first disc when the anchor's disc is where it says."""
+    """Return the number of the first disc of the chain, given the disc of the anchor."""
     axis = anchor.geometry.slice_axis
     at = [float(anchor.geometry.world_to_voxel(node.centre_mm)[axis]) for node in chain.nodes]
     distance = np.abs(np.array(at) - anchor.slice_index) * anchor.geometry.slice_spacing_mm
@@ -213,7 +217,8 @@ def _anchored(chain: Chain, anchor: Anchor) -> int:
         raise GeometryError(
             f"no disc was found near slice {anchor.slice_index}; the discs found lie at slices "
             f"{', '.join(f'{v:.0f}' for v in at)}",
-            hint="Count slices from 0, along the slice axis of the axial image",
+            hint="Count slices from 0 along the slice axis of the axial image",
+            remedy=Remedy.ANCHOR,
         )
     return _DISCS.index(anchor.disc) - int(chain.numbers[nearest])
 

@@ -45,7 +45,7 @@ class LevelModel:
     Raises
     ------
     ModelError
-        If the bytes are no such model.
+        If the bytes are not such a model.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LevelModel:
         return found
 
     def look(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return how likely each name of a disc is, and where in the patch it lies.
+        """Return the probability of each name of a disc, and its position in the patch.
 
         Parameters
         ----------
@@ -88,8 +88,8 @@ class LevelModel:
         names : ndarray of float32, shape (n, 7)
             Thoracic, L1-L2 … L5-S1, within the sacrum.
         places : ndarray of float32, shape (n, 4)
-            How far right of, below and behind the patch's middle the disc lies, in mm, and by how
-            many radians its front is lower than its back.
+            Distance of the disc to the right of, below and behind the middle of the patch, in mm,
+            and the angle in radians by which its front is lower than its back.
         """
         names, places = self._naming.run(["names", "places"], {"image": patches})
         return names, places
@@ -98,7 +98,7 @@ class LevelModel:
 def _session(model: bytes, outputs: list[str], *, name: str, threads: int | None) -> Any:
     session = open_session(model, name=name, threads=threads)
     if [output.name for output in session.get_outputs()] != outputs:
-        raise ModelError("the ONNX file is no level model of lpm-segmentator", where=name)
+        raise ModelError("the ONNX file is not a level model of lpm-segmentator", where=name)
     return session
 
 
@@ -128,7 +128,7 @@ def load_level_model(path: Path, *, threads: int | None = None) -> LevelModel:
     Raises
     ------
     ModelError
-        If it cannot be read or is no such model.
+        If it cannot be read or is not such a model.
     """
     model, names = _read(path), _read(path.with_name(NAMES_FILE))
     return LevelModel(model, names, name=str(path), threads=threads)

@@ -1,4 +1,4 @@
-"""What a disc and its surroundings look like: a patch on three planes around its middle."""
+"""Patches on three planes around the middle of a disc: the disc and its surroundings."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _AIR = 0.25
 PATCH_CHANNELS = len(_SIDE_MM) + 1
 
 
-#: patches are cut again so far to the left and right: several looks at a disc
+#: several patches are cut for a disc, this far to the left and right
 _LOOKS_MM = (-6.0, 0.0, 6.0)
 
 
 def patches_around(planes: SagittalPlanes, centre_mm: npt.NDArray[np.float64]) -> FloatArray:
-    """Return patches ``(n, 4, 48, 48)``, several looks at the disc at a world point."""
+    """Return patches ``(n, 4, 48, 48)`` of the disc at a world point."""
     spacing_mm = np.asarray(planes.geometry.spacing_mm)
     centre = planes.geometry.world_to_voxel(centre_mm)
     sides = [centre + np.array([off_mm, 0, 0]) / spacing_mm for off_mm in _LOOKS_MM]
@@ -40,7 +40,7 @@ def cut_patch(
     centre: npt.NDArray[np.float64],
     turn: npt.NDArray[np.float64] | None = None,
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Return the image around a point, and which of it lies within the image.
+    """Return the image around a point, and which part of it lies within the image.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def cut_patch(
     centre : ndarray, shape (3,)
         In voxels.
     turn : ndarray, shape (3, 3), optional
-        Takes millimetres of the patch to millimetres of the planes; straight and true if not given.
+        From millimetres of the patch to millimetres of the planes; the identity if not given.
 
     Returns
     -------
     patch : ndarray of float32, shape (3, 48, 48)
-        Nothing outside the image: 0.
+        0 outside the image.
     inside : ndarray of bool, shape (48, 48)
         Of the middle plane.
     """
@@ -66,7 +66,7 @@ def cut_patch(
         grid = turn @ grid
     at = grid / np.asarray(spacing_mm)[:, None] + np.asarray(centre)[:, None]
     shape = (len(_SIDE_MM), PATCH_PIXELS, PATCH_PIXELS)
-    # A narrow stack may have no plane at the side; the outermost stands in for it.
+    # A narrow stack may have no plane at the side; the outermost one is used instead.
     at[0] = np.clip(at[0], 0, planes.shape[0] - 1)
     patch = ndimage.map_coordinates(planes, at, order=1, mode="constant", prefilter=False)
     rows, columns = at[1:].reshape(2, *shape)[:, 1]
@@ -76,10 +76,12 @@ def cut_patch(
 
 
 def standardise(patch: FloatArray, inside: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return what the network sees: planes of zero mean and unit deviation, and where they are.
+    """Return the input of the network: standardised planes, and which part of them is image.
+
+    The planes have zero mean and unit deviation.
 
     Before that, each pixel is divided by the mean of its neighbourhood within the image, which
-    takes out the fall-off of a surface coil.
+    removes the fall-off of a surface coil.
     """
     from scipy import ndimage
 

@@ -40,12 +40,12 @@ class SagittalPlanes:
 
 
 def is_sagittal(geometry: Geometry) -> bool:
-    """Return whether the slices, as taken, follow each other from one side to the other."""
+    """Return whether the slices were acquired from one side to the other."""
     return geometry.axis_codes[geometry.through_plane_axis] in "LR" and not geometry.is_axial
 
 
 def plane_geometry(geometry: Geometry) -> Geometry:
-    """Return the grid of sagittal planes over an image turned to the frame of the planes.
+    """Return the grid of sagittal planes over an image in the frame of the planes.
 
     Planes keep their distance where it is 4 mm or more; rows and columns are 2 mm apart.
     """
@@ -63,11 +63,11 @@ def sagittal_planes(volume: Volume) -> SagittalPlanes:
 
 
 def normalise(plane: FloatArray) -> FloatArray:
-    """Scale a plane by its own neighbourhood, so that one brightness serves all sequences.
+    """Scale a plane by its neighbourhood, so that intensities are similar for all sequences.
 
-    Each pixel is divided by the mean of what lies within some 25 mm. That takes out the fall-off of
-    a surface coil, and the fat under the skin, which in Dixon fat and T1w images is many times
-    brighter than the spine, does not set the scale for it.
+    Each pixel is divided by the mean of its surroundings within some 25 mm. This removes the
+    fall-off of a surface coil, and subcutaneous fat, which in Dixon fat and T1w images is many
+    times brighter than the spine, does not set the scale of the spine.
 
     Parameters
     ----------

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from lpm_segmentator.core import Disc, Geometry, InputError
 
-__all__ = ["GUESS", "DiscLocation", "Levels", "slice_at", "slice_range", "to_slices"]
+__all__ = ["GUESS", "DiscLocation", "LevelSource", "Levels", "slice_at", "slice_range", "to_slices"]
 
 #: names that are a guess give their discs no more confidence than this
 GUESS = 0.5
 
 Vector = tuple[float, float, float]
+
+LevelSource = Literal["model", "user", "table", "other tool"]
+"""Who named and placed a disc."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,20 @@ class DiscLocation:
         Unit normal of the disc's plane, towards the head.
     confidence : float
         0 to 1.
+    source : LevelSource
+        Who named and placed the disc.
     """
 
     disc: Disc
     centre_mm: Vector
     normal: Vector
     confidence: float
+    source: LevelSource = "model"
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The discs that were found, from head to foot, and what is doubtful about them."""
+    """The discs that were found, from head to foot, and warnings about them."""
 
     discs: tuple[DiscLocation, ...]
     warnings: tuple[str, ...] = ()
@@ -59,7 +65,7 @@ class Levels:
         """Return what ``lpm levels`` writes; slices count along the slice axis of `geometry`.
 
         A disc outside the image has the slice None. ``grid`` is the image's shape and affine, so
-        that a slice corrected by hand keeps its meaning.
+        that a manually corrected slice keeps its meaning.
         """
         slices = to_slices(self, geometry)
         discs = [
@@ -69,6 +75,7 @@ class Levels:
                 "normal": [round(v, 5) for v in found.normal],
                 "slice": slices.get(found.disc),
                 "confidence": round(found.confidence, 3),
+                "source": found.source,
             }
             for found in self.discs
         ]
@@ -88,7 +95,7 @@ class Levels:
         Raises
         ------
         InputError
-            If entries are missing, a disc has no such name or one name stands twice.
+            If entries are missing, a disc has an unknown name, or a name is used twice.
         """
         try:
             discs = tuple(
@@ -97,19 +104,27 @@ class Levels:
                     _vector(entry["center_mm"]),
                     _vector(entry["normal"]),
                     float(entry["confidence"]),
+                    _source(entry.get("source", "model")),
                 )
                 for entry in values["discs"]
             )
             warnings = tuple(str(warning) for warning in values.get("warnings", ()))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"these are no levels as 'lpm levels' writes them ({error!r})",
+                f"these are not levels as 'lpm levels' writes them ({error!r})",
                 hint="Every disc needs name (L1-L2 … L5-S1), center_mm, normal and confidence; of "
                 "the image's own discs, name and slice are enough",
             ) from error
         if len({found.disc for found in discs}) < len(discs):
             raise InputError("a disc is named twice", hint="Give each disc one entry")
         return cls(discs, warnings)
+
+
+def _source(value: Any) -> LevelSource:
+    if value not in get_args(LevelSource):
+        raise ValueError(f"{value!r} is no source of levels")
+    source: LevelSource = value
+    return source
 
 
 def _vector(values: Any) -> Vector:
@@ -122,7 +137,7 @@ def _vector(values: Any) -> Vector:
 def slice_at(geometry: Geometry, point_mm: Vector) -> int | None:
     """Return the slice that holds a point, along the slice axis; None outside the stack.
 
-    Oblique stacks need nothing more: the voxel of the point is what the affine says. The point
+    The voxel of the point follows from the affine, in oblique stacks too. The point
     may lie beside the image within the plane; half a slice beyond the outer centres still counts.
     """
     axis = geometry.slice_axis

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import Disc, Geometry, GeometryError, LabelError
+from lpm_segmentator.core import Disc, Geometry, GeometryError, LabelError, Remedy
 from lpm_segmentator.levels.types import DiscLocation, Levels, Vector
 
 __all__ = ["NUMBERINGS", "Plane", "disc_planes", "levels_from_vertebrae", "numbering_of"]
@@ -36,9 +36,9 @@ NUMBERINGS: Mapping[str, Mapping[str, int]] = {
 _COLUMN_MM = 4.0
 _RADIUS_MM = 16.0
 _OPENING_MM = 6.0
-#: half the height of a disc below L5 where nothing else tells it
+#: half the height of a disc below L5 where it is not known otherwise
 _HALF_DISC_MM = 5.0
-#: least share of the way between neighbours that leads along the body, even at the sacrum
+#: least share of the step between neighbours along the body axis, even at the sacrum
 _SLANTED = 0.25
 
 
@@ -51,13 +51,13 @@ class Plane:
 
 
 def numbering_of(values: npt.NDArray[np.integer]) -> str:
-    """Return which numbering a map of vertebrae has, by the values that it holds.
+    """Return the numbering of a map of vertebrae, by the values that it holds.
 
     Raises
     ------
     LabelError
-        If no numbering or more than one fits. Small values are taken for the training labels';
-        the MR task of TotalSegmentator, which uses the same, must be named.
+        If no numbering or more than one fits. Small values count as those of the training labels;
+        the MR task of TotalSegmentator, which uses the same values, must be named.
     """
     present = {int(v) for v in np.unique(values)} - {0}
     fits = [
@@ -71,7 +71,8 @@ def numbering_of(values: npt.NDArray[np.integer]) -> str:
     if len(fits) != 1:
         raise LabelError(
             f"it is not clear how the vertebrae are numbered (values {sorted(present)[:20]})",
-            hint=f"Say it with --numbering, one of {', '.join(NUMBERINGS)}",
+            hint=f"State the numbering, one of {', '.join(NUMBERINGS)}",
+            remedy=Remedy.NUMBERING,
         )
     return fits[0]
 
@@ -90,7 +91,7 @@ def levels_from_vertebrae(
     array : ndarray of int, shape (i, j, k)
     geometry : Geometry
     numbering : str, optional
-        A key of `NUMBERINGS`; told from the values if not given.
+        A key of `NUMBERINGS`; derived from the values if not given.
     bodies_only : bool
         Whether the labels leave out the posterior elements; otherwise these are removed first.
 
@@ -104,19 +105,23 @@ def levels_from_vertebrae(
     numbers = NUMBERINGS[numbering or numbering_of(array)]
     planes = disc_planes(array, geometry, numbers, opening_mm=0 if bodies_only else _OPENING_MM)
     discs = tuple(
-        DiscLocation(disc, _triple(planes[str(disc)]), _normal(planes[str(disc)]), 1.0)
+        DiscLocation(
+            disc, _triple(planes[str(disc)]), _normal(planes[str(disc)]), 1.0, "other tool"
+        )
         for disc in Disc
         if str(disc) in planes
     )
     if not discs:
         raise LabelError(
             "the map holds no two neighbouring lumbar vertebrae",
-            hint="Check the numbering of the map, or say it with --numbering",
+            hint="Check the numbering of the map, or state it",
+            remedy=Remedy.NUMBERING,
         )
     if discs[0].centre_mm[2] < discs[-1].centre_mm[2]:
         raise LabelError(
             "the vertebrae of the map run from foot to head against their numbers",
-            hint="It has another numbering; say which with --numbering",
+            hint="It has another numbering; state which",
+            remedy=Remedy.NUMBERING,
         )
     warnings: list[str] = []
     if "L5-S1" in planes and not (array == numbers.get("S1", -1)).any():
@@ -182,7 +187,8 @@ def _check_line(bodies: Mapping[str, FloatArray]) -> None:
             raise GeometryError(
                 f"the vertebrae of the map follow each other from {across}, not from head to foot",
                 hint="The header of the map is wrong, or its labels mean something else: export "
-                "it again with the affine of its image, and check --numbering",
+                "it again with the affine of its image, and check the numbering",
+                remedy=Remedy.NUMBERING,
             )
 
 
@@ -260,8 +266,8 @@ def _end(body: FloatArray, neighbour: FloatArray) -> Plane:
     centre = body.mean(axis=0)
     axis = centre - neighbour.mean(axis=0)
     axis /= np.linalg.norm(axis)
-    # An endplate's own direction is steeper than the line of the centres where the spine bends,
-    # so the columns are cast again along the normal that was found.
+    # In a curved spine an endplate is steeper than the line of the centres, so the columns are
+    # computed again along the normal that was found.
     for _ in range(2):
         basis = _basis(axis)
         plane = _fit(_surface(body, centre, basis, 1), centre, basis)

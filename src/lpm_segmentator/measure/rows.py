@@ -1,20 +1,73 @@
-"""The rows of the tables: tidy measures, slice profiles, and the published method's wide rows."""
+"""The rows of the tables: what identifies a row, the values of a catalogue, and a note."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.measure.intensity_fat import IntensitySplit
-from lpm_segmentator.measure.swap import SwapReport
+if TYPE_CHECKING:  # in typing only from Python 3.11 on
+    from typing_extensions import Self
 
-__all__ = ["CaseMeasures", "MeasureRow", "ProfileRow", "fat_ratio_row", "volume_row"]
+    from lpm_segmentator.measure.catalogue.quantity import Value
+
+__all__ = ["AccuracyRow", "MeasureRow", "ProfileRow", "Row", "fat_ratio_row", "volume_row"]
 
 NAN = float("nan")
 
 
-@dataclass(frozen=True)
-class MeasureRow:
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of a table; subclasses add the columns that identify it.
+
+    Attributes
+    ----------
+    values : mapping of str to float or str
+        By the name of the quantity, in the order of the catalogue.
+    note : str
+        Why values are nan; empty if none is.
+    """
+
+    values: Mapping[str, Value]
+    note: str = ""
+
+    @classmethod
+    def key_columns(cls) -> tuple[str, ...]:
+        """Return the columns that identify a row, in their order."""
+        return tuple(f.name for f in fields(cls) if f.name not in ("values", "note"))
+
+    def __getitem__(self, name: str) -> float:
+        """Return the number of a quantity, e.g. ``row["volume_ml"]``.
+
+        Raises
+        ------
+        KeyError
+            If the row has no number of this name.
+        """
+        value = self.values[name]
+        if isinstance(value, str):
+            raise KeyError(f"{name} is no number")
+        return value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as it stands in CSV files: identifying columns, values, note."""
+        keys = {name: getattr(self, name) for name in self.key_columns()}
+        return {**keys, **self.values, "note": self.note}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the row that `to_dict` gave; None, as in JSON, is nan."""
+        keys = cls.key_columns()
+        values = {
+            name: NAN if value is None else value
+            for name, value in data.items()
+            if name not in (*keys, "note")
+        }
+        return cls(**{key: data[key] for key in keys}, values=values, note=data["note"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureRow(Row):
     """One muscle on one side over one region.
 
     Attributes
@@ -26,32 +79,6 @@ class MeasureRow:
         ``"R"``, ``"L"`` or ``"both"``.
     level, level_kind : str
         Region: see `SliceLevels.regions`.
-    slices : int
-        Slices of the region that show the structure.
-    voxels, no_signal_voxels : int
-        Voxels of the structure, and those without signal, left out of the fat measures.
-    volume_ml, lean_volume_ml : float
-        Volume, and volume times (1 - `fat_fraction_mean`); nan for a disc, which is one slice.
-    csa_mean_mm2, csa_max_mm2, lean_csa_mean_mm2 : float
-        Areas in the plane of the slices.
-    fat_ratio, fat_fraction_mean : float
-        ΣF / Σ(F + W), and the mean of F / (F + W), 0–1.
-    volume_asymmetry_percent, csa_asymmetry_percent : float
-        On rows of both sides; nan on the others.
-    asymmetry_formula : str
-        How they compare right with left; empty on rows of one side.
-    fat_ratio_side_difference : float
-        Right minus left, on rows of both sides; nan on the others.
-    volume_low_ml, ..., fat_fraction_mean_high : float
-        What one voxel less or more of outline does: see `Reliability`. nan where not asked for.
-    fat_gmm2_soft, ..., fat_otsu_hard : float
-        Fat by brightness on an image that is no Dixon pair, 0–1: see `IntensityFat`.
-    fat_gmm3_soft_low, fat_gmm3_soft_high : float
-        What one voxel less or more of outline does to it.
-    lean_volume_gmm3_ml, lean_csa_mean_gmm3_mm2 : float
-        Lean volume and mean lean area by the soft map of three Gaussians.
-    note : str
-        Why values are nan.
     """
 
     case: str
@@ -59,50 +86,22 @@ class MeasureRow:
     side: str
     level: str
     level_kind: str
-    slices: int
-    voxels: int
-    no_signal_voxels: int
-    volume_ml: float
-    lean_volume_ml: float
-    csa_mean_mm2: float
-    csa_max_mm2: float
-    lean_csa_mean_mm2: float
-    fat_ratio: float
-    fat_fraction_mean: float
-    volume_asymmetry_percent: float = NAN
-    csa_asymmetry_percent: float = NAN
-    asymmetry_formula: str = ""
-    fat_ratio_side_difference: float = NAN
-    volume_low_ml: float = NAN
-    volume_high_ml: float = NAN
-    csa_mean_low_mm2: float = NAN
-    csa_mean_high_mm2: float = NAN
-    lean_volume_low_ml: float = NAN
-    lean_volume_high_ml: float = NAN
-    lean_csa_mean_low_mm2: float = NAN
-    lean_csa_mean_high_mm2: float = NAN
-    fat_ratio_low: float = NAN
-    fat_ratio_high: float = NAN
-    fat_fraction_mean_low: float = NAN
-    fat_fraction_mean_high: float = NAN
-    fat_gmm2_soft: float = NAN
-    fat_gmm2_hard: float = NAN
-    fat_gmm3_soft: float = NAN
-    fat_gmm3_hard: float = NAN
-    fat_otsu_soft: float = NAN
-    fat_otsu_hard: float = NAN
-    fat_gmm3_soft_low: float = NAN
-    fat_gmm3_soft_high: float = NAN
-    lean_volume_gmm3_ml: float = NAN
-    lean_csa_mean_gmm3_mm2: float = NAN
-    note: str = ""
 
 
-@dataclass(frozen=True)
-class ProfileRow:
-    """One muscle on one side in one slice: the course of the measures along the spine.
+@dataclass(frozen=True, kw_only=True)
+class ProfileRow(Row):
+    """One muscle on one side in one slice: the profile of the measures along the spine.
 
-    ``position_mm`` is the height of the slice's middle in the world (superior is positive).
+    Attributes
+    ----------
+    case, muscle, side : str
+        As in `MeasureRow`.
+    slice : int
+        Index along the slice axis.
+    position_mm : float
+        Height of the slice's centre in the world (superior is positive).
+    level : str
+        Disc or vertebra that the slice belongs to; empty where none is known.
     """
 
     case: str
@@ -111,49 +110,29 @@ class ProfileRow:
     slice: int
     position_mm: float
     level: str
-    csa_mm2: float
-    lean_csa_mm2: float
-    fat_ratio: float
-    fat_fraction_mean: float
-    fat_gmm3_soft: float = NAN
-    note: str = ""
 
 
-@dataclass(frozen=True)
-class CaseMeasures:
-    """Everything measured on one case.
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow(Row):
+    """Agreement of a prediction with its reference for one structure over one region.
 
     Attributes
     ----------
     case : str
-    rows : tuple of MeasureRow
-        Muscle × side × region.
-    profile : tuple of ProfileRow
-        Muscle × side × slice.
-    volumes_ml, fat_ratios : mapping of int to float
-        By label value, whole stack.
-    asymmetry_formula : str
-        The formula behind the asymmetry columns.
-    obliquity_deg : float
-        Angle between the slices' normal and the superior direction.
-    swap : SwapReport or None
-        None without a Dixon pair.
-    splits : tuple of IntensitySplit
-        How fat was told by brightness; empty where it was not.
-    warnings : tuple of str
-        What the user should know.
+    structure : str
+        ``"ES_R"``, ..., or ``"foreground"`` for all structures as one.
+    label : int
+        Its value; 0 for the foreground.
+    level, level_kind : str
+        Region: see `SliceLevels.regions`; in the slice-wise table ``level_kind`` is ``"slice"``
+        and ``level`` the slice's index.
     """
 
     case: str
-    rows: tuple[MeasureRow, ...]
-    profile: tuple[ProfileRow, ...]
-    volumes_ml: Mapping[int, float]
-    fat_ratios: Mapping[int, float]
-    asymmetry_formula: str
-    obliquity_deg: float
-    swap: SwapReport | None
-    splits: tuple[IntensitySplit, ...]
-    warnings: tuple[str, ...]
+    structure: str
+    label: int
+    level: str
+    level_kind: str
 
 
 def volume_row(
@@ -167,8 +146,9 @@ def volume_row(
     ----------
     case : str
     prediction, reference : mapping of int to float
-        Volumes in mL by label value. Without a reference the ``_gd`` columns are left out; what
-        it nowhere shows was not outlined, and has no volume (nan) to compare with.
+        Volumes in mL by label value. Without a reference the ``_gd`` columns are left out. A
+        structure that the reference does not show anywhere was not segmented in it: its volume is
+        nan.
 
     Examples
     --------
@@ -191,7 +171,7 @@ def fat_ratio_row(
     ----------
     case : str
     prediction, reference : mapping of int to float
-        ΣF / Σ(F + W) by label value. Without a reference the ``_gd`` columns are left out.
+        ΣF / Σ(F + W), 0–1, by label value. Without a reference the ``_gd`` columns are left out.
     """
     return _wide("ratio", case, prediction, reference)
 

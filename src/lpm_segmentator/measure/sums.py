@@ -1,8 +1,8 @@
 """The one costly stage of measuring: sums per structure and slice. All measures follow from them.
 
-For each structure and slice are kept the number of voxels, and of the voxels with signal the sums
-of water, fat and fat fraction. Sums of disjoint structures and of slices add up, so every muscle,
-side and level is measured without touching the voxels again.
+For each structure and slice the number of voxels is kept, and the sums of water, fat and fat
+fraction over the voxels with signal. Sums of disjoint structures and of slices add up, so every
+muscle, side and level is measured without touching the voxels again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core.errors import GeometryError
+from lpm_segmentator.core.errors import GeometryError, Remedy
 from lpm_segmentator.core.geometry import Geometry
 from lpm_segmentator.core.volume import DixonPair, LabelMap
 
@@ -26,6 +26,11 @@ Indices = tuple[npt.NDArray[np.intp], ...]
 
 #: Columns of `SliceSums.table`.
 VOXELS, SIGNAL_VOXELS, WATER, FAT, FRACTION = range(5)
+
+#: Why a measure of some sums is undefined.
+NO_VOXELS = "no voxels of this structure here"
+NO_PAIR = "no Dixon pair"
+NO_SIGNAL = "no voxel with signal (water + fat > 0)"
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,12 @@ class SliceSums:
 
     @property
     def voxels(self) -> IntArray:
-        """Number of voxels in each slice."""
+        """Number of voxels in each slice, shape (n_slices,)."""
         return self.table[:, VOXELS].astype(np.int64)
 
     @property
     def areas_mm2(self) -> FloatArray:
-        """Cross-sectional area in each slice, in the plane of the slice."""
+        """Area in each slice in mm², in the plane of the slice, shape (n_slices,)."""
         return self.table[:, VOXELS] * self.geometry.pixel_area_mm2
 
     def over(self, slices: Sequence[int] | None = None) -> Sums:
@@ -198,13 +203,14 @@ def _values(array: npt.NDArray[Any], where: Indices) -> FloatArray:
 
 
 def check_grid(geometry: Geometry, pair: DixonPair | None) -> None:
-    """Refuse a pair on another grid than its label map."""
+    """Raise a `GeometryError` if a pair is not on the grid of its label map."""
     if pair is None:
         return
     difference = geometry.describe_difference(pair.geometry)
     if difference:
         raise GeometryError(
             f"the label map and the images lie on different grids: {difference}",
-            hint="Use the labels that belong to these images, or resample them to their grid; if "
-            "one of them has lost its origin, add --accept-origin-mismatch",
+            hint="Use the label map of these images, or resample it to their grid; if one of them "
+            f"has lost its origin, pass {Remedy.ACCEPT_ORIGIN_MISMATCH}",
+            remedy=Remedy.ACCEPT_ORIGIN_MISMATCH,
         )

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from lpm_segmentator.core.boxes import bounding_box
 from lpm_segmentator.core.errors import GeometryError
-from lpm_segmentator.measure._window import bounding_box
 
 __all__ = ["SurfaceDistances", "assd_mm", "hausdorff_mm", "hd95_mm", "nsd", "surface_distances"]
 
@@ -32,15 +32,15 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistances:
-    """Distance of every surface voxel to the other surface.
+    """The distance of every surface voxel to the other surface.
 
     Attributes
     ----------
     reference_mm, prediction_mm : ndarray, shape (n,), (m,)
-        From each surface voxel of the one to the surface of the other. Empty where either mask
+        From each surface voxel of one mask to the surface of the other. Empty where either mask
         is empty.
     reference_slices, prediction_slices : ndarray of int, shape (n,), (m,)
-        The slice of each surface voxel.
+        Slice index of each surface voxel.
     reason : str
         Why there are no distances; empty where there are.
     """
@@ -88,9 +88,14 @@ def surface_distances(
     open_ends : bool
         Where a muscle leaves the image, its cut face counts as surface, as in other tools. True
         leaves the cut faces out: a stack from L1/L2 to L5/S1 has large ones at both ends, and
-        their many near-zero distances flatter all surface measures.
+        their many near-zero distances improve all surface measures.
     slice_axis : int
         The axis along which `SurfaceDistances.within` counts slices.
+
+    Returns
+    -------
+    SurfaceDistances
+        In mm; without distances, and with the reason, where a mask is empty.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def surface_distances(
 def _slices(
     edge: BoolArray, window: tuple[slice, ...], slice_axis: int, flat: tuple[int, ...]
 ) -> IndexArray:
-    """Return the slice of each voxel of a surface; `flat` are the axes that were left out."""
+    """Return the slice index of each surface voxel; `flat` are the axes that were left out."""
     where = np.nonzero(edge)
     if slice_axis in flat:
         return np.zeros_like(where[0])
@@ -132,14 +137,17 @@ def _slices(
 
 
 def hausdorff_mm(distances: SurfaceDistances) -> float:
-    """Return the largest distance from one surface to the other; nan if there is none."""
+    """Return the Hausdorff distance: the largest surface distance in mm; nan if there is none."""
     if distances.reason:
         return _NAN
     return float(max(distances.reference_mm.max(), distances.prediction_mm.max()))
 
 
 def hd95_mm(distances: SurfaceDistances) -> float:
-    """Return HD95: the larger of the two directed 95th percentiles; nan if there is none."""
+    """Return HD95 in mm: the larger of the two directed 95th percentiles; nan if there is none.
+
+    As in MONAI and Metrics Reloaded (Maier-Hein et al. 2024, doi 10.1038/s41592-023-02151-z).
+    """
     if distances.reason:
         return _NAN
     both = (distances.reference_mm, distances.prediction_mm)
@@ -147,7 +155,10 @@ def hd95_mm(distances: SurfaceDistances) -> float:
 
 
 def assd_mm(distances: SurfaceDistances) -> float:
-    """Return ASSD: the mean over the voxels of both surfaces; nan if there is none."""
+    """Return ASSD in mm: the mean over the voxels of both surfaces; nan if there is none.
+
+    As in Metrics Reloaded (Maier-Hein et al. 2024, doi 10.1038/s41592-023-02151-z).
+    """
     if distances.reason:
         return _NAN
     total = distances.reference_mm.sum() + distances.prediction_mm.sum()
@@ -157,12 +168,22 @@ def assd_mm(distances: SurfaceDistances) -> float:
 def nsd(distances: SurfaceDistances, tolerance_mm: float) -> float:
     """Return NSD: the share of both surfaces within a tolerance of the other, 0–1.
 
-    0 where one mask alone is empty; nan where both are.
+    Nikolov et al. 2021, doi 10.2196/26151, counted in surface voxels.
+
+    Parameters
+    ----------
+    distances : SurfaceDistances
+    tolerance_mm : float
+
+    Returns
+    -------
+    float
+        0 where one mask alone is empty; nan where both are.
     """
     if distances.reason:
         return _NAN if distances.reason == BOTH_EMPTY else 0.0
     both = np.concatenate((distances.reference_mm, distances.prediction_mm))
-    # Distances of whole voxels often equal the tolerance: rounding must not decide.
+    # Whole voxels are often exactly the tolerance apart: rounding must not decide.
     return float(np.mean(both <= tolerance_mm + 1e-9))
 
 
@@ -175,10 +196,10 @@ def _why_none(reference: bool, prediction: bool) -> str:
 
 
 def _surface(mask: BoolArray, window: tuple[slice, ...], open_ends: bool) -> BoolArray:
-    """Surface voxels of a mask inside its window.
+    """Return the surface voxels of a mask inside its window.
 
-    Outside the window lies background, except where the window ends with the image and the ends
-    are open: there the mask is taken to go on.
+    Outside the window is background, except where the window ends with the image and the ends are
+    open: there the mask is assumed to continue.
     """
     part = mask[window]
     padded = np.pad(part, 1)
@@ -191,5 +212,5 @@ def _surface(mask: BoolArray, window: tuple[slice, ...], open_ends: bool) -> Boo
                 rows[-1] = rows[-2]
     inside = ndimage.binary_erosion(padded)[(slice(1, -1),) * mask.ndim]
     surface = part & ~inside
-    # A mask that fills the image with open ends has no surface: keep its cut faces then.
+    # A mask that fills the image has no surface between open ends: its cut faces are kept then.
     return surface if surface.any() else _surface(mask, window, False)

@@ -1,1 +1,1 @@
-"""Show it: overlays, figures and the HTML page, from results alone."""
+"""Overlays, figures and the HTML page, from results alone."""

@@ -7,8 +7,7 @@ writes it. Colours are those of Okabe & Ito and never the only mark of a differe
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,15 @@ from lpm_segmentator.report.figures_measures import (
     overlap_figure,
 )
 from lpm_segmentator.report.style import save_figure
-from lpm_segmentator.report.words import NoValuesError
+from lpm_segmentator.report.words import NoValuesError, figure_stem
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = [
+    "AGREEMENT_KINDS",
+    "agreement_figures",
     "asymmetry_figure",
     "bland_altman_figure",
     "level_profile_figure",
@@ -43,6 +44,71 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+#: kinds of figures of a comparison
+AGREEMENT_KINDS = ("bland_altman", "scatter", "reference_automatic")
+
+
+def agreement_figures(
+    comparison: Comparison,
+    *,
+    kinds: Collection[str] = AGREEMENT_KINDS,
+    measures: Collection[str] | None = None,
+    levels: Collection[str] | None = None,
+) -> dict[str, Figure]:
+    """Draw the agreement of each measure, with a panel for each muscle and side.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Its pairs over all cases are drawn, a figure for each measure and level.
+    kinds : collection of str
+        Of `AGREEMENT_KINDS`.
+    measures, levels : collection of str, optional
+        Only these; all by default.
+
+    Returns
+    -------
+    dict of str to Figure
+        By the name of its file without ending, such as ``bland_altman_csa_mean_mm2_L4-L5``.
+    """
+    draw = {
+        "bland_altman": bland_altman_figure,
+        "scatter": scatter_figure,
+        "reference_automatic": reference_automatic_figure,
+    }
+    pairs_by_stem: dict[str, tuple[str, list[PairAgreement]]] = {}
+    for pair in comparison.overall:
+        strata = dict(pair.strata)
+        if measures is not None and pair.measure not in measures:
+            continue
+        if levels is not None and strata.get("level", "all") not in levels:
+            continue
+        for kind in kinds:
+            stem = figure_stem(kind, pair.measure, strata)
+            pairs_by_stem.setdefault(stem, (kind, []))[1].append(pair)
+    return {stem: draw[kind](pairs) for stem, (kind, pairs) in pairs_by_stem.items()}
+
+
+def pair_stems(measure: str, strata: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the figures that show a pair, without ending.
+
+    Parameters
+    ----------
+    measure : str
+    strata : mapping of str to str
+
+    Returns
+    -------
+    tuple of str
+        One for each of `AGREEMENT_KINDS`.
+
+    Examples
+    --------
+    >>> pair_stems("volume1", {})
+    ('bland_altman_volume', 'scatter_volume', 'reference_automatic_volume')
+    """
+    return tuple(figure_stem(kind, measure, strata) for kind in AGREEMENT_KINDS)
 
 
 def study_figures(
@@ -59,31 +125,24 @@ def study_figures(
     Parameters
     ----------
     comparison : Comparison, optional
-        Gives ``bland_altman_<name>`` and ``scatter_<name>`` of each pair over all cases, and
-        ``reference_automatic_<measure>`` of those that share a unit.
+        Gives those of `agreement_figures`.
     accuracy : DataFrame, optional
-        One row a case with ``dsc_global`` and ``sequence``: gives ``overlap``.
+        One row per case with ``dsc_global`` and ``sequence``: gives ``overlap``.
     measures : DataFrame, optional
         Tidy measures: gives ``levels`` and ``asymmetry``.
-    profile, asymmetry
-        Columns of `measures` to draw; an empty profile draws no levels.
+    profile : sequence of str
+        Columns of `measures` to draw along the levels; without any, ``levels`` is left out.
+    asymmetry : str
+        Column of `measures` whose asymmetry is drawn.
     asymmetry_level : str, optional
-        The level whose asymmetry is drawn, where `measures` has several.
+        The level whose asymmetry is drawn, if `measures` has several.
 
     Returns
     -------
     dict of str to Figure
-        By a name that serves as a file's stem.
+        By the name of its file without ending.
     """
-    figures: dict[str, Figure] = {}
-    for pair in comparison.overall if comparison is not None else ():
-        if pair.n:
-            altman, scatter, _ = pair_stems(pair.name, pair.measure)
-            figures[altman] = bland_altman_figure(pair)
-            figures[scatter] = scatter_figure(pair)
-    if comparison is not None:
-        for stem, pairs in _same_quantity(comparison).items():
-            figures[stem] = reference_automatic_figure(pairs)
+    figures = {} if comparison is None else agreement_figures(comparison)
     if accuracy is not None:
         with _if_any_value("overlap"):
             figures["overlap"] = overlap_figure(accuracy)
@@ -100,31 +159,8 @@ def study_figures(
 
 @contextmanager
 def _if_any_value(name: str) -> Iterator[None]:
-    """Leave out a figure whose values are all undefined, and say so; others can be drawn."""
+    """Skip a figure whose values are all undefined, with a warning."""
     try:
         yield
     except NoValuesError as error:
-        logger.warning("no figure %s: %s", name, error)
-
-
-def pair_stems(name: str, measure: str) -> tuple[str, str, str]:
-    """Return the names of a pair's figures; the third is shared with others of its measure.
-
-    Examples
-    --------
-    >>> pair_stems("volume1", "volume1")
-    ('bland_altman_volume1', 'scatter_volume1', 'reference_automatic_volume')
-    """
-    own = re.sub(r"[^\w.-]+", "_", name)
-    shared = re.sub(r"[^\w.-]+", "_", re.sub(r"(?<!\d)_?\d$", "", measure))
-    return f"bland_altman_{own}", f"scatter_{own}", f"reference_automatic_{shared}"
-
-
-def _same_quantity(comparison: Comparison) -> dict[str, list[PairAgreement]]:
-    """Group the pairs that belong on one axis: volume1 … volume4, or one measure's strata."""
-    found: dict[str, list[PairAgreement]] = {}
-    for pair in comparison.overall:
-        if pair.n:
-            *_, shared = pair_stems(pair.name, pair.measure)
-            found.setdefault(shared, []).append(pair)
-    return found
+        logger.warning("figure %s was not drawn: %s", name, error)

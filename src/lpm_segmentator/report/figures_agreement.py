@@ -1,8 +1,13 @@
-"""Figures of agreement: Bland-Altman, scatter, reference beside automatic."""
+"""Figures of agreement: Bland-Altman, scatter, reference beside automatic values.
+
+A figure of one pair has one panel; one of several pairs, such as the muscles and sides of a
+measure, has a panel for each.
+"""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,51 +34,111 @@ if TYPE_CHECKING:
 
 __all__ = ["bland_altman_figure", "reference_automatic_figure", "scatter_figure"]
 
+Pairs = Comparison | PairAgreement | Sequence[PairAgreement]
+
 _REFERENCE, _AUTOMATIC = OKABE_ITO["orange"], OKABE_ITO["blue"]
-_NEARLY_ONE = 0.99  # above this three decimals no longer tell correlations apart
+_COLUMNS = 2  # of panels
+_NEARLY_ONE = 0.99  # above this, three decimals no longer distinguish correlations
 _MOST_DECIMALS = 6  # more would be rounding errors
 _LONG_LABELS = 90  # letters under one axis
-_APART = 0.2  # part of the axes' height between the middles of two labels
+_APART = 0.2  # part of the height of the axes between the centres of two labels
+_LINES = {"ols": "Least squares", "deming": "Deming", "passing_bablok": "Passing–Bablok"}
 
 
-def bland_altman_figure(pair: PairAgreement, *, title: str | None = None) -> Figure:
-    """Draw the difference against mean, with bias, limits of agreement and their intervals.
+def bland_altman_figure(pairs: Pairs, *, title: str | None = None) -> Figure:
+    """Draw differences against means, with bias, limits of agreement and their intervals.
 
     Parameters
     ----------
-    pair : PairAgreement
+    pairs : PairAgreement, sequence of PairAgreement or Comparison
+        Of one unit, a panel each. Of a comparison the pairs over all cases are drawn.
     title : str, optional
-        Defaults to the muscle and side.
+        Of a single panel; the muscle and side by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TableError
+        If there is no pair, or the pairs have several units.
     """
-    result = pair.bland_altman
-    mean = (pair.reference + pair.prediction) / 2
-    difference = pair.prediction - pair.reference
-    unit = f" ({pair.unit})" if pair.unit else ""
+    chosen = _of_one_unit(pairs)
+    quantity = lower_first(quantity_label(chosen[0].measure, ""))
+    unit = f" ({chosen[0].unit})" if chosen[0].unit else ""
     with figure_style():
-        figure = new_figure(SINGLE_COLUMN * 1.25, 3.0)
-        axes = figure.add_subplot()
-        axes.axhline(0, color="0.75", linewidth=0.7, zorder=1)
-        axes.scatter(mean, difference, color=_AUTOMATIC, linewidths=0, zorder=2, **points(pair.n))
-        labels = _estimates(axes, result)
-        axes.set_ylim(_reach(difference, result))
-        axes.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
-        _beside(axes, labels)
-        quantity = lower_first(quantity_label(pair.measure, ""))
-        label_axes(
-            axes,
-            f"Mean of reference and automatic\n{quantity}{unit}",
-            f"Automatic − reference\n{quantity}{unit}",
-            title=pair_label(pair) if title is None else title,
+        figure, panels = _panels(len(chosen), (SINGLE_COLUMN * 1.25, 3.0), row_inches=2.4)
+        for axes, pair in zip(panels, chosen, strict=True):
+            _draw_bland_altman(axes, pair)
+            axes.set_title(pair_label(pair) if title is None else title, loc="left")
+        _label_all(
+            figure,
+            panels,
+            (f"Mean of reference and automatic\n{quantity}{unit}"),
+            (f"Automatic − reference\n{quantity}{unit}"),
         )
     return figure
 
 
-def _estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, str, str]]:
-    """Draw bias, limits and their intervals; return the labels beside them, highest first."""
+def _of_one_unit(pairs: Pairs) -> list[PairAgreement]:
+    """Return the pairs to draw in one figure."""
+    if isinstance(pairs, PairAgreement):
+        return [pairs]
+    chosen = list(pairs.overall if isinstance(pairs, Comparison) else pairs)
+    units = sorted({pair.unit or "no unit" for pair in chosen})
+    if len(units) != 1:
+        raise TableError(
+            "the pairs of one figure must have one unit",
+            hint=f"There are {len(chosen)} pairs ({', '.join(units)}); choose those of one measure",
+        )
+    return chosen
+
+
+def _panels(
+    count: int, single_inches: tuple[float, float], *, row_inches: float
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with a panel for each pair."""
+    if count == 1:
+        figure = new_figure(*single_inches)
+        return figure, [figure.add_subplot()]
+    rows = -(-count // _COLUMNS)
+    figure = new_figure(DOUBLE_COLUMN, 0.4 + row_inches * rows)
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for unused in grid[count:]:
+        unused.remove()
+    return figure, list(grid[:count])
+
+
+def _label_all(figure: Figure, panels: Sequence[Axes], x: str, y: str) -> None:
+    """Label the axes of one panel, or those of all panels together."""
+    if len(panels) == 1:
+        label_axes(panels[0], x, y)
+        return
+    figure.supxlabel(x.replace("\n", ", "), fontsize=8)
+    figure.supylabel(y.replace("\n", ", "), fontsize=8)
+
+
+def _draw_bland_altman(axes: Axes, pair: PairAgreement) -> None:
+    result = pair.bland_altman
+    mean = (pair.reference + pair.prediction) / 2
+    difference = pair.prediction - pair.reference
+    axes.axhline(0, color="0.75", linewidth=0.7, zorder=1)
+    axes.scatter(mean, difference, color=_AUTOMATIC, linewidths=0, zorder=2, **points(pair.n))
+    labels = _draw_estimates(axes, result)
+    axes.set_ylim(_y_range(difference, result))
+    axes.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
+    _write_beside(axes, labels)
+    if not result.upper.defined:
+        _write_reason(axes, pair)
+
+
+def _draw_estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, str, str]]:
+    """Draw bias, limits and their intervals; return their labels (value, text, colour)."""
     percent = f"{100 * result.limits:g} %"
     # One case has no deviation; identical differences have none either.
     digits = _decimals(result.sd if result.sd > 0 else abs(result.bias.value))
-    # Intervals of a few cases lie over each other: written, they can be told apart.
+    # Intervals that overlap are written as numbers instead.
     apart = result.lower.high < result.bias.low and result.bias.high < result.upper.low
     labels = []
     for estimate, name, style in (
@@ -94,22 +159,40 @@ def _estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, str, 
     return labels
 
 
+def _write_reason(axes: Axes, pair: PairAgreement) -> None:
+    """Write beside the axes why there are no limits, away from the label of the bias."""
+    low, high = axes.get_ylim()
+    is_bias_high = pair.bland_altman.bias.value > (low + high) / 2
+    reason = textwrap.fill(pair.bland_altman.upper.reason, 20)
+    axes.annotate(
+        f"n = {pair.n}\n{reason}",
+        (1.0, 0.0 if is_bias_high else 1.0),
+        xycoords="axes fraction",
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="bottom" if is_bias_high else "top",
+        fontsize=7,
+        color="0.35",
+        annotation_clip=False,
+    )
+
+
 def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _decimals(scale: float) -> int:
-    """Count the decimals that show three digits of a number; two for 0 and what is undefined."""
+    """Return the decimals that show three digits of a number; two for 0 and undefined numbers."""
     if not math.isfinite(scale) or scale <= 0:
         return 2
     return min(max(0, 2 - math.floor(math.log10(scale))), _MOST_DECIMALS)
 
 
-def _reach(difference: NDArray[np.float64], result: BlandAltmanResult) -> tuple[float, float]:
+def _y_range(difference: NDArray[np.float64], result: BlandAltmanResult) -> tuple[float, float]:
     """Return the ends of the axis of differences.
 
-    Points, limits and zero are shown whole. The intervals of the limits are not waited for: of a
-    few cases they are so wide that nothing else would be seen.
+    They include all points, the limits and zero, but not the intervals of the limits: with few
+    cases these are so wide that nothing else could be read.
     """
     shown = [0.0, *difference, result.lower.value, result.upper.value]
     finite = [value for value in shown if math.isfinite(value)]
@@ -117,12 +200,12 @@ def _reach(difference: NDArray[np.float64], result: BlandAltmanResult) -> tuple[
     return min(finite) - pad, max(finite) + pad
 
 
-def _beside(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
-    """Write labels (value, text, colour), highest first, beside the axes, none over another."""
+def _write_beside(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write labels (value, text, colour), highest first, beside the axes without overlap."""
     low, high = axes.get_ylim()
     ordered = labels[::-1]
-    wished = [(value - low) / (high - low) for value, _, _ in ordered]
-    for (_, text, colour), height in zip(ordered, _spread(wished), strict=True):
+    heights = [(value - low) / (high - low) for value, _, _ in ordered]
+    for (_, text, colour), height in zip(ordered, _move_apart(heights), strict=True):
         axes.annotate(
             text,
             (1.0, height),
@@ -136,74 +219,73 @@ def _beside(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
         )
 
 
-def _spread(heights: Sequence[float]) -> list[float]:
-    """Move sorted heights (parts of an axis) apart by at least `_APART`, about the middle one."""
-    found = list(heights)
-    middle = len(found) // 2
-    for index in range(middle + 1, len(found)):
-        found[index] = max(found[index], found[index - 1] + _APART)
+def _move_apart(heights: Sequence[float]) -> list[float]:
+    """Move sorted heights (parts of an axis) at least `_APART` from the middle one outwards."""
+    moved = list(heights)
+    middle = len(moved) // 2
+    for index in range(middle + 1, len(moved)):
+        moved[index] = max(moved[index], moved[index - 1] + _APART)
     for index in range(middle - 1, -1, -1):
-        found[index] = min(found[index], found[index + 1] - _APART)
-    return found
+        moved[index] = min(moved[index], moved[index + 1] - _APART)
+    return moved
 
 
-def scatter_figure(pair: PairAgreement, *, line: str = "ols", title: str | None = None) -> Figure:
-    """Draw automatic against reference, with the line of identity and a regression line.
+def scatter_figure(pairs: Pairs, *, line: str = "ols", title: str | None = None) -> Figure:
+    """Draw automatic against reference values, with identity and a regression line.
 
     Parameters
     ----------
-    pair : PairAgreement
+    pairs : PairAgreement, sequence of PairAgreement or Comparison
+        Of one unit, a panel each. Of a comparison the pairs over all cases are drawn.
     line : {"ols", "deming", "passing_bablok"}
-        Which line to draw.
+        Which regression line to draw.
     title : str, optional
+        Of a single panel; the muscle and side by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TableError
+        If there is no such line, no pair, or the pairs have several units.
     """
-    fits: dict[str, LineFit] = {
-        "ols": pair.ols,
-        "deming": pair.deming,
-        "passing_bablok": pair.passing_bablok,
-    }
-    if line not in fits:
-        raise TableError(f"there is no line {line!r}", hint=f"use one of {', '.join(fits)}")
-    unit = f" ({pair.unit})" if pair.unit else ""
+    if line not in _LINES:
+        raise TableError(f"there is no line {line!r}", hint=f"Use one of {', '.join(_LINES)}")
+    chosen = _of_one_unit(pairs)
+    quantity = lower_first(quantity_label(chosen[0].measure, chosen[0].unit))
     with figure_style():
-        figure = new_figure(SINGLE_COLUMN, 3.4)
-        axes = figure.add_subplot()
-        both = np.concatenate([pair.reference, pair.prediction])
-        pad = 0.05 * float(np.ptp(both)) or 1.0
-        ends = np.array([both.min() - pad, both.max() + pad])
-        axes.plot(ends, ends, color="0.55", linestyle="--", label="Identity", zorder=1)
-        axes.scatter(
-            pair.reference,
-            pair.prediction,
-            color=_AUTOMATIC,
-            linewidths=0,
-            zorder=2,
-            **points(pair.n),
-        )
-        fit = fits[line]
-        if fit.slope.defined:
-            reach = np.array([pair.reference.min(), pair.reference.max()])
-            values = fit.intercept.value + fit.slope.value * reach
-            name = {"ols": "Least squares", "deming": "Deming"}.get(line, "Passing–Bablok")
-            axes.plot(
-                reach, values, color=OKABE_ITO["vermillion"], label=f"{name}: {_line_text(fit)}"
-            )
-        axes.set(xlim=ends, ylim=ends, aspect="equal")
-        axes.text(0.97, 0.04, _scatter_text(pair), transform=axes.transAxes, ha="right", fontsize=7)
-        axes.legend(loc="upper left")
-        quantity = quantity_label(pair.measure, "")
-        label_axes(
-            axes,
-            f"Reference {lower_first(quantity)}{unit}",
-            f"Automatic {lower_first(quantity)}{unit}",
-            title=pair_label(pair) if title is None else title,
-        )
+        figure, panels = _panels(len(chosen), (SINGLE_COLUMN, 3.4), row_inches=3.1)
+        for axes, pair in zip(panels, chosen, strict=True):
+            _draw_scatter(axes, pair, line)
+            axes.set_title(pair_label(pair) if title is None else title, loc="left")
+        _label_all(figure, panels, f"Reference {quantity}", f"Automatic {quantity}")
     return figure
 
 
+def _draw_scatter(axes: Axes, pair: PairAgreement, line: str) -> None:
+    both = np.concatenate([pair.reference, pair.prediction])
+    pad = 0.05 * float(np.ptp(both)) or 1.0
+    ends = np.array([both.min() - pad, both.max() + pad])
+    axes.plot(ends, ends, color="0.55", linestyle="--", label="Identity", zorder=1)
+    x, y = pair.reference, pair.prediction
+    axes.scatter(x, y, color=_AUTOMATIC, linewidths=0, zorder=2, **points(pair.n))
+    fit: LineFit = getattr(pair, line)
+    if fit.slope.defined:
+        reach = np.array([x.min(), x.max()])
+        values = fit.intercept.value + fit.slope.value * reach
+        label = f"{_LINES[line]}: {_line_text(fit)}"
+        axes.plot(reach, values, color=OKABE_ITO["vermillion"], label=label)
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
+    axes.text(0.97, 0.04, _scatter_text(pair), transform=axes.transAxes, ha="right", fontsize=7)
+    axes.legend(loc="upper left")
+
+
 def _line_text(fit: LineFit) -> str:
-    sign = "−" if fit.intercept.value < 0 else "+"
-    return f"y = {fit.slope.value:.3f} x {sign} {abs(fit.intercept.value):.2g}"
+    intercept = fit.intercept.value
+    sign, size = "−" if intercept < 0 else "+", abs(intercept)
+    return f"y = {fit.slope.value:.3f} x {sign} {size:.{_decimals(size)}f}"
 
 
 def _scatter_text(pair: PairAgreement) -> str:
@@ -211,33 +293,33 @@ def _scatter_text(pair: PairAgreement) -> str:
     icc = pair.icc.agreement
     if icc.defined:
         digits = 4 if icc.value > _NEARLY_ONE else 3
-        lines.append(
-            f"ICC(A,1) = {icc.value:.{digits}f} [{icc.low:.{digits}f}, {icc.high:.{digits}f}]"
-        )
+        text = f"ICC(A,1) = {icc.value:.{digits}f}"
+        if not math.isnan(icc.low):
+            text += f" [{icc.low:.{digits}f}, {icc.high:.{digits}f}]"
+        lines.append(text)
     if pair.pearson.defined:
         lines.append(f"Pearson r = {pair.pearson.value:.4f}")
     return "\n".join(lines)
 
 
-def reference_automatic_figure(pairs: Comparison | Sequence[PairAgreement]) -> Figure:
-    """Draw reference beside automatic for each muscle: every case as a point, a box over them.
+def reference_automatic_figure(pairs: Pairs) -> Figure:
+    """Draw reference beside automatic values for each muscle: points with a box plot.
 
     Parameters
     ----------
-    pairs : Comparison or sequence of PairAgreement
+    pairs : PairAgreement, sequence of PairAgreement or Comparison
         Of one unit. Of a comparison the pairs over all cases are drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     TableError
         If there is no pair, or the pairs have several units.
     """
-    chosen = list(pairs.overall if isinstance(pairs, Comparison) else pairs)
-    if not chosen or len({pair.unit for pair in chosen}) > 1:
-        raise TableError(
-            "the pairs of one figure must have one unit",
-            hint=f"there are {len(chosen)} pairs; choose those of one measure",
-        )
+    chosen = _of_one_unit(pairs)
     rng = np.random.default_rng(0)
     with figure_style():
         figure = new_figure(max(SINGLE_COLUMN, min(DOUBLE_COLUMN, 1.2 + 1.3 * len(chosen))), 3.2)

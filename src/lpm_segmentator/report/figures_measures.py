@@ -1,4 +1,4 @@
-"""Figures of measures: overlap by sequence, course along the levels, asymmetry."""
+"""Figures of measures: overlap by sequence, profile along the levels, asymmetry."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lpm_segmentator.agreement import require_columns
 from lpm_segmentator.core.errors import TableError
 from lpm_segmentator.core.labels import Disc
 from lpm_segmentator.report.style import (
@@ -19,7 +20,7 @@ from lpm_segmentator.report.style import (
     new_figure,
     strip_and_box,
 )
-from lpm_segmentator.report.words import NoValuesError, lower_first, quantity_label, require_columns
+from lpm_segmentator.report.words import NoValuesError, lower_first, quantity_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ _SIDES = {"r": "right", "right": "right", "l": "left", "left": "left"}
 
 
 def _levels() -> list[str]:
-    """Discs and the vertebrae between them, from head to foot."""
+    """Return the discs and the vertebrae between them, from head to foot."""
     names: list[str] = []
     for disc in Disc:
         names += [str(disc), disc.below]
@@ -46,19 +47,30 @@ def _levels() -> list[str]:
 def overlap_figure(
     table: pd.DataFrame, *, column: str = "dsc_global", sequence: str = "sequence"
 ) -> Figure:
-    """Distribution of an overlap measure by sequence (or by any other column).
+    """Draw the distribution of an overlap measure by sequence, or by any other column.
 
     Parameters
     ----------
     table : DataFrame
-        One row a case, with `column` (0–1) and `sequence`.
+        One row per case, with `column` (0–1) and `sequence`.
     column, sequence : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TableError
+        If a column is missing.
+    NoValuesError
+        If no row has both values.
     """
-    require_columns(table, column, sequence)
+    require_columns(table, [column, sequence])
     used = table[[sequence, column]].dropna()
     if used.empty:
         raise NoValuesError(
-            f"no row has both {sequence} and {column}", hint="look for empty columns"
+            f"no row has both {sequence} and {column}", hint="Look for empty columns"
         )
     groups = [(str(key), part[column].to_numpy(float)) for key, part in used.groupby(sequence)]
     rng = np.random.default_rng(0)
@@ -78,27 +90,40 @@ def overlap_figure(
 def level_profile_figure(
     table: pd.DataFrame, *, measures: Sequence[str] = ("csa_mm2", "fat_ratio")
 ) -> Figure:
-    """Course of measures along the spine: median and quartiles a muscle, both sides together.
+    """Draw the profile of measures along the spine: median and quartiles of each muscle.
 
     Parameters
     ----------
     table : DataFrame
         Tidy: ``case, muscle, side, level`` and the measures. Levels other than discs and
-        vertebrae (a sum over all) and sides other than right and left are left out; the mean of
-        right and left stands for a case.
+        vertebrae (the whole stack) and sides other than right and left are left out; a case is
+        represented by the mean of right and left.
     measures : sequence of str
         One panel each.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or no row has a known level.
+    NoValuesError
+        If no row of a level has a value.
     """
-    require_columns(table, "case", "muscle", "level", *measures)
+    require_columns(table, ["case", "muscle", "level", *measures])
     order = _levels()
     part = table[table["level"].isin(order)]
     if "side" in part.columns:
         # Rows that sum both sides would count twice.
         part = part[part["side"].astype(str).str.lower().isin(_SIDES)]
     if part.empty:
-        raise TableError("no row has a known level", hint=f"known are {', '.join(order)}")
+        raise TableError("no row has a known level", hint=f"Known levels: {', '.join(order)}")
     if part[list(measures)].isna().all(axis=None):
-        raise NoValuesError("no level of a muscle has a value", hint="look for emptied masks")
+        raise NoValuesError(
+            "no level of a muscle has a value", hint="Look for masks that were discarded"
+        )
     present = [level for level in order if level in set(part["level"])]
     with figure_style():
         figure = new_figure(min(DOUBLE_COLUMN, 3.6 * len(measures)), 3.0)
@@ -118,7 +143,7 @@ def level_profile_figure(
 
 
 def _profile(axes: Axes, cases: pd.DataFrame, muscle: str, shift: float) -> None:
-    """Medians joined by a line, quartiles as bars; `cases` is one row a case, a column a level."""
+    """Draw medians joined by a line, and quartiles as bars; `cases` is cases by levels."""
     low, middle, high = (cases.quantile(q).to_numpy(float) for q in (0.25, 0.5, 0.75))
     axes.errorbar(
         np.arange(cases.shape[1]) + shift,
@@ -134,7 +159,7 @@ def _profile(axes: Axes, cases: pd.DataFrame, muscle: str, shift: float) -> None
 
 
 def _counts(cases: pd.DataFrame) -> str:
-    """Cases a level: one number where all levels have as many, else the least and the most."""
+    """Return the number of cases per level, as a range if it differs."""
     counts = cases.count()
     low, high = int(counts.min()), int(counts.max())
     return f"{low}" if low == high else f"{low} to {high}"
@@ -143,31 +168,30 @@ def _counts(cases: pd.DataFrame) -> str:
 def asymmetry_figure(
     table: pd.DataFrame, *, measure: str = "volume_ml", level: str | None = None
 ) -> Figure:
-    """Asymmetry of right and left by muscle: every case as a point, a box over them.
+    """Draw the asymmetry of right and left by muscle: points with a box plot.
 
-    ``100 (R - L) / ((R + L) / 2)`` per cent: positive where the right is larger.
+    ``100 (R - L) / ((R + L) / 2)`` per cent: positive if the right side is larger.
 
     Parameters
     ----------
     table : DataFrame
         Tidy: ``case, muscle, side`` and the measure; one row each, or several levels of which
-        `level` chooses one.
+        `level` selects one.
     measure : str
     level : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or a case has several rows of one muscle and side.
+    NoValuesError
+        If no case has both sides.
     """
-    require_columns(table, "case", "muscle", "side", measure)
-    part = table if level is None else table[table["level"] == level]
-    part = part.assign(side=part["side"].astype(str).str.lower().map(_SIDES)).dropna(
-        subset=["side", measure]
-    )
-    keys = ["case", "muscle", "side"]
-    if part.duplicated(keys).any():
-        raise TableError("a case has several rows of one muscle and side", hint="choose one level")
-    wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
-    wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
-    if wide.empty:
-        raise NoValuesError("no case has both sides", hint="look at the columns side and level")
-    percent = 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
+    percent = _asymmetry_percent(table, measure, level)
     rng = np.random.default_rng(0)
     muscles = list(dict.fromkeys(percent.index.get_level_values("muscle")))
     with figure_style():
@@ -175,7 +199,7 @@ def asymmetry_figure(
         axes = figure.add_subplot()
         axes.axhline(0, color="0.6", linewidth=0.8, zorder=1)
         for index, muscle in enumerate(muscles):
-            values = percent.xs(muscle, level="muscle").to_numpy(float)
+            values = np.asarray(percent.xs(muscle, level="muscle"), dtype=np.float64)
             colour = _MUSCLE_COLOURS.get(str(muscle), _OTHER_COLOUR)
             strip_and_box(axes, index, values, colour, rng, width=0.45)
         counts = percent.groupby(level="muscle").count()
@@ -186,7 +210,24 @@ def asymmetry_figure(
         quantity = lower_first(quantity_label(measure, ""))
         label_axes(
             axes,
-            {None: "", "all": "All slices"}.get(level, f"at {level}"),
+            {None: "", "all": "All slices"}.get(level, f"At {level}"),
             f"Asymmetry of {quantity} (%)\n← left larger      right larger →",
         )
     return figure
+
+
+def _asymmetry_percent(table: pd.DataFrame, measure: str, level: str | None) -> pd.Series[float]:
+    """Return the asymmetry of each case and muscle, in per cent."""
+    require_columns(table, ["case", "muscle", "side", measure])
+    part = table if level is None else table[table["level"] == level]
+    part = part.assign(side=part["side"].astype(str).str.lower().map(_SIDES)).dropna(
+        subset=["side", measure]
+    )
+    keys = ["case", "muscle", "side"]
+    if part.duplicated(keys).any():
+        raise TableError("a case has several rows of one muscle and side", hint="Select one level")
+    wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
+    wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
+    if wide.empty:
+        raise NoValuesError("no case has both sides", hint="Check the columns side and level")
+    return 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)

@@ -1,4 +1,4 @@
-"""The report: one HTML file with pictures in it, for people who read no code."""
+"""The report: one HTML file that contains its pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ _SIDES = {"R": "right", "L": "left", "both": "both sides"}
 
 @dataclass(frozen=True)
 class _Cell:
-    """A number as it is shown, or a dash with the reason."""
+    """A number as it is shown, or a dash.
+
+    Attributes
+    ----------
+    text : str
+    title : str
+        Shown when the pointer is over the cell, such as the reason for a dash.
+    """
 
     text: str
     title: str = ""
@@ -40,13 +47,17 @@ def render_report(
     Parameters
     ----------
     records : sequence of mapping
-        What ``case.json`` holds, one a case.
+        The content of ``case.json`` of each case.
     run : mapping
-        What ``run.json`` holds; may be empty.
+        The content of ``run.json``; may be empty.
     pictures : mapping of str to bytes or None
-        PNG of each case.
+        PNG of the outlines, by case.
     level_views : mapping of str to bytes or None, optional
-        PNG of the discs of each case that has levels.
+        PNG of the discs, by case.
+
+    Returns
+    -------
+    str
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -71,6 +82,7 @@ def render_report(
 
 
 def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, Any]:
+    """Return what the page shows of a case, without its levels."""
     whole = [row for row in record["measures"] if row["level"] == "all"]
     return {
         "name": record["case"],
@@ -80,18 +92,18 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "has_fat": record["fat_ratios"] is not None,
         "rows": [_measure_view(row) for row in whole],
         "levels": _level_views(record),
-        "splits": [_split_view(split) for split in record["brightness"]],
-        "no_brightness": _refusal(record["brightness"]),
-        "brightness_rows": [_brightness_view(row) for row in whole],
+        "splits": [_split_view(split) for split in record["intensity"]],
+        "no_intensity_fat": _refusal(record["intensity"]),
+        "intensity_rows": [_intensity_view(row) for row in whole],
         "accuracy": _accuracy_view(record["accuracy"]),
-        "score": _number(record["quality"]["score"], 2),
+        "score": _number((record["quality"] or {}).get("score"), 2),
         "details": _details(record),
         "asymmetry_formula": record["asymmetry_formula"],
     }
 
 
 def _levels_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, Any]:
-    """Return what the page says about where the discs were found."""
+    """Return what the page shows of the levels of a case."""
     levels = record.get("levels")
     if not levels:
         return {"discs": [], "level_picture": None, "level_source": ""}
@@ -112,6 +124,7 @@ def _encoded(picture: bytes | None) -> str | None:
 
 
 def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the tables of measures."""
     note = row["note"]
     return {
         "muscle": _MUSCLES[row["muscle"]],
@@ -120,20 +133,20 @@ def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "is_sum": row["side"] == "both" or row["muscle"] == "ES+MF",
         "volume": _number(row["volume_ml"], 1, note),
         "area": _number(_scaled(row["csa_mean_mm2"], 0.01), 1, note),
-        "lean_area": _number(_scaled(row["lean_csa_mean_mm2"], 0.01), 1, note),
+        "functional_area": _number(_scaled(row["lean_csa_mean_mm2"], 0.01), 1, note),
         "fat_ratio": _number(_scaled(row["fat_ratio"], 100), 1, note),
         "fat_mean": _number(_scaled(row["fat_fraction_mean"], 100), 1, note),
-        "asymmetry": _number(row["volume_asymmetry_percent"], 1, "compares right with left"),
+        "asymmetry": _number(row["volume_asymmetry_percent"], 1, "defined for both sides only"),
     }
 
 
 def _refusal(splits: Sequence[Mapping[str, Any]]) -> str:
-    """Return why no method could tell fat by brightness; nothing where one could."""
+    """Return why no method could measure fat from intensities; "" if one could."""
     return splits[0]["reason"] if splits and all(split["reason"] for split in splits) else ""
 
 
 def _split_view(split: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a split of the brightness: a dash where a method has no such class."""
+    """Return the classes of intensity of a method, with a dash for one that it does not have."""
     reason = split["reason"]
     means, weights = ([*split[key]] for key in ("means", "weights"))
     classes = [f"{m:.0f} ({100 * w:.0f} %)" for m, w in zip(means, weights, strict=True)]
@@ -149,8 +162,8 @@ def _split_view(split: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _brightness_view(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Fat of one muscle by every method, soft and hard."""
+def _intensity_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the intensity-based fat of one muscle by every method, soft and hard."""
     note = row["note"]
     cells = {
         f"{method}_{kind}": _number(_scaled(row[f"fat_{method}_{kind}"], 100), 1, note)
@@ -163,12 +176,13 @@ def _brightness_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "muscle": _MUSCLES[row["muscle"]],
         "side": _SIDES[row["side"]],
         "is_sum": row["side"] == "both" or row["muscle"] == "ES+MF",
-        "lean_area": _number(_scaled(row["lean_csa_mean_gmm3_mm2"], 0.01), 1, note),
+        "functional_area": _number(_scaled(row["lean_csa_mean_gmm3_mm2"], 0.01), 1, note),
         "interval": f"{low.text} to {high.text}",
     }
 
 
 def _level_views(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the table of measures by level."""
     return [
         _measure_view(row)
         for row in record["measures"]
@@ -177,6 +191,7 @@ def _level_views(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str | _Cell, ...]] | None:
+    """Return the rows of the table of agreement with the reference."""
     if row is None:
         return None
     names = {
@@ -186,7 +201,7 @@ def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str | _Cell, ...
         "3": "Multifidus, left",
         "4": "Erector spinae, left",
     }
-    absent = "not defined: the structure is missing in the reference, the mask or both"
+    absent = "undefined: the structure is missing in the reference, the mask or both"
     return [
         (
             name,
@@ -200,6 +215,7 @@ def _accuracy_view(row: Mapping[str, Any] | None) -> list[tuple[str | _Cell, ...
 
 
 def _details(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return files and settings of a case."""
     image, model = record["image"], record["model"]
     shape = " × ".join(str(n) for n in image["shape"])
     spacing = " × ".join(f"{s:.3g}" for s in image["spacing_mm"])
@@ -209,7 +225,10 @@ def _details(record: Mapping[str, Any]) -> dict[str, str]:
         "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
         f"slices tilted by {image['obliquity_deg']:.1f}°",
         "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
-        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})",
+        "mask": record["mask"]["kind"],
+        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})"
+        if model
+        else "none",
         "time": f"{record['seconds']['total']:.1f} s",
     }
 
@@ -221,5 +240,5 @@ def _scaled(value: float | None, factor: float) -> float | None:
 def _number(value: float | None, digits: int, reason: str = "") -> _Cell:
     if value is None or not math.isfinite(value):
         return _Cell("–", reason)
-    # A true minus sign is as wide as a digit and is not broken from its number.
+    # A minus sign is as wide as a digit and stays on the line of its number.
     return _Cell(f"{value:.{digits}f}".replace("-", "−"))

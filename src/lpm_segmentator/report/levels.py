@@ -1,4 +1,4 @@
-"""The sagittal view: the named discs, and the axial slices that lie on them."""
+"""The sagittal view: the named discs and the axial slices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import Geometry, Volume, reorient
+from lpm_segmentator.core import SAGITTAL_FRAME, Geometry, Volume, reorient
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedDisc", "sagittal_figure"]
 
-_FRAME = ("R", "I", "P")
 _DISC_MM = 18.0
 _DISC_COLOUR = "#F0E442"
 _SLICE_COLOUR = "#56B4E9"
@@ -30,16 +29,18 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NamedDisc:
-    """A disc as it is drawn.
+    """A disc to draw.
 
     Attributes
     ----------
     name : str
+        Such as "L4-L5".
     centre_mm, normal : tuple of float, length 3
-        In the world.
+        Centre in mm and unit normal, in world coordinates (RAS+).
     confidence : float
+        From 0 to 1.
     slice : int or None
-        Of the axial stack; None outside.
+        Slice of the axial stack that shows it; None outside the stack.
     """
 
     name: str
@@ -57,7 +58,7 @@ def sagittal_figure(
     slices: tuple[int, int] | None,
     sure: bool = True,
 ) -> Figure:
-    """Draw a sagittal plane through the discs.
+    """Draw a sagittal plane through the discs, head up and front to the left.
 
     Parameters
     ----------
@@ -65,20 +66,24 @@ def sagittal_figure(
         A sagittal series, or the axial stack itself.
     discs : sequence of NamedDisc
     stack : Geometry
-        The axial stack whose slices are drawn where they cut the plane.
-    slices : tuple of int, optional
-        Half-open range of the chosen slices; all if not given.
+        The axial stack; its slices are drawn where they intersect the plane.
+    slices : tuple of int or None
+        Half-open range of the selected slices; None for all.
     sure : bool
-        Whether the names hold; if not, each gets a question mark.
+        Whether the names of the discs are certain; otherwise each gets a question mark.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     from matplotlib.figure import Figure
 
-    turned = reorient(image, _FRAME)
-    geometry = turned.geometry
+    sagittal = reorient(image, SAGITTAL_FRAME)
+    geometry = sagittal.geometry
     voxels = geometry.world_to_voxel([d.centre_mm for d in discs] or [geometry.centre_mm])
-    plane = int(np.clip(np.rint(voxels[:, 0].mean()), 0, turned.shape[0] - 1))
+    plane = int(np.clip(np.rint(voxels[:, 0].mean()), 0, sagittal.shape[0] - 1))
     _, row_mm, column_mm = geometry.spacing_mm
-    pixels = np.asarray(turned.array[plane], dtype=np.float64)
+    pixels = np.asarray(sagittal.array[plane], dtype=np.float64)
     left, right = _columns(voxels[:, 2], column_mm, pixels.shape[1])
     aspect = (right - left) * column_mm / (pixels.shape[0] * row_mm)
     size = (_HEIGHT_INCHES * min(2.0, aspect), _HEIGHT_INCHES)
@@ -101,7 +106,7 @@ def sagittal_figure(
 
 
 def _columns(middle: FloatArray, column_mm: float, count: int) -> tuple[int, int]:
-    """Return the columns to show: the discs and what lies around them, front and back."""
+    """Return the columns to show: the discs with a margin at the front and the back."""
     left = int(max(0, middle.min() - _AROUND_MM[0] / column_mm))
     right = int(min(count, middle.max() + _AROUND_MM[1] / column_mm + 1))
     return (left, right) if right - left >= 2 else (0, count)
@@ -110,7 +115,7 @@ def _columns(middle: FloatArray, column_mm: float, count: int) -> tuple[int, int
 def _draw_slices(
     axis: Axes, geometry: Geometry, plane: int, stack: Geometry, slices: tuple[int, int] | None
 ) -> None:
-    """Draw each slice as the line in which it cuts the plane, as far as the slice reaches."""
+    """Draw each slice as the line in which it intersects the plane, in its whole length."""
     along = stack.slice_axis
     start, stop = slices or (0, stack.shape[along])
     front_back = next(a for a in range(3) if stack.axis_codes[a] in "AP")
@@ -121,18 +126,18 @@ def _draw_slices(
         line = _in_plane(
             geometry.world_to_voxel(stack.voxel_to_world(ends)), stack, geometry, plane
         )
-        chosen = start <= index < stop
+        is_selected = start <= index < stop
         axis.plot(
             line[:, 2],
             line[:, 1],
-            color=_SLICE_COLOUR if chosen else _LEFT_OUT_COLOUR,
+            color=_SLICE_COLOUR if is_selected else _LEFT_OUT_COLOUR,
             linewidth=0.7,
-            alpha=0.55 if chosen else 0.3,
+            alpha=0.55 if is_selected else 0.3,
         )
 
 
 def _in_plane(line: FloatArray, stack: Geometry, geometry: Geometry, plane: int) -> FloatArray:
-    """Move the ends of a line within their slice, from side to side, into the sagittal plane."""
+    """Move the ends of a line sideways within their slice into the sagittal plane."""
     sideways = next(a for a in range(3) if stack.axis_codes[a] in "LR")
     step = np.linalg.solve(geometry.affine[:3, :3], stack.affine[:3, sideways])
     moved: FloatArray = line + ((plane - line[:, 0]) / step[0])[:, None] * step
@@ -140,6 +145,7 @@ def _in_plane(line: FloatArray, stack: Geometry, geometry: Geometry, plane: int)
 
 
 def _draw_disc(axis: Axes, geometry: Geometry, disc: NamedDisc, *, sure: bool) -> None:
+    """Draw a disc as a line in its direction, with its name and slice."""
     normal = np.array(disc.normal)
     sideways = geometry.affine[:3, 0] / geometry.spacing_mm[0]
     front = np.cross(normal, sideways)
@@ -147,11 +153,11 @@ def _draw_disc(axis: Axes, geometry: Geometry, disc: NamedDisc, *, sure: bool) -
     ends: Any = np.array(disc.centre_mm) + np.outer((-_DISC_MM, _DISC_MM), front)
     line = geometry.world_to_voxel(ends)
     axis.plot(line[:, 2], line[:, 1], color=_DISC_COLOUR, linewidth=2.0)
-    foremost = line[line[:, 2].argmin()]
+    front_end = line[line[:, 2].argmin()]
     place = "outside" if disc.slice is None else f"slice {disc.slice}"
     axis.annotate(
         f"{disc.name}{'' if sure else '?'} · {place}",
-        (foremost[2], foremost[1]),
+        (front_end[2], front_end[1]),
         xytext=(-6, 0),
         textcoords="offset points",
         color=_DISC_COLOUR,

@@ -1,4 +1,4 @@
-"""How figures look, and how they are saved: sizes, fonts, colours that everyone can tell apart."""
+"""Sizes, fonts and colour-blind safe colours of figures, and how they are saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lpm_segmentator.core import OutputError
+from lpm_segmentator.core import OutputError, Remedy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,8 +42,8 @@ OKABE_ITO = {
 #: Journal columns, in inches: 89 mm and 183 mm
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.2
 
-_FEW = 12  # below this many cases a box hides more than it shows
-_MANY = 100  # above this many points need air
+_FEW = 12  # with fewer cases there is a median line instead of a box
+_MANY = 100  # more points are drawn smaller and more transparent
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -61,7 +61,7 @@ _STYLE: Any = {
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
     "lines.linewidth": 1.2,
-    # Text stays text: TrueType in PDF, letters rather than outlines in SVG.
+    # Text stays editable: TrueType in PDF, characters instead of outlines in SVG.
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "lpm-segmentator",
@@ -70,12 +70,12 @@ _STYLE: Any = {
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw with the house style, without a trace in matplotlib's global settings."""
+    """Apply the style of the figures; matplotlib's global settings are restored afterwards."""
     import logging
 
     import matplotlib as mpl
 
-    # Arial is seldom on servers; the fallback is meant and needs no warning a figure.
+    # Arial is rare on servers; the fallback is intended and needs no warning for each figure.
     finder = logging.getLogger("matplotlib.font_manager")
     level = finder.level
     finder.setLevel(logging.ERROR)
@@ -87,7 +87,17 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure of a size in inches, apart from pyplot and any display."""
+    """Make an empty figure without pyplot or a display.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -96,7 +106,14 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def label_axes(axes: Axes, x: str, y: str, *, title: str = "") -> None:
-    """Write what the axes show."""
+    """Write the labels and the title of the axes.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    x, y, title : str
+        An empty title is left out.
+    """
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if title:
@@ -110,17 +127,17 @@ def save_figure(
     formats: Sequence[str] = ("pdf", "svg", "png"),
     dpi: int = 300,
 ) -> tuple[Path, ...]:
-    """Save a figure as vector and pixel files, each whole or not at all.
+    """Save a figure as vector and pixel files, each completely or not at all.
 
     Parameters
     ----------
     figure : Figure
-    stem : path
-        Path without the ending; its folder is made.
+    stem : path-like
+        Path without the ending; its folder is created.
     formats : sequence of str
-        Endings that matplotlib can write.
+        Endings of formats that matplotlib can write.
     dpi : int
-        Resolution of pixel formats.
+        Resolution of pixel formats, in dots per inch.
 
     Returns
     -------
@@ -133,24 +150,45 @@ def save_figure(
         If a file cannot be written.
     """
     base = Path(stem)
-    paths = [base.with_name(f"{base.name}.{ending}") for ending in formats]
-    with figure_style():
+    paths = tuple(base.with_name(f"{base.name}.{ending}") for ending in formats)
+    with figure_style(), _fixed_layout(figure):
         for path, ending in zip(paths, formats, strict=True):
-            partial = path.with_name(f".{path.name}.partial")
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                figure.savefig(partial, format=ending, dpi=dpi, metadata=_no_date(ending))
-                partial.replace(path)
-            except OSError as error:
-                raise OutputError(
-                    f"cannot be written ({error.strerror or error})",
-                    where=path,
-                    hint="Choose another place with -o, or make room and check permissions",
-                ) from error
-            finally:
-                with suppress(OSError):
-                    partial.unlink(missing_ok=True)
-    return tuple(paths)
+            _save(figure, path, ending, dpi)
+    return paths
+
+
+@contextmanager
+def _fixed_layout(figure: Figure) -> Iterator[None]:
+    """Compute the layout once for all formats."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+
+
+def _save(figure: Figure, path: Path, ending: str, dpi: int) -> None:
+    """Write a file under a temporary name, then rename it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(partial, format=ending, dpi=dpi, metadata=_no_date(ending))
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            where=path,
+            hint=f"Choose another folder ({Remedy.OUTPUT}), or free space and check permissions",
+            remedy=Remedy.OUTPUT,
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _no_date(ending: str) -> dict[str, None] | None:
@@ -158,7 +196,12 @@ def _no_date(ending: str) -> dict[str, None] | None:
 
 
 def points(n: int) -> dict[str, Any]:
-    """Size and opacity of the markers of n points."""
+    """Return size and opacity of the markers of n points, as keywords of ``Axes.scatter``.
+
+    Parameters
+    ----------
+    n : int
+    """
     return {"s": 14 if n <= _MANY else 8, "alpha": 0.7 if n <= _MANY else 0.45}
 
 
@@ -171,7 +214,20 @@ def strip_and_box(
     *,
     width: float = 0.3,
 ) -> None:
-    """Draw every value as a point, and quartiles with whiskers to 1.5 times their distance."""
+    """Draw every value as a point, and a box plot with whiskers to 1.5 interquartile ranges.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    at : float
+        Position on the horizontal axis.
+    values : ndarray of float64, shape (n,)
+    colour : str
+    rng : numpy.random.Generator
+        Spreads the points.
+    width : float
+        Of the box.
+    """
     spread = rng.uniform(-0.38, 0.38, len(values)) * width
     axes.scatter(at + spread, values, color=colour, linewidths=0, zorder=2, **points(len(values)))
     if len(values) < _FEW:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from lpm_segmentator.segment.clean import CleanResult, Connectivity, keep_largest
 from lpm_segmentator.segment.compact import CompactPredictor, embedded_predictor, load_compact
-from lpm_segmentator.segment.outline import DIXON, SINGLE, Outline
-from lpm_segmentator.segment.predictor import DixonPredictor, ModelInfo, Prediction, Predictor
+from lpm_segmentator.segment.decision_boundary import (
+    TIGHT_BOUNDARY,
+    WIDE_BOUNDARY,
+    DecisionBoundary,
+)
+from lpm_segmentator.segment.postprocess import CleanResult, Connectivity, keep_largest
+from lpm_segmentator.segment.predictor import Mode, ModelInfo, Prediction, Predictor, water_image
 from lpm_segmentator.segment.quality import Quality, assess
 
 __all__ = [
-    "DIXON",
-    "SINGLE",
+    "TIGHT_BOUNDARY",
+    "WIDE_BOUNDARY",
     "CleanResult",
     "CompactPredictor",
     "Connectivity",
-    "DixonPredictor",
+    "DecisionBoundary",
+    "Mode",
     "ModelInfo",
-    "Outline",
     "Prediction",
     "Predictor",
     "Quality",
@@ -24,4 +28,5 @@ __all__ = [
     "embedded_predictor",
     "keep_largest",
     "load_compact",
+    "water_image",
 ]

@@ -1,9 +1,7 @@
-"""What every segmentation model looks like from outside.
+"""The interface of segmentation models.
 
-The embedded model, an nnU-Net model and a user's own class are all used through the
-:class:`Predictor` protocol: one volume in, one label map on the same grid out. A model that can
-look at both images of a Dixon pair, or outlines Dixon images otherwise, is a
-:class:`DixonPredictor` besides.
+The embedded model, an nnU-Net model and a user's own class are used through the same protocol,
+:class:`Predictor`: an image or a Dixon pair in, a label map on the same grid out.
 """
 
 from __future__ import annotations
@@ -11,38 +9,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from lpm_segmentator.core import DixonPair
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lpm_segmentator.core.volume import LabelMap, Volume
+    from lpm_segmentator.core import LabelMap, Volume
+
+__all__ = ["IDENTITY_LABELS", "Mode", "ModelInfo", "Prediction", "Predictor", "water_image"]
+
+Mode = Literal["fast", "exact"]
+"""How a model computes: ``exact`` gives its best result, ``fast`` trades accuracy for time."""
 
 IDENTITY_LABELS: Mapping[int, int] = MappingProxyType({1: 1, 2: 2, 3: 3, 4: 4})
-"""The label mapping of a model that already speaks the package's own label scheme."""
+"""The label mapping of a model that uses the package's own label scheme."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is known about a model, for the user and for the record of a run.
+    """Description of a model, for the user and for the record of a run.
 
     Attributes
     ----------
-    name
-        The name under which the model is asked for, e.g. ``lpm-2025``.
-    version
+    name : str
+        The name of the model, e.g. ``lpm-2025``.
+    version : str
         The model's own version; empty where it has none.
-    kind
+    kind : str
         How the model is run, e.g. ``compact`` or ``nnunet-v1-3d_fullres``.
-    sha256
+    sha256 : str
         Hash of the weights (hex), or empty where the model has no file.
-    labels
-        Output value of the model → value in the package's label scheme. Background (0) is left
-        out; a model value without an entry becomes background.
-    input_channels
+    labels : mapping of int to int
+        Output value of the model → value in the package's label scheme. Background (0) is omitted;
+        a model value without an entry becomes background.
+    input_channels : tuple of str
         Names of the images that the model takes at once, e.g. ``("MRI",)``.
-    citation, licence, description
+    citation, licence, description : str
         Free text for the report.
     """
 
@@ -57,7 +62,7 @@ class ModelInfo:
     description: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the information as plain types that JSON can hold (label keys become text)."""
+        """Return the description as plain types that JSON can hold (label keys become text)."""
         return {
             "name": self.name,
             "version": self.version,
@@ -73,67 +78,63 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answered for one volume.
+    """The result of a model for one image.
 
     Attributes
     ----------
-    labels
-        The label map, on the grid of the input volume, before any post-processing.
-    confidence
-        Optional array of the input's shape in [0, 1]: the winning class's probability per voxel.
-    warnings
-        Sentences for the user, e.g. that the model runs outside the range it was made for.
-    details
-        Numbers for the record of a run (tiles computed, seconds, mode, …).
-    least_expected_dice
-        Where the probabilities let expect a lower Dice, the mask is no lumbar back's: how sure a
-        model is of what it has never seen is a property of the model.
+    labels : LabelMap
+        On the grid of the image, before any postprocessing.
+    confidence : ndarray of float32 or None
+        Probability of the assigned label in each voxel, 0–1, of the image's shape; None where the
+        model gives no probabilities.
+    warnings : tuple of str
+        Messages for the user, e.g. that the model runs outside its intended range.
+    details : mapping of str to object
+        Values for the record of a run (tiles computed, seconds, mode, …).
+    minimum_expected_dice : float
+        A mask whose expected Dice (`segment.assess`) is lower is not considered to show a lumbar
+        back. It is a property of the model: models differ in how confident they are on images that
+        are unlike their training data.
     """
 
     labels: LabelMap
     confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
-    least_expected_dice: float = 0.75
+    minimum_expected_dice: float = 0.75
 
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A model that segments one volume at a time."""
+    """A model that segments one image or one Dixon pair at a time."""
 
     @property
     def info(self) -> ModelInfo:
-        """What is known about the model."""
+        """Description of the model."""
         ...
 
-    def predict(self, volume: Volume) -> Prediction:
-        """Segment one volume.
+    def predict(self, image: Volume | DixonPair) -> Prediction:
+        """Segment an image or a Dixon pair.
 
         Parameters
         ----------
-        volume
-            The image, in any orientation.
+        image : Volume or DixonPair
+            In any orientation. A model that takes a single image segments the water image of a
+            pair (`water_image`).
 
         Returns
         -------
         Prediction
-            The label map on exactly the grid of ``volume``.
+            The label map on exactly the grid of `image`.
 
         Raises
         ------
         ModelError
-            The model cannot be run on this volume.
+            If the model cannot be run on this image.
         """
         ...
 
 
-@runtime_checkable
-class DixonPredictor(Predictor, Protocol):
-    """A model with a way of its own for Dixon images."""
-
-    def predict_dixon(self, *images: Volume) -> Prediction:
-        """Segment images of one grid as one: water and fat, or one of them alone.
-
-        Otherwise as :meth:`Predictor.predict`.
-        """
-        ...
+def water_image(image: Volume | DixonPair) -> Volume:
+    """Return the image itself, or the water image of a Dixon pair."""
+    return image.water if isinstance(image, DixonPair) else image

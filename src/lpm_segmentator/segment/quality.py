@@ -1,9 +1,9 @@
-"""How far to trust a mask: the model's own certainty and what anatomy allows.
+"""Quality of a mask: the model's own confidence, and anatomical checks.
 
-The score of a slice is the Dice coefficient of muscle against the rest that the model itself
-expects, from its probabilities, lowered where one side is far larger than the other. The checks of
-shape know only what holds for every back: two muscles a side, the multifidus medial of the erector
-spinae, the sides of about the same size.
+The score of a slice is the Dice coefficient of muscle against background that the model's
+probabilities predict for its own mask, lowered where one side is much larger than the other. The
+anatomical checks use only what holds for every lumbar back: two muscles on each side, the
+multifidus medial to the erector spinae, both sides of similar size.
 """
 
 from __future__ import annotations
@@ -24,48 +24,49 @@ if TYPE_CHECKING:
 
 __all__ = ["Quality", "assess"]
 
-#: a slice with a lower score is worth a look
-_UNSURE = 0.85
+#: slices with a lower score are reported for review
+_REVIEW_SCORE = 0.85
 #: the smaller side may have this share of the larger one without lowering a slice's score
 _BALANCED = 0.7
-#: one side more than this many times the other is no healthy and hardly a sick back
-_SIDE_RATIO = 2.0
-#: more than this share taken away by the largest-component step means scattered pieces
+#: a side more than this many times as large as the other is implausible
+_MAX_SIDE_RATIO = 2.0
+#: a larger share of voxels removed by the largest-component step means scattered fragments
 _SCATTERED = 0.10
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What speaks for and against a mask.
+    """Confidence in a mask, and the issues detected in it.
 
     Attributes
     ----------
     score : float
-        Mean of the slices' scores, 0–1; nan where no muscle was found or the model gives no
+        Mean of the slices' scores, 0–1; nan where no muscle was detected or the model gives no
         probabilities.
     slice_scores : mapping of int to float
-        By index along the slice axis, slices with muscle only.
+        By index along the slice axis; slices with muscle only.
     expected_dice : float
-        Mean over these slices of what the model expects of its foreground Dice, 0–1; nan as above.
-    unsure_slices : tuple of int
-        Slices whose score is below 0.85.
+        Mean over these slices of the foreground Dice that the model expects, 0–1; nan as above.
+    low_confidence_slices : tuple of int
+        Slices with a score below 0.85.
     flags : tuple of str
-        Sentences about what looks wrong; empty for an inconspicuous mask.
-    least_expected_dice : float
-        A case that expects a lower Dice shows no lumbar back (`Prediction.least_expected_dice`).
+        One sentence for each issue; empty where there is none.
+    minimum_expected_dice : float
+        A mask with a lower expected Dice is not considered to show a lumbar back
+        (`Prediction.minimum_expected_dice`).
     """
 
     score: float
     slice_scores: Mapping[int, float]
     expected_dice: float
-    unsure_slices: tuple[int, ...]
+    low_confidence_slices: tuple[int, ...]
     flags: tuple[str, ...]
-    least_expected_dice: float
+    minimum_expected_dice: float
 
     @property
     def plausible(self) -> bool:
-        """Whether the mask may be that of a lumbar back; True where nothing tells."""
-        return not self.expected_dice < self.least_expected_dice
+        """Whether the mask may show a lumbar back; True where the expected Dice is undefined."""
+        return not self.expected_dice < self.minimum_expected_dice
 
 
 def assess(
@@ -75,19 +76,23 @@ def assess(
     removed_share: float = 0.0,
     first_slice: int = 0,
 ) -> Quality:
-    """Judge a cleaned mask.
+    """Assess a cleaned mask.
 
     Parameters
     ----------
     labels : LabelMap
         After the largest-component step.
     prediction : Prediction
-        What the model said, on the same grid.
+        The model's output, on the same grid.
     removed_share : float
-        What the largest-component step took away, 0–1.
+        Share of the voxels removed by the largest-component step, 0–1.
     first_slice : int
-        Number of the mask's first slice in the image that it was cut from; slices are named by
-        their number there.
+        Index of the mask's first slice in the image from which it was cropped; slices are reported
+        by their index there.
+
+    Returns
+    -------
+    Quality
     """
     expected = _expected_dice(labels, prediction)
     balance = _side_balance(labels)
@@ -95,25 +100,25 @@ def assess(
         index + first_slice: dice * min(1.0, balance[index] / _BALANCED)
         for index, dice in expected.items()
     }
-    unsure = tuple(index for index, score in scores.items() if score < _UNSURE)
-    flags = list(_shape_flags(labels))
+    low_confidence = tuple(index for index, score in scores.items() if score < _REVIEW_SCORE)
+    flags = list(_anatomical_flags(labels))
     if removed_share > _SCATTERED:
         flags.append(
-            f"{removed_share:.0%} of the labelled voxels lay apart from the muscles and were "
-            "removed"
+            f"{removed_share:.0%} of the labelled voxels were not connected to the muscles and "
+            "were removed"
         )
-    if unsure:
+    if low_confidence:
         flags.append(
-            f"the model is unsure in {len(unsure)} of {len(scores)} slices "
-            f"({_ranges(unsure)}); look at them"
+            f"low confidence in {len(low_confidence)} of {len(scores)} slices "
+            f"({_ranges(low_confidence)}); review them"
         )
     return Quality(
         score=_mean(scores.values()),
         slice_scores=scores,
         expected_dice=_mean(expected.values()),
-        unsure_slices=unsure,
+        low_confidence_slices=low_confidence,
         flags=tuple(flags),
-        least_expected_dice=prediction.least_expected_dice,
+        minimum_expected_dice=prediction.minimum_expected_dice,
     )
 
 
@@ -123,21 +128,21 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _expected_dice(labels: LabelMap, prediction: Prediction) -> dict[int, float]:
-    """Return, for each slice with muscle, the Dice that the probabilities let expect.
+    """Return the expected foreground Dice of each slice with muscle.
 
     With the mask ``m`` and the probability ``p`` of any muscle it is ``2 Σ p m / (Σ m + Σ p)``: the
-    truth is replaced by its expectation. Where a muscle was named, ``p`` is the probability of that
-    muscle, a little too low at the border of two.
+    unknown truth is replaced by its expectation. Where a muscle was assigned, ``p`` is the
+    probability of that muscle, which is slightly too low along the border of two muscles.
     """
     if prediction.confidence is None:
         return {}
     mask = _slices_first(labels.array > 0, labels.slice_axis)
-    named = _slices_first(prediction.labels.array > 0, labels.slice_axis)
-    sure = _slices_first(prediction.confidence, labels.slice_axis)
+    assigned = _slices_first(prediction.labels.array > 0, labels.slice_axis)
+    confidence = _slices_first(prediction.confidence, labels.slice_axis)
     expected = {}
     for index in range(len(mask)):
         if mask[index].any():
-            muscle = np.where(named[index], sure[index], 1.0 - sure[index])
+            muscle = np.where(assigned[index], confidence[index], 1.0 - confidence[index])
             both = float(muscle[mask[index]].sum(dtype=np.float64))
             total = float(mask[index].sum()) + float(muscle.sum(dtype=np.float64))
             expected[index] = 2 * both / total
@@ -160,30 +165,35 @@ def _slices_first(array: npt.NDArray[np.generic], axis: int) -> npt.NDArray[np.g
     return np.moveaxis(array, axis, 0)
 
 
-def _shape_flags(labels: LabelMap) -> list[str]:
+def _anatomical_flags(labels: LabelMap) -> list[str]:
+    """Return a sentence for each muscle that is missing, out of proportion or out of place."""
     present = labels.present
     if not present:
-        return ["no erector spinae or multifidus was found"]
-    missing = [s.full_name for s in labels.scheme if s.value not in present]
-    flags = [f"no {name} was found" for name in missing]
+        return ["no erector spinae or multifidus detected"]
+    missing = [s for s in labels.scheme if s.value not in present]
     if missing:
-        return flags
+        return [f"no {s.side.full_name} {s.muscle.full_name} detected" for s in missing]
+    return [*_size_flags(labels), *_order_flags(labels)]
+
+
+def _size_flags(labels: LabelMap) -> list[str]:
+    flags = []
     for muscle in Muscle:
         sizes = {side: int(labels.mask(labels.scheme.find(muscle, side)).sum()) for side in Side}
         larger = max(Side, key=lambda side: sizes[side])
-        if sizes[larger] > _SIDE_RATIO * sizes[larger.other]:
+        if sizes[larger] > _MAX_SIDE_RATIO * sizes[larger.other]:
             ratio = sizes[larger] / sizes[larger.other]
             flags.append(
                 f"the {larger.full_name} {muscle.full_name} is {ratio:.1f} times as large as the "
                 f"{larger.other.full_name} one"
             )
-    return flags + _order_flags(labels)
+    return flags
 
 
 def _order_flags(labels: LabelMap) -> list[str]:
     """Check the order from right to left: ES, MF, MF, ES."""
     canonical = reorient(labels)
-    middles = []
+    centres = []
     for muscle, side in (
         (Muscle.ERECTOR_SPINAE, Side.RIGHT),
         (Muscle.MULTIFIDUS, Side.RIGHT),
@@ -191,10 +201,10 @@ def _order_flags(labels: LabelMap) -> list[str]:
         (Muscle.ERECTOR_SPINAE, Side.LEFT),
     ):
         columns = canonical.mask(labels.scheme.find(muscle, side)).sum(axis=(1, 2))
-        middles.append(float(np.average(np.arange(len(columns)), weights=columns)))
+        centres.append(float(np.average(np.arange(len(columns)), weights=columns)))
     # The canonical first axis grows to the patient's right.
-    if middles != sorted(middles, reverse=True):
-        return ["the muscles do not follow each other from right to left as ES, MF, MF, ES"]
+    if centres != sorted(centres, reverse=True):
+        return ["from right to left, the muscles are not in the order ES, MF, MF, ES"]
     return []
 
 

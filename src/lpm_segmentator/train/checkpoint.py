@@ -1,4 +1,4 @@
-"""A training that can be cut: its state on the disk, and the moving average of its weights."""
+"""Resumable training: checkpoints on disk, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lpm_segmentator.core import InputError
+from lpm_segmentator.core import InputError, Remedy
 from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["follow", "resume", "save_checkpoint"]
+__all__ = ["resume", "save_checkpoint", "update_average"]
 
 
 def resume(
@@ -26,39 +26,44 @@ def resume(
     ----------
     path : Path
     identity : str
-        What makes it this run: configuration, subjects, start.
+        Configuration, subjects and start; a checkpoint with a different identity is refused.
     parts : dict
-        Networks and optimiser, whose state is replaced.
+        Networks and optimiser, whose states are replaced.
     device : torch.device, optional
-        Where the state goes; where it was saved from by default.
+        Where the states are loaded to; by default the device they were saved from.
 
     Returns
     -------
-    tuple of int and float
-        Steps done and the seconds they took; zeros where there is no checkpoint.
+    step : int
+        Completed steps; 0 if there is no checkpoint.
+    seconds : float
+        Time they took.
 
     Raises
     ------
     InputError
-        If the checkpoint is another run's or cannot be read.
+        If the checkpoint belongs to a different run or cannot be read.
     """
     if not path.exists():
         return 0, 0.0
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
         same = saved["identity"] == identity
-    # Of a damaged file torch raises whatever its reader stumbles upon.
+    # torch raises errors of many types for a damaged file.
     except Exception as error:
         raise InputError(
             f"the checkpoint cannot be read ({type(error).__name__})",
             where=path,
-            hint="Delete it to train from the first step, or choose another output folder",
+            hint="Delete it to train from the first step, or use another output folder "
+            f"({Remedy.OUTPUT})",
+            remedy=Remedy.OUTPUT,
         ) from error
     if not same:
         raise InputError(
             "the folder holds another run: its configuration, subjects or start differ",
             where=path.parent,
-            hint="Choose another output folder, or delete this one to train anew",
+            hint=f"Use another output folder ({Remedy.OUTPUT}), or delete this one to start again",
+            remedy=Remedy.OUTPUT,
         )
     for name, part in parts.items():
         part.load_state_dict(saved[name])
@@ -68,14 +73,41 @@ def resume(
 def save_checkpoint(
     path: Path, identity: str, parts: dict[str, Any], step: int, seconds: float = 0.0
 ) -> None:
-    """Write what `resume` reads; a run that is cut meanwhile keeps the former one."""
+    """Write a checkpoint for `resume`; if interrupted, the previous checkpoint is kept.
+
+    Parameters
+    ----------
+    path : Path
+    identity : str
+        See `resume`.
+    parts : dict
+        Networks and optimiser.
+    step : int
+        Completed steps.
+    seconds : float
+        Time they took.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     state = {name: part.state_dict() for name, part in parts.items()}
     with atomic_path(path) as temporary:
         torch.save({"identity": identity, "step": step, "seconds": seconds, **state}, temporary)
 
 
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move an average of weights towards a network: ``decay`` of it stays."""
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update an exponential moving average of the weights, in place.
+
+    Parameters
+    ----------
+    average : torch.nn.Module
+        Becomes ``decay * average + (1 - decay) * network``; integer states are copied.
+    network : torch.nn.Module
+    decay : float
+        0 to 1.
+    """
     with torch.no_grad():
         for kept, new in zip(
             average.state_dict().values(), network.state_dict().values(), strict=True

@@ -1,4 +1,4 @@
-"""From a trained network to an ONNX file that carries its own description."""
+"""Export of a trained network to an ONNX file that contains its own description."""
 
 from __future__ import annotations
 
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
     import onnx
 
+__all__ = ["Sigmoid", "Softmax", "export_onnx"]
+
 
 class Softmax(nn.Module):
-    """A network whose answer is the probability of each class."""
+    """A network followed by the softmax over its classes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Returns logits ``(n, classes, h, w)``.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -34,7 +42,13 @@ class Softmax(nn.Module):
 
 
 class Sigmoid(nn.Module):
-    """A network whose answers are maps of their own, each from 0 to 1."""
+    """A network followed by the sigmoid of each output channel.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Returns logits ``(n, channels, h, w)``.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -56,31 +70,51 @@ def export_onnx(
     multiple: int = 1,
     size: tuple[int, int] | None = None,
 ) -> None:
-    """Write a model as ONNX: input ``image`` (n, channels, h, w), named outputs.
+    """Write a model as ONNX with the input ``image`` (n, channels, h, w) and named outputs.
 
-    The batch is free, rows and columns too unless `size` sets them. The file is written to a
-    temporary name and renamed.
+    The batch size is free, as are rows and columns unless `size` is given.
 
     Parameters
     ----------
     model : torch.nn.Module
-        On any device; exported in evaluation mode on the CPU.
+        On any device; moved to the CPU and set to evaluation mode.
     path : Path
-        The file to write.
+        The file.
     channels : int
-        Of the input.
+        Channels of the input.
     outputs : sequence of str
-        Names of what the model returns.
+        Names of the outputs.
     metadata : dict
         Stored as JSON under the key ``lpm``.
     multiple : int
-        Free rows and columns are multiples of this.
+        Rows and columns must be multiples of this, if they are free.
     size : tuple of int, optional
-        Rows and columns.
+        Fixed rows and columns.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
     """
     import onnx
 
-    model = model.cpu().eval()
+    graph = _traced(model.cpu().eval(), channels, outputs, multiple, size).model_proto
+    _strip(graph)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
+    onnx.checker.check_model(graph)
+    with atomic_path(path) as temporary:
+        onnx.save(graph, str(temporary))
+
+
+def _traced(
+    model: nn.Module,
+    channels: int,
+    outputs: Sequence[str],
+    multiple: int,
+    size: tuple[int, int] | None,
+) -> torch.onnx.ONNXProgram:
+    """Return the model as an ONNX program."""
     free: dict[int, Any] = {0: torch.export.Dim("n")}
     if size is None:
         size = 4 * multiple, 6 * multiple
@@ -97,18 +131,12 @@ def export_onnx(
             verbose=False,
         )
     if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    graph = program.model_proto
-    _strip(graph)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
-    onnx.checker.check_model(graph)
-    with atomic_path(path) as temporary:
-        onnx.save(graph, str(temporary))
+        raise RuntimeError("torch.onnx.export returned no program")
+    return program
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Take out what the exporter says of the source files and folders a model was made with."""
+    """Remove the exporter's notes on source files and folders."""
     del model.graph.metadata_props[:]
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del part.metadata_props[:]
@@ -117,7 +145,7 @@ def _strip(model: onnx.ModelProto) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what the exporter says about packages and interfaces that are not ours."""
+    """Suppress the exporter's messages about packages and interfaces that are not ours."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

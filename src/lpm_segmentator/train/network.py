@@ -1,4 +1,4 @@
-"""The compact network: a small 2.5-D U-Net that exports to ONNX and runs fast on a CPU."""
+"""The compact U-Net of the segmentation model and the level model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+__all__ = ["CompactUNet"]
 
 
 def _conv_block(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -28,24 +30,28 @@ def _stage(channels_in: int, channels_out: int, count: int) -> nn.Sequential:
 
 
 class CompactUNet(nn.Module):
-    """U-Net with two 3×3 convolutions a level, one at the finest, and strided up-convolutions.
+    """U-Net with two 3×3 convolutions per level (one at the finest) and transposed convolutions.
 
-    The finest level is thin on purpose: on a CPU it takes most of the time and, at a spacing near
-    1 mm, adds little to what the level below knows.
+    The finest level has few channels: on a CPU it takes most of the time and, at a spacing near
+    1 mm, adds little information to the next level.
 
-    Batch normalisation rather than instance normalisation on purpose: it folds into the
-    convolutions at export, and its statistics do not depend on the field of view, which at run
-    time is a whole abdomen as often as a 180 mm strip.
+    Batch normalisation is used instead of instance normalisation: it folds into the convolutions at
+    export, and its statistics do not depend on the field of view, which ranges from a strip of
+    180 mm to a whole abdomen.
 
     Parameters
     ----------
     widths : sequence of int
-        Channels of each resolution level, finest first.
+        Channels at each resolution, finest first.
     context : int
-        Neighbouring slices given on either side of the one to segment; the input has
-        ``2 * context + 1`` channels.
+        Neighbouring slices on either side; the input has ``2 * context + 1`` channels.
     classes : int
-        Number of output classes, background included.
+        Output channels, background included.
+
+    Attributes
+    ----------
+    multiple : int
+        Rows and columns of an image must be multiples of this.
     """
 
     def __init__(
@@ -67,14 +73,10 @@ class CompactUNet(nn.Module):
             self.decoder.append(_stage(2 * width, width, 1 if depth == 0 else 2))
             channels = width
         self.head = nn.Conv2d(channels, classes, 1)
-        #: rows and columns of an image must be multiples of this
         self.multiple = 2 ** (len(widths) - 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape ``(n, classes, h, w)`` for an image ``(n, channels, h, w)``.
-
-        ``h`` and ``w`` must be multiples of `multiple`.
-        """
+        """Return logits ``(n, classes, h, w)`` of images ``(n, 2 * context + 1, h, w)``."""
         skips: list[torch.Tensor] = []
         features = image
         for depth, stage in enumerate(self.encoder):

@@ -65,7 +65,7 @@ def test_a_truncated_checkpoint_is_named_as_such(tmp_path, keep):
         ({"state_dict": {"w": torch.tensor([float("nan")])}}, "not finite"),
     ],
 )
-def test_other_contents_are_told(tmp_path, content, message):
+def test_other_contents_are_reported(tmp_path, content, message):
     path = tmp_path / "a.model"
     torch.save(content, path)
     with pytest.raises(ModelError, match=message):

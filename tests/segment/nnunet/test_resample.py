@@ -29,18 +29,18 @@ sizes = st.integers(2, 12)
 @given(st.tuples(sizes, sizes, sizes), st.tuples(sizes, sizes, sizes), st.sampled_from([1, 3]))
 def test_resize_is_skimages(before, after, order):
     array = np.random.default_rng(0).normal(size=before)
-    found = resize(array, after, Resampling(order), None)
-    np.testing.assert_allclose(found, _like_skimage(array, after, order), atol=1e-9)
+    resized = resize(array, after, Resampling(order), None)
+    np.testing.assert_allclose(resized, _like_skimage(array, after, order), atol=1e-9)
 
 
 @given(st.tuples(sizes, sizes, sizes), st.tuples(sizes, sizes, sizes), st.integers(0, 2))
 def test_a_separate_axis_is_copied_and_the_others_are_resized_slice_by_slice(before, after, axis):
     array = np.random.default_rng(0).normal(size=before)
-    found = resize(array, after, Resampling(3), axis)
+    resized = resize(array, after, Resampling(3), axis)
     plane = tuple(n for a, n in enumerate(after) if a != axis)
     slices = [_like_skimage(s, plane, 3) for s in np.moveaxis(array, axis, 0)]
     expected = np.stack([slices[i] for i in nearest_indices(before[axis], after[axis])], axis)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(resized, expected, atol=1e-9)
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.sampled_from([0, 1, 3]))

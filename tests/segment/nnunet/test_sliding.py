@@ -36,7 +36,7 @@ def test_the_gaussian_peaks_in_the_middle():
 
 @pytest.mark.parametrize(("generation", "rounded"), [(1, True), (2, True), (2, False)])
 @pytest.mark.parametrize("patch", [(4, 8, 8), (8, 8), (16, 8, 8)])
-def test_a_network_that_answers_voxel_by_voxel_is_not_changed_by_tiling(generation, rounded, patch):
+def test_a_network_that_works_voxel_by_voxel_is_not_changed_by_tiling(generation, rounded, patch):
     data = np.random.default_rng(0).normal(size=(1, 9, 13, 20)).astype(np.float32)
 
     def engine(tile: np.ndarray) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_a_network_that_answers_voxel_by_voxel_is_not_changed_by_tiling(generati
     assert close > 0.97 if generation == 2 and rounded else close == 1
 
 
-def test_progress_is_told_for_each_tile_and_fold():
+def test_progress_is_reported_for_each_tile_and_fold():
     data = np.zeros((1, 5, 20, 20), dtype=np.float32)
     steps = []
     sliding_scores(

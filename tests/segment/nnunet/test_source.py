@@ -1,7 +1,8 @@
-"""Models that can be run, and those that cannot: what is said about them."""
+"""Models that are read, and the messages for those that are not."""
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import shutil
@@ -29,7 +30,7 @@ from nnunet_models import (
 )
 
 pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
-
+pytest.importorskip("openvino", reason="needs openvino (the extra nnunet)")
 
 PATCH, SPACING = (8, 16, 16), (4.0, 1.0, 1.0)
 V1 = v1_plans(PATCH, SPACING, ANISOTROPIC, base=2)
@@ -86,7 +87,7 @@ def test_a_changed_bundle_is_refused(v2, tmp_path):
     ("missing", "message"),
     [
         ("plans.pkl", "plans.pkl is missing"),
-        ("fold_0/model_final_checkpoint.model.pkl", "model.pkl: is missing"),
+        ("fold_0/model_final_checkpoint.model.pkl", "model.pkl: the file is missing"),
     ],
 )
 def test_missing_parts_of_v1_are_named(v1, missing, message):
@@ -98,7 +99,7 @@ def test_missing_parts_of_v1_are_named(v1, missing, message):
 @pytest.mark.parametrize("missing", ["plans.json", "dataset.json"])
 def test_missing_parts_of_v2_are_named(v2, missing):
     (v2 / missing).unlink()
-    with pytest.raises(ModelError, match=f"{missing} missing"):
+    with pytest.raises(ModelError, match=f"{missing} is missing"):
         read_model_folder(v2)
 
 
@@ -111,14 +112,14 @@ def test_plans_without_weights(v2):
 
 def test_a_folder_of_something_else(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"x")
-    with pytest.raises(ModelError, match=r"no nnU-Net model; found holiday.jpg"):
+    with pytest.raises(ModelError, match=r"no nnU-Net model found; the folder holds holiday.jpg"):
         read_model_folder(tmp_path)
 
 
 def test_two_models_need_a_choice(tmp_path):
     write_v2(tmp_path / "a__3d_fullres", V2)
     write_v2(tmp_path / "b__2d", v2_plans((16, 16), (1.0, 1.0), [(2, 2)], base=2))
-    with pytest.raises(ModelError, match="2 of its models fit"):
+    with pytest.raises(ModelError, match=r"2 models match.*configuration=NAME"):
         read_model_folder(tmp_path)
     assert read_model_folder(tmp_path, configuration="2d").spec.network.dimensions == 2
 
@@ -184,7 +185,7 @@ def test_v2_models_that_cannot_be_run(tmp_path, plans, dataset, message):
         ("norm_op", "torch.nn.BatchNorm3d", "BatchNorm3d"),
         ("nonlin", "torch.nn.GELU", "GELU"),
         ("nonlin_first", True, "before the normalisation"),
-        ("n_stages", 9, "not complete"),
+        ("n_stages", 9, "incomplete"),
     ],
 )
 def test_v2_networks_that_cannot_be_built(tmp_path, entry, value, message):
@@ -221,7 +222,7 @@ def test_damaged_plans(tmp_path, content):
 
 def test_damaged_v1_plans(v1):
     (v1 / "plans.pkl").write_bytes(pickle.dumps([1, 2]))
-    with pytest.raises(ModelError, match="not what nnU-Net v1 writes"):
+    with pytest.raises(ModelError, match="not a file of nnU-Net v1"):
         read_model_folder(v1)
 
 
@@ -266,7 +267,7 @@ def test_the_card_beside_the_model_is_read_and_orients_the_image(v2):
     np.testing.assert_array_equal(reorient(turned, ("L", "P", "S")).array, expected.array)
 
 
-def test_an_orientation_that_is_none(v2):
+def test_an_invalid_orientation_is_refused(v2):
     (v2 / "card.json").write_text(json.dumps({"orientation": "LLS"}))
     with pytest.raises(ModelError, match="orientation"):
         NnUnetPredictor(read_model_folder(v2))
@@ -315,7 +316,7 @@ def test_a_bundle_whose_weights_are_of_another_network_is_refused(v2, tmp_path):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_expected_weights_are_the_networks(name, tmp_path):
-    from lpm_segmentator.segment.nnunet.network import UNet
+    from nnunet_network import UNet
 
     spec = read_model_folder(write_case(name, tmp_path / "m")).spec.network
     state = UNet(spec).state_dict()
@@ -329,3 +330,44 @@ def test_an_image_stored_otherwise_is_warned_about_where_the_card_names_no_orien
     assert usual.warnings == ()
     (warning,) = predictor.predict(Volume(array, np.diag([1.0, 1.0, 4.0, 1.0]))).warnings
     assert "RAS" in warning
+
+
+def test_v1_plans_that_hold_only_the_number_of_poolings(tmp_path):
+    """As before nnU-Net v1.2: an axis with fewer poolings starts later."""
+    pools = ((1, 2, 2), (1, 2, 2), (2, 2, 2))
+    plans = v1_plans((16, 32, 32), SPACING, pools, base=2)
+    (stage,) = plans["plans_per_stage"].values()
+    stage["conv_kernel_sizes"] = [[3, 3, 3]] * 4
+    expected = read_model_folder(write_v1(tmp_path / "new", plans)).spec
+    old = copy.deepcopy(plans)
+    (stage,) = old["plans_per_stage"].values()
+    del stage["pool_op_kernel_sizes"], stage["conv_kernel_sizes"]
+    folder = write_v1(tmp_path / "old", plans)
+    (folder / "plans.pkl").write_bytes(pickle.dumps(old))
+    description = folder / "fold_0" / "model_final_checkpoint.model.pkl"
+    info = pickle.loads(description.read_bytes())
+    description.write_bytes(pickle.dumps({**info, "plans": old}))
+    assert read_model_folder(folder).spec == expected
+
+
+@pytest.mark.parametrize("kind", ["PlainConvUNet", "ResidualEncoderUNet"])
+def test_v2_plans_without_an_architecture(tmp_path, kind):
+    """As before nnU-Net v2.5: the entries of the network belong to the configuration."""
+    plans = v2_plans(PATCH, SPACING, ANISOTROPIC, base=2, kind=kind)
+    expected = read_model_folder(write_v2(tmp_path / "new", plans)).spec
+    folder = write_v2(tmp_path / "old", plans)
+    old = copy.deepcopy(plans)
+    (configuration,) = old["configurations"].values()
+    kwargs = configuration.pop("architecture")["arch_kwargs"]
+    blocks = "n_conv_per_stage" if kind == "PlainConvUNet" else "n_blocks_per_stage"
+    configuration |= {
+        "UNet_class_name": kind,
+        "UNet_base_num_features": 2,
+        "unet_max_num_features": 320,
+        "n_conv_per_stage_encoder": kwargs[blocks],
+        "n_conv_per_stage_decoder": kwargs["n_conv_per_stage_decoder"],
+        "conv_kernel_sizes": kwargs["kernel_sizes"],
+        "pool_op_kernel_sizes": kwargs["strides"],
+    }
+    (folder / "plans.json").write_text(json.dumps(old))
+    assert read_model_folder(folder).spec == expected

@@ -33,8 +33,8 @@ def test_plans_come_back_as_plain_values(tmp_path, protocol):
         "big": np.array([1.5], dtype=">f8"),
         None: {1, 2},
     }
-    found = load_plain_pickle(_write(tmp_path, pickle.dumps(plans, protocol=protocol)))
-    assert found == {
+    read = load_plain_pickle(_write(tmp_path, pickle.dumps(plans, protocol=protocol)))
+    assert read == {
         "classes": [1, 2],
         "spacing": [4.0, 1.0],
         "sizes": [(1, 2), (3, 4)],
@@ -46,7 +46,7 @@ def test_plans_come_back_as_plain_values(tmp_path, protocol):
         "big": [1.5],
         None: {1, 2},
     }
-    assert type(found["ratio"]["a"]) is float
+    assert type(read["ratio"]["a"]) is float
 
 
 def test_the_old_names_of_numpy_and_builtins_are_known(tmp_path):
@@ -117,7 +117,7 @@ def test_attacks_are_refused_and_nothing_is_run(tmp_path, kind):
     assert not marker.exists()
 
 
-def test_the_refused_name_is_told(tmp_path):
+def test_the_refused_name_is_reported(tmp_path):
     path = _write(tmp_path, _attacks(tmp_path / "x")["protocol 0"])
     with pytest.raises(ModelError, match=r"posix\.system"):
         load_plain_pickle(path)
@@ -134,5 +134,5 @@ def test_missing_and_huge_files(tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="cannot be read"):
         load_plain_pickle(tmp_path / "none.pkl")
     monkeypatch.setattr("lpm_segmentator.segment.nnunet.unpickle._MAX_BYTES", 10)
-    with pytest.raises(ModelError, match="at most"):
+    with pytest.raises(ModelError, match="the limit for a model"):
         load_plain_pickle(_write(tmp_path, pickle.dumps(list(range(100)))))

@@ -1,3 +1,5 @@
+"""Training cases: paired by name, refused where image and label map do not fit."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -5,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import GeometryError, InputError, LabelError, LabelMap, Volume, reorient
+from lpm_segmentator.core import (
+    GeometryError,
+    InputError,
+    LabelError,
+    LabelMap,
+    Remedy,
+    Volume,
+    reorient,
+)
 from lpm_segmentator.io import write_image, write_label_map
 from lpm_segmentator.train.nnunet.cases import (
     TrainingCase,
@@ -72,13 +82,13 @@ def test_subject_and_sequence_come_from_the_name(
     assert (case.subject, case.sequence) == (subject, sequence)
 
 
-def test_a_pattern_says_what_the_subject_is(folders: tuple[Path, Path]) -> None:
+def test_a_pattern_states_what_the_subject_is(folders: tuple[Path, Path]) -> None:
     assert {c.subject for c in find_training_cases(*folders, subject_pattern="^A0")} == {"A0"}
     cases = find_training_cases(*folders, subject_pattern="^A(..)")
     assert {c.subject for c in cases} == {"01", "02"}
-    with pytest.raises(InputError, match="does not fit this name"):
+    with pytest.raises(InputError, match="does not match this name"):
         find_training_cases(*folders, subject_pattern="^B")
-    with pytest.raises(InputError, match="is no pattern"):
+    with pytest.raises(InputError, match="not a regular expression"):
         find_training_cases(*folders, subject_pattern="(")
 
 
@@ -88,24 +98,24 @@ def test_all_images_without_labels_are_listed(folders: tuple[Path, Path]) -> Non
         find_training_cases(*folders)
     assert "A1_fat.nii.gz" in str(caught.value)
     assert "A1_water.nii.gz" in str(caught.value)
-    with pytest.raises(InputError, match=r"holds no \.nii"):
+    with pytest.raises(InputError, match=r"has no \.nii"):
         find_training_cases(folders[0], folders[0] / "nowhere")
 
 
-def test_images_are_turned_into_one_orientation(tmp_path: Path) -> None:
+def test_images_are_brought_into_one_orientation(tmp_path: Path) -> None:
     made = phantom()
     image, labels = Volume(made.water, made.affine), labels_of(made)
     turned = case_of(tmp_path, reorient(image, "RAS"), reorient(labels, "RSA"))
-    with pytest.raises(GeometryError, match="not lie on the same grid"):
+    with pytest.raises(GeometryError, match="not on the same grid"):
         load_training_case(turned)
     turned = case_of(tmp_path, reorient(image, "SRA"), reorient(labels, "SRA"))
-    found, marks = load_training_case(turned)
-    assert found.geometry.axis_codes == ("L", "P", "S")
-    np.testing.assert_array_equal(found.array, made.water)
+    image, marks = load_training_case(turned)
+    assert image.geometry.axis_codes == ("L", "P", "S")
+    np.testing.assert_array_equal(image.array, made.water)
     np.testing.assert_array_equal(marks.array, made.labels)
 
 
-def test_exchanged_sides_and_muscles_are_refused(tmp_path: Path) -> None:
+def test_swapped_sides_and_muscles_are_refused(tmp_path: Path) -> None:
     made = phantom()
     image = Volume(made.water, made.affine)
 
@@ -113,7 +123,7 @@ def test_exchanged_sides_and_muscles_are_refused(tmp_path: Path) -> None:
         return case_of(tmp_path, image, LabelMap(np.uint8(values)[made.labels], made.affine))
 
     load_training_case(relabelled(0, 1, 2, 3, 4))
-    with pytest.raises(LabelError, match="left and right are exchanged"):
+    with pytest.raises(LabelError, match="left and right are swapped"):
         load_training_case(relabelled(0, 4, 3, 2, 1))
     with pytest.raises(LabelError, match=r"muscles are mixed up.*MF_R, ES_R, ES_L, MF_L"):
         load_training_case(relabelled(0, 2, 1, 4, 3))
@@ -121,12 +131,13 @@ def test_exchanged_sides_and_muscles_are_refused(tmp_path: Path) -> None:
         load_training_case(relabelled(0, 1, 1, 3, 4))
 
 
-def test_a_lost_origin_is_laid_on_the_image_on_request_only(tmp_path: Path) -> None:
+def test_a_lost_origin_is_repaired_only_on_request(tmp_path: Path) -> None:
     made = phantom()
     affine = made.affine.copy()
     affine[:3, 3] = 0
     lost = case_of(tmp_path, Volume(made.water, made.affine), LabelMap(made.labels, affine))
-    with pytest.raises(GeometryError, match="--accept-origin-mismatch"):
+    with pytest.raises(GeometryError, match="accept_origin_mismatch=True") as caught:
         load_training_case(lost)
+    assert caught.value.remedies == (Remedy.ACCEPT_ORIGIN_MISMATCH,)
     _, labels = load_training_case(lost, accept_origin_mismatch=True)
     np.testing.assert_array_equal(labels.affine, made.affine)

@@ -1,4 +1,4 @@
-"""The way from two folders to a model that runs. nnU-Net itself trains here, a few steps."""
+"""From two folders to an installed model; nnU-Net itself trains a few steps here."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lpm_segmentator import api
 from lpm_segmentator.core import InputError, LpmError, MissingExtraError, ModelError, OutputError
 from lpm_segmentator.io import read_image
-from lpm_segmentator.segment.store import ModelStore, open_model
+from lpm_segmentator.models import ModelStore, load_predictor
 from lpm_segmentator.train.nnunet import job
 from lpm_segmentator.train.nnunet.cases import TrainingCase, find_training_cases
 from lpm_segmentator.train.nnunet.job import TrainingOptions, results_folder
@@ -46,7 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let another program stand for the one that trains."""
+    """Replace the training process by another program."""
     monkeypatch.setattr(job, "check_nnunet", lambda: None)
     monkeypatch.setattr("lpm_segmentator.train.nnunet.run.check_nnunet", lambda: None)
     real = subprocess.Popen
@@ -67,11 +66,11 @@ def test_two_folders_become_a_model(
 
     def note(what: str, done: int, total: int) -> None:
         steps.append((what, done, total))
-        if (what, done) == ("fold 0", 2) and not (out / "cut").exists():
-            (out / "cut").touch()
+        if (what, done) == ("fold 0", 2) and not (out / "interrupted").exists():
+            (out / "interrupted").touch()
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):  # cut in the second epoch
+    with pytest.raises(KeyboardInterrupt):  # interrupted in the second epoch
         train_nnunet(cases, out, OPTIONS, only=[0], progress=note)
     assert not ModelStore().list()
     assert {what for what, _, _ in steps} == {
@@ -91,14 +90,12 @@ def test_two_folders_become_a_model(
     info = ModelStore().get("mine").info
     assert "T2w, water" in info.description
     image = read_image(cases[0].image).volume
-    own = open_model("mine", mode="exact").predict(image).labels
+    predictor = load_predictor("mine", mode="exact")
+    assert predictor.info.name == "mine"
+    own = predictor.predict(image).labels
     assert own.geometry == image.geometry
-    record = api.process_case(
-        api.find_cases([cases[0].image])[0], tmp_path / "run", api.RunOptions(model="mine")
-    )
-    assert record["model"]["name"] == "mine"
 
-    # All is done: nothing is trained again, and the model may be installed again.
+    # A complete training is not repeated, and the model may be installed again.
     monkeypatch.setattr("lpm_segmentator.train.nnunet.run.run_job", None)
     assert train_nnunet(cases, out, OPTIONS, only=[0]).table == trained.table
     with pytest.raises(InputError, match="holds another training; its options differ"):
@@ -110,21 +107,21 @@ def test_two_folders_become_a_model(
     folder = results_folder(out, OPTIONS)
     assert folder.name == "nnUNetTrainerNoMirroring__lpmQuickPlans__3d_fullres"
     shutil.copytree(folder, tmp_path / "copy")
-    again = open_model(tmp_path / "copy", mode="exact").predict(image).labels
+    again = load_predictor(tmp_path / "copy", mode="exact").predict(image).labels
     np.testing.assert_array_equal(again.array, own.array)
 
 
-def test_what_went_wrong_is_said_in_one_line(
+def test_a_failure_is_reported_in_one_line(
     cases: list[TrainingCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, "raise RuntimeError('the moon was in the way')")
     with pytest.raises(LpmError, match=r"training\.log: .*the moon was in the way") as caught:
         train_nnunet(cases, tmp_path / "out", OPTIONS)
-    assert "goes on where it was" in str(caught.value)
+    assert "The same command resumes it" in str(caught.value)
     assert not ModelStore().list()
 
 
-def test_a_full_disk_is_called_that(
+def test_a_full_disk_is_reported(
     cases: list[TrainingCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, "raise OSError(28, 'No space left on device')")
@@ -133,20 +130,20 @@ def test_a_full_disk_is_called_that(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no signals")
-def test_a_killed_training_is_called_that(
+def test_a_killed_training_is_reported(
     cases: list[TrainingCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})")
-    with pytest.raises(LpmError, match=r"ended it with signal 15.*out of memory"):
+    with pytest.raises(LpmError, match=r"signal 15, most often because memory ran out"):
         train_nnunet(cases, tmp_path / "out", OPTIONS)
 
 
-def test_a_refusal_is_the_users_to_mend(
+def test_a_refusal_is_an_input_error(
     cases: list[TrainingCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = json.dumps({"step": "refused", "what": "nnU-Net planned no 3d_fullres"})
-    pretend(monkeypatch, f"print('{said}'); raise SystemExit(1)")
-    with pytest.raises(InputError, match="planned no 3d_fullres"):
+    event = json.dumps({"step": "refused", "what": "nnU-Net did not plan 3d_fullres"})
+    pretend(monkeypatch, f"print('{event}'); raise SystemExit(1)")
+    with pytest.raises(InputError, match="did not plan 3d_fullres"):
         train_nnunet(cases, tmp_path / "out", OPTIONS)
 
 
@@ -159,15 +156,15 @@ def test_without_nnunet_the_extra_is_named(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_cannot_be_is_refused_before_anything_is_written(
+def test_invalid_options_are_refused_before_anything_is_written(
     cases: list[TrainingCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, "raise SystemExit(3)")
-    with pytest.raises(InputError, match="no fold 2; they count 0 to 1"):
+    with pytest.raises(InputError, match="no fold 2; folds are numbered 0 to 1"):
         train_nnunet(cases, tmp_path / "out", OPTIONS, only=[2])
-    with pytest.raises(ModelError, match="cannot be a model's name"):
+    with pytest.raises(ModelError, match="not a valid model name"):
         train_nnunet(cases, tmp_path / "out", dataclasses.replace(OPTIONS, name="My Model"))
     assert not (tmp_path / "out").exists()
     (tmp_path / "out" / "nnunet").mkdir(parents=True)
-    with pytest.raises(InputError, match="not of a training of this program"):
+    with pytest.raises(InputError, match="this program did not create"):
         train_nnunet(cases, tmp_path / "out", OPTIONS)

@@ -4,18 +4,19 @@ ITK's z-y-x axis order and nnU-Net's own vocabulary (plans, folds, configuration
 sub-package; the rest of the program sees a :class:`~lpm_segmentator.segment.predictor.Predictor`.
 
 ==================  ==============================================================================
-``unpickle``        pickles as data: a short list of names, everything else is refused
+``unpickle``        pickles as data: only listed names are allowed
 ``checkpoint``      torch checkpoints, tensors only
 ``plans_v1/_v2``    plans of either version → :class:`~.spec.ModelSpec`
-``source``          a folder as nnU-Net leaves it → :class:`~.bundle.NnUnetModel`
+``source``          a folder as nnU-Net writes it → :class:`~.bundle.NnUnetModel`
 ``bundle``          the same in this package's own files (JSON and plain arrays)
-``network``         the U-Net, built from a :class:`~.spec.NetworkSpec` (torch)
-``engine``          what runs the network: torch, OpenVINO or onnxruntime
-``resample``        the resizing both versions use
+``shapes``          the weights that a network must have
+``engine``          the network on the CPU (OpenVINO)
+``resample``        the resampling that both versions use
 ``preprocess``      image → network input
-``sliding``         tiles, weights, sums
+``sliding``         tiles and their weighted average
+``tile_skipping``   fewer tiles, in fast mode
 ``export``          class scores → labels on the image's grid
-``predictor``       the steps in a row
+``predictor``       these steps in order
 ==================  ==============================================================================
 """
 

@@ -1,6 +1,6 @@
 """A model in this package's own files: ``model.json`` and one ``.npz`` of plain arrays per fold.
 
-Nothing in them can run: JSON, and arrays read with ``allow_pickle=False``.
+Nothing in them can be executed: JSON, and arrays read with ``allow_pickle=False``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError, Remedy
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
 from lpm_segmentator.segment.nnunet.shapes import check_weights
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
 
-__all__ = ["FORMAT", "Fold", "NnUnetModel", "file_sha256", "read_bundle", "write_bundle"]
+__all__ = [
+    "FORMAT",
+    "Fold",
+    "NnUnetModel",
+    "file_sha256",
+    "read_bundle",
+    "read_model_json",
+    "write_bundle",
+]
 
 FORMAT = "lpm-nnunet-1"
 _CHUNK = 2**20
@@ -28,7 +36,7 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """The weights of one fold, by the names `network.UNet` gives them."""
+    """The weights of one fold, by the names of `expected_shapes`."""
 
     name: str
     weights: Weights
@@ -40,15 +48,13 @@ class NnUnetModel:
 
     Attributes
     ----------
-    spec
+    spec : ModelSpec
         How to run it.
-    folds
+    folds : tuple of Fold
         At least one; several are averaged.
-    card
-        What the author or user says about it (``name``, ``labels``, ``orientation``,
-        ``citation``, ``licence``, ``description``, ``version``), as far as given.
-    sha256
-        Of the weights: the same for the same folds, whatever file they came in.
+    card : mapping of str to object
+        Information from the author or user: ``name``, ``labels``, ``orientation``, ``citation``,
+        ``licence``, ``description``, ``version``, as far as given.
     """
 
     spec: ModelSpec
@@ -57,7 +63,7 @@ class NnUnetModel:
 
     @property
     def sha256(self) -> str:
-        """Hash of all weights, in a fixed order."""
+        """Hash of all weights: the same for the same folds, whatever file held them."""
         digest = hashlib.sha256()
         for fold in self.folds:
             for name in sorted(fold.weights):
@@ -82,17 +88,16 @@ def write_bundle(
 
     Parameters
     ----------
-    model
-        The model.
-    folder
+    model : NnUnetModel
+    folder : Path
         An existing folder.
-    extra
-        More entries for ``model.json``, e.g. where the model came from.
+    extra : mapping of str to object, optional
+        Further entries of ``model.json``, e.g. the origin of the model.
 
     Returns
     -------
     dict
-        What ``model.json`` holds.
+        The content of ``model.json``.
     """
     weights = []
     for fold in model.folds:
@@ -109,7 +114,7 @@ def write_bundle(
         "spec": model.spec.to_dict(),
         **(extra or {}),
     }
-    # Last, so that a folder with a model.json is complete.
+    # Written last: a folder with a model.json is complete.
     (folder / "model.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
 
@@ -117,10 +122,18 @@ def write_bundle(
 def read_bundle(folder: Path) -> NnUnetModel:
     """Read a model that `write_bundle` wrote, and check its hashes.
 
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    NnUnetModel
+
     Raises
     ------
     ModelError
-        A file is missing, damaged or not the one that was written.
+        If a file is missing, damaged or not the one that was written.
     """
     content = read_model_json(folder)
     if content.get("format") != FORMAT:
@@ -146,16 +159,24 @@ def read_bundle(folder: Path) -> NnUnetModel:
 def read_model_json(folder: Path) -> dict[str, Any]:
     """Return the content of a folder's ``model.json``.
 
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     ModelError
-        It is missing or not a JSON object.
+        If it is missing or not a JSON object.
     """
     path = folder / "model.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError("there is no model.json", where=folder) from None
+        raise ModelError("model.json is missing", where=folder) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"cannot be read ({error})", where=path) from error
     if not isinstance(content, dict):
@@ -168,12 +189,13 @@ def _read_weights(path: Path, entry: Mapping[str, Any]) -> Weights:
         raise ModelError("the weights are missing", where=path, hint="Install the model again")
     if file_sha256(path) != entry["sha256"]:
         raise ModelError(
-            "the weights are not the ones that were installed (their SHA-256 differs)",
+            "the weights are not the installed ones (their SHA-256 differs)",
             where=path,
-            hint="Install the model again with --replace",
+            hint=f"Install the model again and replace this one ({Remedy.REPLACE})",
+            remedy=Remedy.REPLACE,
         )
     try:
-        # Stored as they are: an archive that expands was not written here.
+        # write_bundle does not compress: an archive that expands is of another origin.
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
                 raise ModelError("refused: the weights expand when read", where=path)

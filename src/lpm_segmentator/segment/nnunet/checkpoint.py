@@ -1,4 +1,4 @@
-"""Read torch checkpoints: tensors and plain values, nothing that runs."""
+"""Read torch checkpoints: tensors and plain values, without running code."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core.errors import MissingExtraError, ModelError
+from lpm_segmentator.core import MissingExtraError, ModelError
 
 __all__ = ["Weights", "load_checkpoint", "weights_of"]
 
 Weights = dict[str, npt.NDArray[np.float32]]
-# How torch says that a pickle names something outside its list.
-_ASKS_FOR_MORE = re.compile(
-    r"unsupported (global|class|operand)|is blocked|not an allowed", re.IGNORECASE
-)
+# torch's messages where a pickle refers to a name outside its list.
+_UNSAFE = re.compile(r"unsupported (global|class|operand)|is blocked|not an allowed", re.IGNORECASE)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint with ``weights_only``.
 
-    Besides tensors, nnU-Net keeps its training curves in checkpoints, as numpy numbers; these few
-    numpy names are admitted on top of torch's own list.
+    Besides tensors, nnU-Net's checkpoints hold training curves as numpy numbers; the few numpy
+    names that these need are allowed in addition to torch's own list.
 
     Parameters
     ----------
-    path
+    path : Path
         ``*.model`` (version 1) or ``*.pth`` (version 2).
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     ModelError
-        The file is missing, truncated or asks for anything else.
+        If the file is missing, truncated or holds anything else.
     MissingExtraError
-        torch is not installed.
+        If torch is not installed.
     """
     try:
         import torch
@@ -53,11 +55,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except ModelError:
         raise
     except Exception as error:
-        if _ASKS_FOR_MORE.search(str(error)):
+        if _UNSAFE.search(str(error)):
             raise ModelError(
-                f"refused: the checkpoint asks for more than tensors ({_first_line(error)})",
+                f"refused: the checkpoint holds more than tensors ({_first_line(error)})",
                 where=path,
-                hint="Nothing was executed; ask the author for a checkpoint that nnU-Net wrote",
+                hint="Nothing was executed. Ask the author for a checkpoint written by nnU-Net",
             ) from error
         raise ModelError(
             f"the checkpoint is truncated or damaged ({_first_line(error)})",
@@ -72,28 +74,32 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def weights_of(checkpoint: Mapping[str, Any], key: str, *, where: Path) -> Weights:
-    """Return a checkpoint's network weights as float32 arrays.
+    """Return a checkpoint's network weights.
 
     Parameters
     ----------
-    checkpoint
-        What `load_checkpoint` returned.
-    key
+    checkpoint : mapping
+        As returned by `load_checkpoint`.
+    key : str
         ``state_dict`` (version 1) or ``network_weights`` (version 2).
-    where
+    where : Path
         The file, for messages.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
 
     Raises
     ------
     ModelError
-        The entry is missing, or holds anything but finite numbers.
+        If the entry is missing, or holds anything but finite numbers.
     """
     state = checkpoint.get(key)
     if not isinstance(state, Mapping) or not state:
         raise ModelError(
             f"the checkpoint has no {key!r}; it has {sorted(map(str, checkpoint))[:10]}",
             where=where,
-            hint="nnU-Net v1 (*.model) and v2 (checkpoint_*.pth) checkpoints are supported",
+            hint="Supported are checkpoints of nnU-Net v1 (*.model) and v2 (checkpoint_*.pth)",
         )
     weights: Weights = {}
     for name, tensor in state.items():
@@ -108,7 +114,7 @@ def weights_of(checkpoint: Mapping[str, Any], key: str, *, where: Path) -> Weigh
 
 
 def _is_plain_tensor(value: Any) -> bool:
-    """Return whether a value is a tensor that takes no more memory than its file.
+    """Return whether a value is a tensor that needs no more memory than its file.
 
     A view may repeat one number a billion times; sparse and meta tensors have no storage of their
     size at all.
@@ -123,7 +129,13 @@ def _is_plain_tensor(value: Any) -> bool:
 
 
 def _check_not_compressed(path: Path) -> None:
-    """Refuse a checkpoint whose zip would expand: torch stores tensors as they are."""
+    """Refuse a checkpoint whose zip would expand: torch stores tensors uncompressed.
+
+    Raises
+    ------
+    ModelError
+        If it would.
+    """
     if not zipfile.is_zipfile(path):
         return  # the format before torch 1.6
     with zipfile.ZipFile(path) as archive:
@@ -133,12 +145,12 @@ def _check_not_compressed(path: Path) -> None:
             f"refused: the checkpoint expands from {path.stat().st_size / 2**20:.0f} to "
             f"{total / 2**20:.0f} MB",
             where=path,
-            hint="torch does not compress checkpoints; ask the author for the original",
+            hint="torch does not compress checkpoints. Ask the author for the original file",
         )
 
 
 def _numpy_globals() -> list[Any]:
-    """Return what numpy numbers need to be unpickled, under their old and new names."""
+    """Return the names that pickled numpy numbers need, old and new."""
     core = getattr(np, "_core", None) or np.core
     scalar = core.multiarray.scalar
     dtypes = {type(np.dtype(code)) for code in ("f8", "f4", "f2", "i8", "i4", "u1", "?")}
@@ -152,5 +164,5 @@ def _numpy_globals() -> list[Any]:
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    line = next((t for t in text.splitlines() if _ASKS_FOR_MORE.search(t)), None)
+    line = next((t for t in text.splitlines() if _UNSAFE.search(t)), None)
     return (line or text.splitlines()[0]).strip()[:200]

@@ -1,8 +1,7 @@
 """Class scores on the network's grid → labels on the image's grid.
 
-nnU-Net resamples all class scores to full size and takes the largest. Here the two are done slice
-by slice: the scores of one slice at a time are at full size, which gives the same labels without
-the memory.
+nnU-Net resamples all class scores to full size and takes the largest. Here both are done slice by
+slice, which gives the same labels with less memory.
 """
 
 from __future__ import annotations
@@ -29,12 +28,11 @@ def labels_on_image(scores: Scores, prepared: Prepared, spec: ModelSpec) -> Labe
 
     Parameters
     ----------
-    scores : ndarray, shape (classes, a, b, c)
+    scores : ndarray of float, shape (classes, a, b, c)
         On the grid of ``prepared.data``.
-    prepared
-        Where that grid lies.
-    spec
-        The model.
+    prepared : Prepared
+        The place of that grid in the image.
+    spec : ModelSpec
 
     Returns
     -------
@@ -69,7 +67,7 @@ def _separate_axis(prepared: Prepared, spec: ModelSpec) -> int | None:
 
 
 def _winners_by_slice(scores: Scores, shape: Sequence[int], order: int, axis: int) -> Labels:
-    """Resize in plane, slice by slice; then copy each slice to where it is the nearest one."""
+    """Resample in plane, slice by slice; then copy each slice to where it is the nearest one."""
     moved = np.moveaxis(scores, axis + 1, 1)
     rows, columns = (shape[a] for a in range(3) if a != axis)
     winners = np.empty((moved.shape[1], rows, columns), dtype=np.uint8)
@@ -83,7 +81,7 @@ def _winners_by_slice(scores: Scores, shape: Sequence[int], order: int, axis: in
 def _resized_plane(
     plane: npt.NDArray[np.float32], size: tuple[int, int], order: int
 ) -> npt.NDArray[np.float32]:
-    """Resize (classes, rows, columns)."""
+    """Resample scores ``(classes, rows, columns)``."""
     out = plane
     for axis in (1, 2):
         if out.shape[axis] == size[axis - 1]:
@@ -97,7 +95,7 @@ def _resized_plane(
 
 
 def _winners(scores: Scores, shape: Sequence[int], orders: Sequence[int]) -> Labels:
-    """Resize all three axes, one slice of the answer after the other."""
+    """Resample all three axes, one slice of the result after the other."""
     first = axis_matrix(scores.shape[1], shape[0], orders[0]).astype(np.float32)
     winners = np.empty(tuple(shape), dtype=np.uint8)
     ranges = scores.min(axis=(1, 2, 3)), scores.max(axis=(1, 2, 3))
@@ -117,21 +115,25 @@ def _winners(scores: Scores, shape: Sequence[int], orders: Sequence[int]) -> Lab
 
 
 def postprocess(labels: Labels, rule: Postprocessing, voxel_mm3: float) -> Labels:
-    """Remove what nnU-Net v1's ``postprocessing.json`` says: small objects beside the largest.
+    """Remove small objects as nnU-Net v1's ``postprocessing.json`` states.
 
     Parameters
     ----------
-    labels
-        The label map; not changed.
-    rule
-        Which classes, and below which size.
-    voxel_mm3
+    labels : ndarray of uint8
+        Not changed.
+    rule : Postprocessing
+    voxel_mm3 : float
         Volume of one voxel.
+
+    Returns
+    -------
+    ndarray of uint8
+        Of the same shape.
     """
     out = labels.copy()
     for group, minimum in zip(rule.groups, rule.minimum_size, strict=True):
-        pieces, count = ndimage.label(np.isin(out, group))
-        sizes = np.bincount(pieces.ravel(), minlength=count + 1) * voxel_mm3
+        components, count = ndimage.label(np.isin(out, group))
+        sizes = np.bincount(components.ravel(), minlength=count + 1) * voxel_mm3
         sizes[0] = 0
         if not count:
             continue
@@ -139,5 +141,5 @@ def postprocess(labels: Labels, rule: Postprocessing, voxel_mm3: float) -> Label
         if minimum is not None:
             remove &= sizes < minimum
         remove[0] = False
-        out[remove[pieces]] = 0
+        out[remove[components]] = 0
     return out

@@ -1,8 +1,8 @@
-"""nnU-Net v1's plans → `ModelSpec`, and its weight names → today's.
+"""nnU-Net v1's plans → `ModelSpec`, and its weight names → this package's.
 
-v1's ``Generic_UNet`` and v2's ``PlainConvUNet`` compute the same thing under other names, with
+v1's ``Generic_UNet`` and v2's ``PlainConvUNet`` are the same network under different names, with
 three differences: v1 has no bias in the transposed convolutions and heads, takes each decoder
-stage's kernel from the encoder stage *below* it, and caps its features at 320 (3-D) or 480 (2-D).
+stage's kernel from the encoder stage *below* it, and limits its features to 320 (3-D) or 480 (2-D).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
 from lpm_segmentator.segment.nnunet.spec import (
     ModelSpec,
@@ -40,7 +40,7 @@ _PREPROCESSORS: Mapping[str, tuple[Resampling, str]] = {
     "PreprocessorFor3D_NoResampling": (Resampling(3), "all"),
 }
 
-# Trainers whose networks have the usual weights but compute something else with them.
+# Trainers whose networks have the usual weights but other operations.
 _OTHER_NETWORKS = re.compile(
     r"(?<![lL])ReLU|Mish|GeLU|_GN|FRN|slope_2en1|convlReLUIN|convReLUIN|NoNorm"
 )
@@ -53,46 +53,53 @@ def spec_from_plans(
 
     Parameters
     ----------
-    plans
+    plans : object
         The content of ``plans.pkl`` (as ``load_plain_pickle`` returns it).
-    trainer
+    trainer : str
         Name of the trainer class.
-    stage
-        Which entry of ``plans_per_stage`` the model was trained at; None where there is only one.
-    configuration
-        ``2d``, ``3d_fullres``, …, where known from the folder's name; else empty.
-    where
+    stage : int or None
+        The entry of ``plans_per_stage`` that the model was trained with; None where there is only
+        one.
+    configuration : str
+        ``2d``, ``3d_fullres``, …, where known from the folder's name; otherwise empty.
+    where : Path
         The file, for messages.
+
+    Returns
+    -------
+    ModelSpec
 
     Raises
     ------
     ModelError
-        The plans are damaged, or of a model that cannot be run here; the message says what was
-        found.
+        If the plans are damaged, or of a model that is not supported; the message names the
+        reason.
     """
     _refuse_other_models(trainer, configuration, where)
     try:
         return _spec(plans, stage, configuration, where)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelError(
-            f"these are not complete nnU-Net v1 plans ({error!r})", where=where, hint=_SUPPORTED
+            f"the nnU-Net v1 plans are incomplete ({error!r})", where=where, hint=_SUPPORTED
         ) from error
 
 
 def _refuse_other_models(trainer: str, configuration: str, where: Path) -> None:
-    found = None
+    kind = None
     if "cascade" in trainer.lower() or "cascade" in configuration.lower():
-        found = "the second stage of a cascade"
+        kind = "the second stage of a cascade"
     elif "region" in trainer.lower():
-        found = "a region-based model"
+        kind = "a region-based model"
     elif "resenc" in trainer.lower():
-        found = "a residual v1 network"
+        kind = "a residual v1 network"
     elif _OTHER_NETWORKS.search(trainer):
-        found = "a network with other activations or normalisation"
+        kind = "a network with other activations or normalisation"
     elif "resample33" in trainer:
-        found = "a model with another resampling"
-    if found:
-        raise ModelError(f"found {found} (trainer {trainer})", where=where, hint=_SUPPORTED)
+        kind = "a model with another resampling"
+    if kind:
+        raise ModelError(
+            f"{kind} is not supported (trainer {trainer})", where=where, hint=_SUPPORTED
+        )
 
 
 def _spec(plans: Any, stage: int | None, configuration: str, where: Path) -> ModelSpec:
@@ -101,8 +108,8 @@ def _spec(plans: Any, stage: int | None, configuration: str, where: Path) -> Mod
     modalities = int(plans["num_modalities"])
     if modalities != 1:
         raise ModelError(
-            f"the model takes {modalities} input images "
-            f"({', '.join(map(str, plans['modalities'].values()))}); this program gives it one",
+            f"a model with {modalities} input images "
+            f"({', '.join(map(str, plans['modalities'].values()))}) is not supported",
             where=where,
             hint=_SUPPORTED,
         )
@@ -134,7 +141,8 @@ def _stage(stages: Mapping[Any, Any], stage: int | None, where: Path) -> Mapping
         stage = next(iter(stages))
     if stage is None or stage not in stages:
         raise ModelError(
-            f"the plans have the stages {sorted(stages)}, the model's is {stage}", where=where
+            f"the plans have the stages {sorted(stages)}, the model belongs to {stage}",
+            where=where,
         )
     chosen: Mapping[str, Any] = stages[stage]
     return chosen
@@ -144,7 +152,7 @@ def _preprocessor(name: str | None, dimensions: int, where: Path) -> tuple[Resam
     name = name or ("GenericPreprocessor" if dimensions == 3 else "PreprocessorFor2D")
     if name not in _PREPROCESSORS:
         raise ModelError(
-            f"the model's preprocessor is {name}",
+            f"the preprocessor {name} is not supported",
             where=where,
             hint=f"Supported are {', '.join(_PREPROCESSORS)}",
         )
@@ -157,7 +165,7 @@ def _normalization(plans: Mapping[str, Any], channel: int, where: Path) -> Norma
     if scheme in ("CT", "CT2"):
         stats = (plans["dataset_properties"]["intensityproperties"] or {}).get(channel)
         if stats is None:
-            raise ModelError("the plans lack the intensities of a CT model", where=where)
+            raise ModelError("the intensities of a CT model are missing in the plans", where=where)
         return Normalization(
             scheme="ct" if scheme == "CT" else "ct2",
             use_mask=use_mask,
@@ -208,17 +216,26 @@ def _network(plans: Mapping[str, Any], chosen: Mapping[str, Any], dimensions: in
 def _pooling(chosen: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
     if chosen.get("pool_op_kernel_sizes") is not None:
         return tuple(tuple(int(k) for k in pool) for pool in chosen["pool_op_kernel_sizes"])
-    # Plans from before v1.2 only count: an axis with fewer poolings joins in later.
+    # Plans before v1.2 hold only their number: an axis with fewer poolings starts later.
     counts = [int(n) for n in chosen["num_pool_per_axis"]]
     most = max(counts)
     return tuple(tuple(2 if most - n <= i else 1 for n in counts) for i in range(most))
 
 
 def rename_weights(weights: Weights, network: NetworkSpec) -> Weights:
-    """Give version 1's weights the names of `network.UNet`.
+    """Give version 1's weights the names of `expected_shapes`.
 
-    Weights that do not occur in ``Generic_UNet`` keep their names, so that the check against the
-    network reports them.
+    Weights that are not part of ``Generic_UNet`` keep their names, so that `check_weights` reports
+    them.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+    network : NetworkSpec
+
+    Returns
+    -------
+    dict of str to ndarray
     """
     last = len(network.strides) - 1
     convs = network.encoder_blocks[0]
@@ -226,7 +243,7 @@ def rename_weights(weights: Weights, network: NetworkSpec) -> Weights:
 
 
 def _used(name: str, last: int) -> bool:
-    """Return whether a weight takes part in the answer: deep supervision has spare heads."""
+    """Return whether a weight affects the output: deep supervision has additional heads."""
     head = re.match(r"seg_outputs\.(\d+)\.", name)
     return head is None or int(head[1]) == last - 1
 
@@ -241,8 +258,8 @@ def _renamed(name: str, convs: int) -> str:
         case ["conv_blocks_context", stage, "blocks", block, *rest]:
             return ".".join(("encoder", "stages", stage, "convs", block, *rest))
         case [("conv_blocks_context" | "conv_blocks_localization") as path, stage, half, *rest]:
-            # The bottleneck and the decoder keep a stage in two halves: all convolutions but one,
-            # and the last.
+            # The stages of the bottleneck and the decoder have two parts: all convolutions but the
+            # last, and the last.
             _blocks, block, *tail = rest
             number = block if half == "0" else str(convs - 1)
             side = "encoder" if path == "conv_blocks_context" else "decoder"
@@ -253,10 +270,19 @@ def _renamed(name: str, convs: int) -> str:
 def read_postprocessing(path: Path) -> Postprocessing | None:
     """Read ``postprocessing.json``, which ``nnUNet_predict`` applies where it exists.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Postprocessing or None
+        None if there is no such file.
+
     Raises
     ------
     ModelError
-        The file is damaged.
+        If the file is damaged.
     """
     if not path.is_file():
         return None

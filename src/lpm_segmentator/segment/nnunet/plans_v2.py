@@ -1,4 +1,4 @@
-"""nnU-Net v2's ``plans.json`` and ``dataset.json`` → `ModelSpec`, and its weight names → ours."""
+"""nnU-Net v2's plans → `ModelSpec`, and its weight names → this package's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
 from lpm_segmentator.segment.nnunet.spec import (
     ModelSpec,
@@ -41,26 +41,30 @@ def spec_from_plans(
 
     Parameters
     ----------
-    plans, dataset
+    plans, dataset : object
         The content of ``plans.json`` and ``dataset.json``.
-    configuration
-        Which of the plans' configurations the model was trained with.
-    trainer
+    configuration : str
+        The configuration in the plans that the model was trained with.
+    trainer : str
         Name of the trainer class, for messages.
-    where
+    where : Path
         The folder, for messages.
+
+    Returns
+    -------
+    ModelSpec
 
     Raises
     ------
     ModelError
-        The plans are damaged, or of a model that cannot be run here; the message says what was
-        found.
+        If the plans are damaged, or of a model that is not supported; the message names the
+        reason.
     """
     try:
         return _spec(plans, dataset, configuration, where)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelError(
-            f"these are not complete nnU-Net v2 plans of the configuration {configuration!r} "
+            f"the nnU-Net v2 plans of the configuration {configuration!r} are incomplete "
             f"(trainer {trainer}; {error!r})",
             where=where,
             hint=_SUPPORTED,
@@ -93,13 +97,13 @@ def _spec(plans: Any, dataset: Any, configuration: str, where: Path) -> ModelSpe
 
 
 def _resolve(configurations: Mapping[str, Any], name: str, where: Path) -> dict[str, Any]:
-    """Return a configuration with what it inherits."""
+    """Return a configuration with the entries that it inherits."""
     chain: list[str] = []
     merged: dict[str, Any] = {}
     while name:
         if name not in configurations or name in chain:
             raise ModelError(
-                f"the plans have no usable configuration {name!r}; they have "
+                f"the plans have no valid configuration {name!r}; they have "
                 f"{sorted(configurations)}",
                 where=where,
             )
@@ -116,18 +120,18 @@ def _refuse_other_models(
     channels: Mapping[str, Any],
     where: Path,
 ) -> None:
-    found = None
+    kind = None
     if config.get("previous_stage"):
-        found = f"the second stage of a cascade (it needs {config['previous_stage']})"
+        kind = f"the second stage of a cascade, after {config['previous_stage']},"
     elif dataset.get("regions_class_order") or any(isinstance(v, list) for v in labels.values()):
-        found = f"a region-based model (labels {dict(labels)})"
+        kind = f"a region-based model (labels {dict(labels)})"
     elif len(channels) != 1:
         names = ", ".join(map(str, channels.values()))
-        found = f"a model that takes {len(channels)} input images ({names})"
+        kind = f"a model with {len(channels)} input images ({names})"
     elif config.get("preprocessor_name", "DefaultPreprocessor") != "DefaultPreprocessor":
-        found = f"a model with the preprocessor {config['preprocessor_name']}"
-    if found:
-        raise ModelError(f"found {found}", where=where, hint=_SUPPORTED)
+        kind = f"the preprocessor {config['preprocessor_name']}"
+    if kind:
+        raise ModelError(f"{kind} is not supported", where=where, hint=_SUPPORTED)
 
 
 def _normalization(
@@ -136,7 +140,7 @@ def _normalization(
     name = config["normalization_schemes"][channel]
     if name not in _NORMALIZATIONS:
         raise ModelError(
-            f"found the intensity normalisation {name}",
+            f"the intensity normalisation {name} is not supported",
             where=where,
             hint=f"Supported are {', '.join(_NORMALIZATIONS)}",
         )
@@ -169,7 +173,7 @@ def _resampling(config: Mapping[str, Any], what: str, order: int, where: Path) -
     if name == "resample_torch_fornnunet" and kwargs.get("mode", "linear") == "linear":
         return Resampling(1, 0, separate)
     raise ModelError(
-        f"found the resampling {name}",
+        f"the resampling {name} is not supported",
         where=where,
         hint="Supported are resample_data_or_seg_to_shape and resample_torch_fornnunet",
     )
@@ -184,7 +188,7 @@ def _network(
     name = architecture["network_class_name"].rpartition(".")[2]
     kwargs = architecture["arch_kwargs"]
     if name not in _KINDS:
-        raise ModelError(f"found the architecture {name}", where=where, hint=_SUPPORTED)
+        raise ModelError(f"the architecture {name} is not supported", where=where, hint=_SUPPORTED)
     kind = _KINDS[name]
     _refuse_other_layers(kwargs, where)
     stages = int(kwargs["n_stages"])
@@ -214,20 +218,20 @@ def _refuse_other_layers(kwargs: Mapping[str, Any], where: Path) -> None:
     norm = str(kwargs.get("norm_op")).rpartition(".")[2]
     affine = (kwargs.get("norm_op_kwargs") or {}).get("affine", False)
     nonlinearity = str(kwargs.get("nonlin")).rpartition(".")[2]
-    found = None
+    layers = None
     if not norm.startswith("InstanceNorm") or not affine:
-        found = f"the normalisation {norm} (affine: {affine})"
+        layers = f"the normalisation {norm} (affine: {affine})"
     elif nonlinearity not in ("LeakyReLU", "ReLU"):
-        found = f"the activation {nonlinearity}"
+        layers = f"the activation {nonlinearity}"
     elif kwargs.get("nonlin_first"):
-        found = "activations before the normalisation"
+        layers = "activations before the normalisation"
     elif kwargs.get("bottleneck_channels") or "Bottleneck" in str(kwargs.get("block")):
-        found = "bottleneck blocks"
+        layers = "bottleneck blocks"
     elif kwargs.get("squeeze_excitation"):
-        found = "squeeze-and-excitation blocks"
-    if found:
+        layers = "squeeze-and-excitation blocks"
+    if layers:
         raise ModelError(
-            f"found a network with {found}",
+            f"a network with {layers} is not supported",
             where=where,
             hint="Supported are instance normalisation and (leaky) ReLU, as nnU-Net plans them",
         )
@@ -242,10 +246,10 @@ def _negative_slope(kwargs: Mapping[str, Any]) -> float:
 def _network_of_old_plans(
     config: Mapping[str, Any], dimensions: int, channels: int, classes: int, where: Path
 ) -> NetworkSpec:
-    """Read the architecture as plans before nnU-Net v2.5 wrote it."""
+    """Read the architecture from plans before nnU-Net v2.5."""
     name = config["UNet_class_name"]
     if name not in _KINDS:
-        raise ModelError(f"found the architecture {name}", where=where, hint=_SUPPORTED)
+        raise ModelError(f"the architecture {name} is not supported", where=where, hint=_SUPPORTED)
     stages = len(config["n_conv_per_stage_encoder"])
     base, most = int(config["UNet_base_num_features"]), int(config["unet_max_num_features"])
     kernels = _per_stage(config["conv_kernel_sizes"], stages, dimensions)
@@ -266,15 +270,15 @@ def _network_of_old_plans(
 def _counts(value: int | Sequence[int], stages: int) -> tuple[int, ...]:
     counts = (value,) * stages if isinstance(value, int) else tuple(int(v) for v in value)
     if len(counts) != stages:
-        raise ValueError(f"{stages} stages, but {counts}")
+        raise ValueError(f"{counts} for {stages} stages")
     return counts
 
 
 def _per_stage(value: Any, stages: int, dimensions: int) -> tuple[tuple[int, ...], ...]:
-    """Return one size per axis and stage; nnU-Net lets one number stand for many."""
+    """Return one size for each axis and stage; nnU-Net allows one number for several."""
     listed = cast("Sequence[Any]", [value] * stages if isinstance(value, int) else value)
     if len(listed) != stages:
-        raise ValueError(f"{stages} stages, but {listed}")
+        raise ValueError(f"{listed} for {stages} stages")
     return tuple(
         (entry,) * dimensions if isinstance(entry, int) else tuple(int(n) for n in entry)
         for entry in listed
@@ -282,12 +286,22 @@ def _per_stage(value: Any, stages: int, dimensions: int) -> tuple[tuple[int, ...
 
 
 def rename_weights(weights: Weights, network: NetworkSpec) -> Weights:
-    """Give version 2's weights the names of `network.UNet`, without their duplicates."""
+    """Give version 2's weights the names of `expected_shapes`, without duplicates.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+    network : NetworkSpec
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
     head = f"decoder.seg_layers.{len(network.strides) - 2}."
     renamed: Weights = {}
     for name, array in weights.items():
         if name.startswith("decoder.encoder.") or ".all_modules." in name:
-            continue  # the same tensors under a second name
+            continue  # the same tensors under another name
         if name.startswith("decoder.seg_layers."):
             if name.startswith(head):
                 renamed["decoder.head." + name.removeprefix(head)] = array

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core.errors import ModelError
-from lpm_segmentator.core.labels import LPM_SCHEME
-from lpm_segmentator.core.transform import reorient
-from lpm_segmentator.core.volume import LabelMap, Volume
+from lpm_segmentator.core import LPM_SCHEME, DixonPair, LabelMap, ModelError, Volume, reorient
 from lpm_segmentator.segment.nnunet.bundle import NnUnetModel
-from lpm_segmentator.segment.nnunet.engine import Backend, make_engine
+from lpm_segmentator.segment.nnunet.engine import make_engine
 from lpm_segmentator.segment.nnunet.export import labels_on_image, postprocess
 from lpm_segmentator.segment.nnunet.preprocess import prepare
 from lpm_segmentator.segment.nnunet.sliding import Engine, count_tiles, sliding_scores
-from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
-from lpm_segmentator.segment.predictor import ModelInfo, Prediction
+from lpm_segmentator.segment.predictor import Mode, ModelInfo, Prediction, water_image
 
-__all__ = ["Mode", "NnUnetPredictor", "checked_labels"]
+__all__ = ["NnUnetPredictor", "checked_labels"]
 
-Mode = Literal["fast", "exact"]
 _log = logging.getLogger(__name__)
 _ITK_ORDER = (2, 1, 0)
-_USUAL = "LPS"
+_COMMON_ORIENTATION = "LPS"
 
 
 class NnUnetPredictor:
@@ -37,23 +31,21 @@ class NnUnetPredictor:
 
     Parameters
     ----------
-    model
-        The model, see `source.read_model_folder` and `bundle.read_bundle`.
-    mode
-        ``exact`` computes as nnU-Net does and gives its masks; ``fast`` computes five of
-        eight tiles where these nearly coincide and the three that are left would change almost
-        nothing (see `fewer`), in bfloat16 where the CPU has it.
-    backend
-        What runs the network; by default OpenVINO where it is installed, else torch.
-    threads
-        How many to compute with; the runtime's own choice by default.
-    progress
-        Called with the number of tiles done and of all.
+    model : NnUnetModel
+        See `source.read_model_folder` and `bundle.read_bundle`.
+    mode : {'fast', 'exact'}
+        ``exact`` reproduces nnU-Net and its masks. ``fast`` computes five of eight tiles where
+        these nearly coincide and the other three would change almost nothing (`tile_skipping`),
+        and uses bfloat16 where the CPU supports it.
+    threads : int, optional
+        Number of threads; by default one for each core.
+    progress : callable, optional
+        Called with the number of tiles done and the number of all tiles.
 
     Raises
     ------
     ModelError
-        The model's labels have no mapping to the package's.
+        If the model's labels have no mapping to the package's.
     """
 
     def __init__(
@@ -61,13 +53,11 @@ class NnUnetPredictor:
         model: NnUnetModel,
         *,
         mode: Mode = "fast",
-        backend: Backend = "auto",
         threads: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.model = model
         self.mode: Mode = mode
-        self._backend: Backend = backend
         self._threads = threads
         self._progress = progress
         labels = checked_labels(model.card.get("labels"), model.spec)
@@ -86,26 +76,33 @@ class NnUnetPredictor:
         self._orientation = _checked_orientation(card.get("orientation"))
         self._engine: Engine | None = None
 
-    @classmethod
-    def from_folder(
-        cls, folder: Path, *, folds: Sequence[str] | None = None, mode: Mode = "fast"
-    ) -> NnUnetPredictor:
-        """Read a model that is not in the store and make a predictor of it."""
-        return cls(read_model_folder(folder, folds=folds), mode=mode)
-
     @property
     def info(self) -> ModelInfo:
-        """What is known about the model."""
+        """Description of the model."""
         return self._info
 
-    def predict(self, volume: Volume) -> Prediction:
-        """Segment one volume; see `Predictor.predict`."""
+    def predict(self, image: Volume | DixonPair) -> Prediction:
+        """Segment an image, or the water image of a Dixon pair; see `Predictor.predict`."""
         begin = time.perf_counter()
-        spec = self.model.spec
-        given = volume
+        given = water_image(image)
+        turned = reorient(given, self._orientation) if self._orientation else given
+        values, computed = self._model_labels(turned)
+        labels = LabelMap(_mapped(values, self._info.labels), turned.affine)
         if self._orientation:
-            volume = reorient(volume, self._orientation)
-        prepared = prepare(volume.array.transpose(_ITK_ORDER), _itk_spacing(volume), spec)
+            restored = reorient(labels, given.geometry.axis_codes)
+            labels = LabelMap(restored.array, given.affine)
+        seconds = time.perf_counter() - begin
+        _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
+        return Prediction(
+            labels=labels,
+            warnings=() if self._orientation else _orientation_warning(given),
+            details={"mode": self.mode, "seconds": round(seconds, 2), "tiles": computed},
+        )
+
+    def _model_labels(self, volume: Volume) -> tuple[npt.NDArray[np.uint8], int]:
+        """Return the model's label values on the grid of an image, and the tiles computed."""
+        spec, spacing = self.model.spec, _itk_spacing(volume)
+        prepared = prepare(volume.array.transpose(_ITK_ORDER), spacing, spec)
         tiles = count_tiles(prepared.data.shape[1:], spec.patch_size) * len(self.model.folds)
         scores, computed = sliding_scores(
             prepared.data,
@@ -113,26 +110,16 @@ class NnUnetPredictor:
             self._engines(),
             generation=spec.generation,
             rounded=self.mode == "exact",
-            sparing=self.mode == "fast",
+            skip_tiles=self.mode == "fast",
             advance=self._counter(tiles),
         )
-        raw = labels_on_image(scores, prepared, spec)
+        labels = labels_on_image(scores, prepared, spec)
         if spec.postprocessing is not None:
-            raw = postprocess(raw, spec.postprocessing, float(np.prod(_itk_spacing(volume))))
-        labels = LabelMap(
-            _mapped(raw, self._info.labels).transpose(_ITK_ORDER), volume.affine, LPM_SCHEME
-        )
-        if self._orientation:
-            labels = reorient(labels, given.geometry.axis_codes)
-            labels = LabelMap(labels.array, given.affine, LPM_SCHEME)
-        seconds = time.perf_counter() - begin
-        _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
-        warnings = () if self._orientation else _orientation_warning(given)
-        details = {"mode": self.mode, "seconds": round(seconds, 2), "tiles": computed}
-        return Prediction(labels=labels, details=details, warnings=warnings)
+            labels = postprocess(labels, spec.postprocessing, float(np.prod(spacing)))
+        return labels.transpose(_ITK_ORDER), computed
 
     def _engines(self) -> Iterator[Engine]:
-        """Give one fold's engine after the other.
+        """Yield the engine of each fold.
 
         A network needs a gigabyte while it runs. A single one is kept for the next image; of
         several, only the current one is in memory.
@@ -147,7 +134,6 @@ class NnUnetPredictor:
                 spec.network,
                 spec.patch_size,
                 low_precision=self.mode == "fast",
-                backend=self._backend,
                 threads=self._threads,
             )
             if len(self.model.folds) == 1:
@@ -167,15 +153,25 @@ class NnUnetPredictor:
 
 
 def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
-    """Return model value → package value.
+    """Return the mapping from the model's label values to the package's.
 
-    Taken from the card where it has one; else from the labels' names, where these are the
-    package's own keys (``ES_R``, …); else one to one, where the model has the package's four.
+    It is the card's, if the card has one; else that of the labels' names, if these are the
+    package's own keys (``ES_R``, …); else one to one, if the model has the package's four values.
+
+    Parameters
+    ----------
+    given : object
+        The ``labels`` of the card; None where it has none.
+    spec : ModelSpec
+
+    Returns
+    -------
+    dict of int to int
 
     Raises
     ------
     ModelError
-        None of these apply, or the mapping names values that do not exist.
+        If none of these apply, or the mapping contains values that do not exist.
     """
     own = {s.key: s.value for s in LPM_SCHEME}
     values = set(range(1, spec.network.classes))
@@ -186,10 +182,10 @@ def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
             return {v: v for v in sorted(values)}
         named = ", ".join(f"{v} {spec.label_names.get(v, '')}".strip() for v in sorted(values))
         raise ModelError(
-            f"the model's labels ({named}) are not this program's "
+            f"the model's labels ({named}) differ from this program's "
             f"({', '.join(f'{v} {k}' for k, v in own.items())})",
-            hint='Say which is which in a card.json beside it, {"labels": {"1": "ES_R", …}}; '
-            "labels left out become background",
+            hint='Add a card.json beside the model with their mapping: {"labels": {"1": "ES_R", '
+            "…}}. Labels that are not listed become background",
         )
     try:
         mapping = {int(k): own.get(str(v)) or int(v) for k, v in dict(given).items()}
@@ -197,8 +193,8 @@ def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
         raise ModelError(f"the label mapping {given!r} cannot be read ({error})") from error
     if not set(mapping) <= values or not set(mapping.values()) <= set(LPM_SCHEME.values):
         raise ModelError(
-            f"the label mapping {mapping} names values that do not exist; the model has "
-            f"{sorted(values)}, the program {sorted(LPM_SCHEME.values)}"
+            f"the label mapping {mapping} contains values that do not exist; the model has "
+            f"{sorted(values)}, this program {sorted(LPM_SCHEME.values)}"
         )
     return mapping
 
@@ -209,28 +205,29 @@ def _checked_orientation(given: Any) -> tuple[str, ...] | None:
     codes = tuple(str(given).upper())
     if sorted("".join(codes).translate(str.maketrans("LPI", "RAS"))) != ["A", "R", "S"]:
         raise ModelError(
-            f"the orientation {given!r} in the model's card is none",
-            hint="Give the directions the array axes grow to, e.g. LPS",
+            f"the orientation {given!r} in the model's card is not valid",
+            hint="Give the directions in which the array axes grow, e.g. LPS",
         )
     return codes
 
 
 def _orientation_warning(volume: Volume) -> tuple[str, ...]:
     stored = "".join(volume.geometry.axis_codes)
-    if stored == _USUAL:
+    if stored == _COMMON_ORIENTATION:
         return ()
     return (
-        f"The model's card names no orientation, so that the image was used as it is stored "
-        f"({stored}). If the model was trained on images stored otherwise (most are {_USUAL}), "
-        'left and right may be exchanged. Name it in the model\'s card.json: "orientation".',
+        f"the model's card states no orientation, and the image was used as stored ({stored}); if "
+        f"the model was trained on images in another orientation (commonly "
+        f"{_COMMON_ORIENTATION}), left and right may be swapped; state it in the model's card.json "
+        '("orientation")',
     )
 
 
 def _itk_spacing(volume: Volume) -> tuple[float, ...]:
     """Return the spacing in z-y-x order, as ITK reads it from a NIfTI header.
 
-    The header holds float32. nnU-Net compares spacings for equality, so that the rounding noise
-    of an oblique affine must not make two equal axes differ.
+    The header holds float32. nnU-Net compares spacings for equality: rounding errors of an oblique
+    affine must not make two equal axes differ.
     """
     spacing = [float(np.float32(s)) for s in volume.spacing_mm]
     for a, b in ((0, 1), (0, 2), (1, 2)):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lpm_segmentator.core.errors import InputError
+from lpm_segmentator.core import InputError, bounding_box
 from lpm_segmentator.segment.nnunet.resample import new_shape, resize, separate_axis
 from lpm_segmentator.segment.nnunet.spec import ModelSpec, Normalization, Resampling
 
@@ -26,24 +26,24 @@ _EPS = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Network input, and what is needed to bring the answer back. All in the network's axis order.
+    """Network input, and its place in the image. All in the network's axis order.
 
     Attributes
     ----------
-    data : ndarray, shape (channels, a, b, c)
-    full_shape
+    data : ndarray of float32, shape (1, a, b, c)
+    full_shape : tuple of int
         Size of the whole image.
-    box
-        The non-zero part of it that was kept.
-    spacing_mm
+    box : tuple of slice
+        The part of it that is not zero, which was kept.
+    spacing_mm : tuple of float
         Of the image.
-    target_spacing_mm
+    target_spacing_mm : tuple of float
         Of `data`.
     """
 
     data: Float32
     full_shape: tuple[int, ...]
-    box: tuple[slice, slice, slice]
+    box: tuple[slice, ...]
     spacing_mm: tuple[float, ...]
     target_spacing_mm: tuple[float, ...]
 
@@ -62,15 +62,18 @@ def prepare(
     ----------
     image : ndarray, shape (z, y, x)
         In ITK's axis order.
-    spacing_mm
+    spacing_mm : sequence of float
         In the same order.
-    spec
-        The model.
+    spec : ModelSpec
+
+    Returns
+    -------
+    Prepared
 
     Raises
     ------
     InputError
-        The image has no voxel that is not zero.
+        If the image is zero everywhere.
     """
     order = spec.transpose_forward
     spacing = tuple(float(spacing_mm[a]) for a in order)
@@ -79,7 +82,9 @@ def prepare(
         for own, wanted in zip(spacing, spec.spacing_mm, strict=True)
     )
     turned = np.transpose(image, order)
-    box = _nonzero_box(turned)
+    box = bounding_box(turned)
+    if box is None:
+        raise InputError("the image is zero everywhere; there is nothing to segment")
     part = turned[box].astype(np.float32)  # a copy
     part[np.isnan(part)] = 0
     norm = spec.normalization[0]
@@ -101,32 +106,20 @@ def _float32(array: npt.NDArray[np.floating]) -> Float32:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _nonzero_box(image: npt.NDArray[np.generic]) -> tuple[slice, slice, slice]:
-    nonzero = image != 0
-    limits = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        hit = np.flatnonzero(nonzero.any(axis=others))
-        if not len(hit):
-            raise InputError("the image is zero everywhere; there is nothing to segment")
-        limits.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    return limits[0], limits[1], limits[2]
-
-
 def _inside(nonzero: BoolArray) -> BoolArray:
     """Fill the holes of the non-zero region (cropped to its box).
 
-    A hole is a connected piece of zeros that does not reach a face of the box.
+    A hole is a connected component of zeros that does not reach a face of the box.
     """
     if nonzero.all():
         return nonzero
-    pieces, count = ndimage.label(~nonzero)
-    open_piece = np.zeros(count + 1, dtype=bool)
+    components, count = ndimage.label(~nonzero)
+    is_open = np.zeros(count + 1, dtype=bool)
     for axis in range(3):
         for face in (0, -1):
-            open_piece[np.unique(np.take(pieces, face, axis=axis))] = True
-    open_piece[0] = False
-    inside: BoolArray = ~open_piece[pieces]
+            is_open[np.unique(np.take(components, face, axis=axis))] = True
+    is_open[0] = False
+    inside: BoolArray = ~is_open[components]
     return inside
 
 
@@ -135,11 +128,11 @@ def _resized_mask(
 ) -> BoolArray:
     if mask.all() or mask.shape == shape:
         return np.ones(shape, dtype=bool) if mask.all() else mask
-    # v1's preprocessors pair these orders for labels with the ones for images.
-    own = Resampling(
+    # The orders that v1's preprocessors use for labels beside these orders for images.
+    label_rule = Resampling(
         order=3 if rule.separate_z is False else 1, order_z=1 if rule.order_z > 1 else 0
     )
-    resized: BoolArray = resize(mask.astype(np.float64), shape, own, axis) >= 0.5
+    resized: BoolArray = resize(mask.astype(np.float64), shape, label_rule, axis) >= 0.5
     return resized
 
 

@@ -1,4 +1,4 @@
-"""The resizing that both nnU-Net versions use.
+"""The resampling that both nnU-Net versions use.
 
 nnU-Net calls ``skimage.transform.resize(..., mode="edge", anti_aliasing=False)``, which is
 ``scipy.ndimage.zoom(..., mode="nearest", grid_mode=True)`` followed by a clip to the input's range.
@@ -27,24 +27,39 @@ _ANISOTROPY = 3.0  # nnU-Net's RESAMPLING_SEPARATE_Z_ANISO_THRESHOLD
 def new_shape(
     shape: Sequence[int], spacing: Sequence[float], target: Sequence[float]
 ) -> tuple[int, ...]:
-    """Return the size of an image after resampling, rounded half to even as nnU-Net does."""
+    """Return the size of an image after resampling, rounded half to even as in nnU-Net.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    spacing, target : sequence of float
+        Spacing before and after, in mm.
+
+    Returns
+    -------
+    tuple of int
+    """
     return tuple(
         int(np.round(old / new * n)) for n, old, new in zip(shape, spacing, target, strict=True)
     )
 
 
 def separate_axis(first: Sequence[float], second: Sequence[float], rule: Resampling) -> int | None:
-    """Return the axis that is resized on its own, if any.
+    """Return the axis that is resampled separately, if any.
 
-    nnU-Net looks at the spacing before, then at the one after; an axis counts only where it alone
-    has the largest spacing.
+    nnU-Net considers the spacing before, then the one after; an axis counts only if it alone has
+    the largest spacing.
 
     Parameters
     ----------
-    first, second
-        Spacings in the order in which nnU-Net looks at them.
-    rule
+    first, second : sequence of float
+        Spacings in the order in which nnU-Net considers them.
+    rule : Resampling
         With ``separate_z`` forced or not.
+
+    Returns
+    -------
+    int or None
     """
     if rule.separate_z is False:
         return None
@@ -59,9 +74,20 @@ def separate_axis(first: Sequence[float], second: Sequence[float], rule: Resampl
 
 @lru_cache(maxsize=32)
 def axis_matrix(size: int, target: int, order: int) -> npt.NDArray[np.float64]:
-    """Return the matrix (target, size) that resizes one axis.
+    """Return the matrix that resamples one axis.
 
-    Each unit vector goes through scipy's own zoom; its answers are the matrix's columns.
+    Its columns are the unit vectors after scipy's own zoom.
+
+    Parameters
+    ----------
+    size, target : int
+        Size of the axis before and after.
+    order : int
+        Spline order.
+
+    Returns
+    -------
+    ndarray of float64, shape (target, size)
     """
     if order == 0:
         matrix = np.zeros((target, size))
@@ -81,43 +107,56 @@ def axis_matrix(size: int, target: int, order: int) -> npt.NDArray[np.float64]:
 
 
 def nearest_indices(size: int, target: int) -> npt.NDArray[np.intp]:
-    """Return, for each position along a resized axis, the position it is copied from."""
+    """Return, for each position along a resampled axis, the position it is copied from.
+
+    Parameters
+    ----------
+    size, target : int
+        Size of the axis before and after.
+
+    Returns
+    -------
+    ndarray of int, shape (target,)
+    """
     positions = size / target * (np.arange(target) + 0.5) - 0.5
-    picked = ndimage.map_coordinates(
+    nearest = ndimage.map_coordinates(
         np.arange(size, dtype=np.float64), positions[None], order=0, mode="nearest"
     )
-    return picked.astype(np.intp)
+    return nearest.astype(np.intp)
 
 
 def resize(
     image: FloatArray, shape: Sequence[int], rule: Resampling, axis: int | None
 ) -> FloatArray:
-    """Resize one image, in float64, and return it in its own type.
+    """Resample one channel, in float64, and return it in its own type.
 
     Parameters
     ----------
-    image : ndarray, shape (a, b, c)
-        One channel.
-    shape
+    image : ndarray of float, shape (a, b, c)
+    shape : sequence of int
         The new size.
-    rule
+    rule : Resampling
         Spline orders.
-    axis
-        Which axis is resized on its own (see `separate_axis`), or None.
+    axis : int or None
+        The axis that is resampled separately, see `separate_axis`.
+
+    Returns
+    -------
+    ndarray of float, shape `shape`
     """
     if tuple(image.shape) == tuple(shape):
         return image
     out = image.astype(np.float64)
     together = [a for a in range(3) if a != axis]
     if any(image.shape[a] != shape[a] for a in together):
-        # skimage clips each piece it resizes to that piece's range.
+        # skimage clips each array that it resizes to the range of its input.
         low, high = (f(out, axis=tuple(together), keepdims=True) for f in (np.min, np.max))
         for a in together:
             out = _along(out, a, shape[a], rule.order)
         if rule.order > 1:
             np.clip(out, low, high, out=out)
     if axis is not None and image.shape[axis] != shape[axis]:
-        # Here nnU-Net itself calls map_coordinates, which does not clip and rounds as it returns.
+        # Here nnU-Net calls map_coordinates, which does not clip and rounds its result.
         out = out.astype(image.dtype).astype(np.float64)
         out = _along(out, axis, shape[axis], rule.order_z)
     return out.astype(image.dtype)

@@ -1,11 +1,11 @@
-"""Which weights a network has, and whether a model's are these."""
+"""Names and sizes of the weights of a network, and a check of a model's weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
 from lpm_segmentator.segment.nnunet.spec import NetworkSpec, Sizes
 
@@ -17,10 +17,17 @@ Named = tuple[str, Sizes]
 def check_weights(weights: Weights, spec: NetworkSpec, *, where: object) -> None:
     """Compare the weights' names and sizes with the network that the plans describe.
 
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+    spec : NetworkSpec
+    where : object
+        The file, for messages.
+
     Raises
     ------
     ModelError
-        They do not fit; the message says how.
+        If they differ; the message says how.
     """
     expected = expected_shapes(spec)
     stem = "encoder.stem.convs.0" if spec.kind == "residual" else "encoder.stages.0.convs.0"
@@ -30,34 +37,52 @@ def check_weights(weights: Weights, spec: NetworkSpec, *, where: object) -> None
             f"the weights take {first.shape[1]} input channels, the plans say "
             f"{spec.input_channels}",
             where=where,
-            hint="Models with one input image are supported; a cascade's second stage, which also "
-            "takes the first one's answer, is not",
+            hint="Supported are models with one input image. The second stage of a cascade, which "
+            "also takes the output of the first, is not supported",
         )
-    missing = sorted(set(expected) - set(weights))
-    surplus = sorted(set(weights) - set(expected))
-    other = [n for n in expected if n in weights and weights[n].shape != expected[n]]
-    details = []
-    if missing:
-        details.append(f"{len(missing)} weights are missing, e.g. {missing[0]}")
-    if surplus:
-        details.append(f"{len(surplus)} weights are not part of it, e.g. {surplus[0]}")
-    if other:
-        name = other[0]
-        details.append(
-            f"{len(other)} weights have another size, e.g. {name}: {weights[name].shape} instead "
-            f"of {expected[name]}"
-        )
-    if details:
+    differences = _differences(weights, expected)
+    if differences:
         raise ModelError(
-            f"the weights do not fit the network that the plans describe: {'; '.join(details)}",
+            f"the weights do not fit the network that the plans describe: {differences}",
             where=where,
             hint="Supported are the networks that nnU-Net plans itself (PlainConvUNet and "
             "ResidualEncoderUNet with instance normalisation; v1's Generic_UNet)",
         )
 
 
+def _differences(weights: Weights, expected: dict[str, Sizes]) -> str:
+    """Return what is missing, superfluous or of another size; empty if nothing is."""
+    missing = sorted(set(expected) - set(weights))
+    surplus = sorted(set(weights) - set(expected))
+    other = [n for n in expected if n in weights and weights[n].shape != expected[n]]
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} weights are missing, e.g. {missing[0]}")
+    if surplus:
+        parts.append(f"{len(surplus)} weights are not part of it, e.g. {surplus[0]}")
+    if other:
+        name = other[0]
+        parts.append(
+            f"{len(other)} weights have another size, e.g. {name}: {weights[name].shape} instead "
+            f"of {expected[name]}"
+        )
+    return "; ".join(parts)
+
+
 def expected_shapes(spec: NetworkSpec) -> dict[str, Sizes]:
-    """Return the names and sizes of the weights of `network.UNet`, without building it."""
+    """Return the names and sizes of the weights of a network.
+
+    The names are those of this package; ``tests/nnunet_network.py`` holds the same network in
+    torch, and a test compares the two.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+
+    Returns
+    -------
+    dict of str to tuple of int
+    """
     return dict([*_encoder(spec), *_decoder(spec)])
 
 

@@ -1,4 +1,4 @@
-"""Tiles over a large image, and how their answers are added up."""
+"""Run a network over an image in tiles, and average the overlapping scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lpm_segmentator.segment.nnunet.fewer import Position, nearly_coincide, scores_of_few_tiles
+from lpm_segmentator.segment.nnunet.tile_skipping import (
+    Position,
+    nearly_coincide,
+    scores_of_few_tiles,
+)
 
 __all__ = ["Engine", "count_tiles", "gaussian", "sliding_scores", "tile_starts"]
 
@@ -23,14 +27,25 @@ class Engine(Protocol):
     """Runs one fold's network on one tile."""
 
     def __call__(self, tile: Float32) -> Float32:
-        """Return logits (classes, *size) of a tile (channels, *size)."""
+        """Return logits (classes, *size) of a tile (channels, *size), both float32."""
         ...
 
 
 def tile_starts(size: int, patch: int, step: float = 0.5) -> list[int]:
-    """Return where tiles start along one axis.
+    """Return the start of each tile along one axis.
 
-    As many tiles as needed for steps of at most ``step * patch``, evenly spread.
+    There are as many tiles as needed for steps of at most ``step * patch``, evenly spaced.
+
+    Parameters
+    ----------
+    size, patch : int
+        Size of the image and of the tile; ``size >= patch``.
+    step : float
+        As a share of the tile's size.
+
+    Returns
+    -------
+    list of int
 
     Examples
     --------
@@ -43,7 +58,17 @@ def tile_starts(size: int, patch: int, step: float = 0.5) -> list[int]:
 
 
 def gaussian(patch: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Return the weight of each voxel of a tile: 1 in the middle, sigma an eighth of the size."""
+    """Return the weight of each voxel of a tile: 1 in the centre, sigma an eighth of the size.
+
+    Parameters
+    ----------
+    patch : sequence of int
+        Size of the tile.
+
+    Returns
+    -------
+    ndarray of float64, shape `patch`
+    """
     weight: npt.NDArray[np.float64] = np.ones((), dtype=np.float64)
     for size in patch:
         unit = np.zeros(size)
@@ -61,66 +86,53 @@ def sliding_scores(
     *,
     generation: int,
     rounded: bool = True,
-    sparing: bool = False,
+    skip_tiles: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[Scores, int]:
     """Run the network over an image, tile by tile, and average.
 
-    Version 1 averages probabilities, version 2 logits; both weight a tile's voxels by a Gaussian
-    and average the folds.
+    Version 1 averages probabilities, version 2 logits, both weighted by a Gaussian over the tile.
 
     Parameters
     ----------
-    data : ndarray, shape (channels, a, b, c)
+    data : ndarray of float32, shape (channels, a, b, c)
         The prepared image.
-    patch
+    patch : sequence of int
         Tile size; two numbers for a 2-D network, which then runs slice by slice along ``a``.
-    engines
-        One per fold. Each is used up before the next is asked for, so that a generator keeps only
-        one network in memory.
-    generation
-        1 or 2.
-    rounded
-        Whether version 2's sums are rounded to float16, as nnU-Net does; else they are float32.
-    sparing
-        Compute fewer tiles where they nearly coincide and fewer will do, see `fewer`. The sums
-        are then float32.
-    advance
-        Called for each tile that is dealt with, computed or not needed.
+    engines : iterable of Engine
+        One for each fold; a generator keeps only one network in memory.
+    generation : {1, 2}
+        Version of nnU-Net.
+    rounded : bool
+        Whether version 2's sums are rounded to float16, as nnU-Net does; otherwise float32.
+    skip_tiles : bool
+        Compute fewer tiles where they nearly coincide, in float32; see `tile_skipping`.
+    advance : callable
+        Called once for each tile, computed or skipped.
 
     Returns
     -------
-    scores : ndarray, shape (classes, a, b, c)
+    scores : ndarray of float, shape (classes, a, b, c)
         Probabilities or logits, in float32 or (version 2, rounded) float16.
     computed : int
-        How many tiles were computed, over all folds.
+        Number of tiles computed, over all folds.
     """
     padded, inner = _pad(data, patch)
-    sparing = sparing and nearly_coincide(data.shape[1:], patch)
-    adder: type[_Logits | _RoundedLogits] = _Probabilities
-    if generation != 1:
-        adder = _RoundedLogits if rounded else _Logits
+    kind = _sum_type(generation, rounded=rounded)
+    skip_tiles = skip_tiles and nearly_coincide(data.shape[1:], patch)
     scores: Scores | None = None
-    tiles = count_tiles(padded.shape[1:], patch)
     folds = computed = 0
     for engine in engines:
         folds += 1
-
-        def answer(place: Place, engine: Engine = engine) -> Float32:
-            logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
-            advance()
-            return logits
-
-        if sparing:
-            mean, needed = _sparing_mean(answer, padded.shape[1:], patch, generation)
-            for _ in range(tiles - needed):
-                advance()
-        else:
-            total = adder(gaussian(patch), padded.shape[1:])
-            for place in _places(padded.shape[1:], patch):
-                total.add(place, answer(place))
-            mean, needed = total.mean(), tiles
-        computed += needed
+        mean, used = _mean_of_fold(
+            padded,
+            patch,
+            engine,
+            generation=generation,
+            kind=None if skip_tiles else kind,
+            advance=advance,
+        )
+        computed += used
         scores = mean if scores is None else np.add(scores, mean, out=scores)
     if scores is None:
         raise ValueError("no engine")
@@ -129,15 +141,50 @@ def sliding_scores(
     return scores[(slice(None), *inner)], computed
 
 
+def _mean_of_fold(
+    padded: Float32,
+    patch: Sequence[int],
+    engine: Engine,
+    *,
+    generation: int,
+    kind: type[_Logits | _RoundedLogits] | None,
+    advance: Callable[[], None],
+) -> tuple[Scores, int]:
+    """Return the mean scores of one network and the tiles computed; few where no type is given."""
+    shape = padded.shape[1:]
+
+    def run(place: Place) -> Float32:
+        logits = engine(np.ascontiguousarray(padded[(slice(None), *place)]))
+        advance()
+        return logits
+
+    mean: Scores
+    if kind is None:
+        mean, used = _mean_of_few(run, shape, patch, generation)
+    else:
+        mean, used = _mean_of_all(run, shape, patch, kind)
+    for _ in range(count_tiles(shape, patch) - used):
+        advance()
+    return mean, used
+
+
 def count_tiles(shape: Sequence[int], patch: Sequence[int]) -> int:
-    """Return how many tiles `sliding_scores` computes per fold for an image of this size."""
+    """Return the number of tiles of an image for one fold.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Size of the image (a, b, c).
+    patch : sequence of int
+        Size of a tile: two numbers for a 2-D network, three for a 3-D one.
+    """
     size = [max(n, p) for n, p in zip(shape[-len(patch) :], patch, strict=True)]
     tiles = np.prod([len(tile_starts(n, p)) for n, p in zip(size, patch, strict=True)])
     return int(tiles) * (shape[0] if len(patch) == 2 else 1)
 
 
 def _pad(data: Float32, patch: Sequence[int]) -> tuple[Float32, tuple[slice, ...]]:
-    """Pad with zeros to at least the tile's size; return also where the image lies in it."""
+    """Pad with zeros to at least the tile's size; return also the image's place in the result."""
     pads, inner = [(0, 0)], []
     leading = data.ndim - 1 - len(patch)
     for size, least in zip(data.shape[1:], (*(0,) * leading, *patch), strict=True):
@@ -147,17 +194,38 @@ def _pad(data: Float32, patch: Sequence[int]) -> tuple[Float32, tuple[slice, ...
     return np.pad(data, pads), tuple(inner)
 
 
-def _sparing_mean(
-    answer: Callable[[Place], Float32], shape: Sequence[int], patch: Sequence[int], generation: int
+def _sum_type(generation: int, *, rounded: bool) -> type[_Logits | _RoundedLogits]:
+    if generation == 1:
+        return _Probabilities
+    return _RoundedLogits if rounded else _Logits
+
+
+def _mean_of_all(
+    run: Callable[[Place], Float32],
+    shape: Sequence[int],
+    patch: Sequence[int],
+    sum_type: type[_Logits | _RoundedLogits],
+) -> tuple[Scores, int]:
+    """Return the mean of all tiles, and their number."""
+    total = sum_type(gaussian(patch), shape)
+    places = list(_places(shape, patch))
+    for place in places:
+        total.add(place, run(place))
+    return total.mean(), len(places)
+
+
+def _mean_of_few(
+    run: Callable[[Place], Float32], shape: Sequence[int], patch: Sequence[int], generation: int
 ) -> tuple[Float32, int]:
+    """Return the mean of the tiles, some of them skipped, and the number computed."""
     starts = [tile_starts(size, length) for size, length in zip(shape, patch, strict=True)]
 
-    def answer_at(position: Position) -> Float32:
+    def compute(position: Position) -> Float32:
         corner = [begins[i] for begins, i in zip(starts, position, strict=True)]
-        logits = answer(tuple(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
+        logits = run(tuple(slice(c, c + p) for c, p in zip(corner, patch, strict=True)))
         return _softmax(logits) if generation == 1 else logits
 
-    return scores_of_few_tiles(answer_at, _float32_weight(gaussian(patch)), starts, shape)
+    return scores_of_few_tiles(compute, _float32_weight(gaussian(patch)), starts, shape)
 
 
 def _places(shape: Sequence[int], patch: Sequence[int]) -> Iterator[Place]:

@@ -1,4 +1,4 @@
-"""What is needed to run an nnU-Net model, whichever version wrote it.
+"""Description of an nnU-Net model of either version: all that is needed to run it.
 
 All triples are in the network's axis order: ITK's z-y-x, permuted by ``transpose_forward``.
 """
@@ -11,7 +11,7 @@ from itertools import chain
 from math import inf, prod
 from typing import Any, Literal
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError
 
 __all__ = ["ModelSpec", "NetworkSpec", "Normalization", "Postprocessing", "Resampling"]
 
@@ -19,7 +19,7 @@ Sizes = tuple[int, ...]
 _AXES = 3
 _LEAST_STAGES = 2
 _MAX_SPLINE = 5
-_MAX_PATCH_VOXELS = 2**27  # nnU-Net's own plans stay a hundred times below
+_MAX_PATCH_VOXELS = 2**27  # a hundred times what nnU-Net plans
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,27 @@ class NetworkSpec:
 
     Attributes
     ----------
-    kind
-        ``plain`` (convolutions) or ``residual`` (residual blocks in the encoder).
-    dimensions
+    kind : {'plain', 'residual'}
+        Convolutions, or residual blocks in the encoder.
+    dimensions : int
         2 or 3.
-    features, strides, kernel_sizes, encoder_blocks
-        One entry per encoder stage, from full resolution down. ``encoder_blocks`` counts
-        convolutions (plain) or blocks of two convolutions (residual).
-    decoder_kernel_sizes, decoder_convs
-        One entry per decoder stage, from the bottleneck up.
-    negative_slope
+    input_channels, classes : int
+    features, encoder_blocks : tuple of int
+        One entry for each encoder stage, from full resolution down. Blocks are convolutions
+        (plain) or pairs of convolutions (residual).
+    strides, kernel_sizes : tuple of tuple of int
+        The same; one number an axis.
+    decoder_kernel_sizes : tuple of tuple of int
+        One entry for each decoder stage, from the bottleneck up.
+    decoder_convs : tuple of int
+        The same.
+    conv_bias, upsampling_bias, head_bias : bool
+    norm_eps : float
+        Added to the variance.
+    negative_slope : float
         Of the leaky ReLU; 0 is a ReLU.
+    stem_features : int or None
+        Channels of the stem of a residual network; None is those of the first stage.
     """
 
     kind: Literal["plain", "residual"]
@@ -70,36 +80,27 @@ class NetworkSpec:
         }
         sizes = (*self.strides, *self.kernel_sizes, *self.decoder_kernel_sizes)
         if self.dimensions not in (2, 3) or self.kind not in ("plain", "residual"):
-            raise ValueError("a network of an unknown kind")
+            raise ValueError("unknown kind of network")
         if lengths != {stages} or stages < _LEAST_STAGES:
-            raise ValueError(f"stages of different number: {sorted(lengths)}")
+            raise ValueError(f"inconsistent numbers of stages: {sorted(lengths)}")
         if any(len(s) != self.dimensions or min(s) < 1 for s in sizes):
-            raise ValueError("a kernel or stride of the wrong dimension")
+            raise ValueError("wrong dimension of a kernel or stride")
         if any(k % 2 == 0 for k in chain(*self.kernel_sizes, *self.decoder_kernel_sizes)):
-            raise ValueError("a kernel of even size")
-
-    @property
-    def precise_stages(self) -> int:
-        """How many of the encoder's stages keep float32 when the rest is in bfloat16.
-
-        Rounding in the first stages spreads through everything after them. Three stages are a
-        quarter of the work, and without rounding in them the answer is off by a third as much.
-        """
-        return 3
+            raise ValueError("kernel of even size")
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How arrays are resized.
+    """How arrays are resampled.
 
     Attributes
     ----------
-    order
-        Spline order; where one axis is resized on its own, the order within the other two.
-    order_z
-        Order along the axis that is resized on its own.
-    separate_z
-        True or False force the choice; None resizes the coarsest axis on its own where its spacing
+    order : int
+        Spline order; where one axis is resampled separately, the order in the other two.
+    order_z : int
+        Order along the axis that is resampled separately.
+    separate_z : bool or None
+        True or False force the choice; None resamples the coarsest axis separately if its spacing
         is more than three times the finest.
     """
 
@@ -114,11 +115,13 @@ class Normalization:
 
     Attributes
     ----------
-    scheme
-        ``zscore``, ``ct`` (clip and scale by the training set's statistics), ``ct2`` (clip, then
-        scale by the case's own), ``rescale01`` or ``none``.
-    use_mask
-        Statistics are taken, and the scaling done, inside the image's non-zero region only.
+    scheme : {'zscore', 'ct', 'ct2', 'rescale01', 'none'}
+        ``ct`` clips and scales by the training set's statistics, ``ct2`` clips and then scales by
+        the image's own.
+    use_mask : bool
+        Whether only the non-zero region of the image is used and scaled.
+    mean, std, lower, upper : float
+        Statistics of the training set and the range to clip to, for ``ct`` and ``ct2``.
     """
 
     scheme: Literal["zscore", "ct", "ct2", "rescale01", "none"]
@@ -135,10 +138,10 @@ class Postprocessing:
 
     Attributes
     ----------
-    groups
-        Each is treated as one mask.
-    minimum_size
-        Per group, in mm³: smaller objects are removed; None removes all but the largest.
+    groups : tuple of tuple of int
+        Classes that are treated as one mask.
+    minimum_size : tuple of (float or None)
+        For each group, in mm³: smaller objects are removed; None removes all but the largest.
     """
 
     groups: tuple[Sizes, ...]
@@ -147,21 +150,31 @@ class Postprocessing:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything but the weights.
+    """Description of a model without its weights.
 
     Attributes
     ----------
-    generation
-        1 or 2: the two differ in the order of resampling and normalisation, in what is averaged
-        (probabilities or logits) and in its precision.
-    spacing_mm
-        Target voxel size; None keeps the image's own along that axis.
-    patch_size
+    generation : {1, 2}
+        The version of nnU-Net. The two differ in the order of resampling and normalisation, in
+        what is averaged (probabilities or logits) and in its precision.
+    configuration : str
+        nnU-Net's name for it, e.g. ``3d_fullres``.
+    patch_size : tuple of int
         Two numbers for a 2-D network, three for a 3-D one.
-    channels
+    spacing_mm : tuple of (float or None)
+        Target voxel size; None keeps the image's own along that axis.
+    transpose_forward : tuple of int
+        ITK's axes in the network's order.
+    channels : tuple of str
         Names of the input images.
-    label_names
-        Output value → the name the model's author gave it, where known.
+    normalization : tuple of Normalization
+        One for each channel.
+    data_resampling, output_resampling : Resampling
+        Of the image, and of the class scores.
+    network : NetworkSpec
+    label_names : mapping of int to str
+        Output value → the name that the model's author gave it, where known.
+    postprocessing : Postprocessing or None
     """
 
     generation: Literal[1, 2]
@@ -178,7 +191,7 @@ class ModelSpec:
     postprocessing: Postprocessing | None = None
 
     def __post_init__(self) -> None:
-        """Check what the rest relies on; a model's description may come from a stranger."""
+        """Check the description, which may come from an untrusted source."""
         spacing = [s for s in self.spacing_mm if s is not None]
         checks = {
             "patch_size": len(self.patch_size) == self.network.dimensions
@@ -205,12 +218,22 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, where: object = None) -> ModelSpec:
-        """Rebuild from `to_dict`'s answer.
+        """Return the description that `to_dict` was called on.
+
+        Parameters
+        ----------
+        data : mapping
+        where : object, optional
+            The file, for messages.
+
+        Returns
+        -------
+        ModelSpec
 
         Raises
         ------
         ModelError
-            An entry is missing or has the wrong type.
+            If an entry is missing or has the wrong type.
         """
         try:
             fields = dict(data)
@@ -232,7 +255,7 @@ class ModelSpec:
 
 
 def _tuples(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the lists JSON gives back into tuples, one level of nesting deep."""
+    """Turn the lists of JSON into tuples, to one level of nesting."""
     return {
         key: tuple(tuple(v) if isinstance(v, list) else v for v in value)
         if isinstance(value, list)

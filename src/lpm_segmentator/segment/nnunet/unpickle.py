@@ -2,8 +2,8 @@
 
 A pickle is a program: it may import any name and call it. nnU-Net v1 keeps its plans in pickles of
 plain containers and numpy values. Here every name outside a short list is refused before anything
-is run, the names that are admitted are bound to functions of our own that build values and nothing
-else, and the opcodes that could reserve memory out of proportion are refused as well.
+is run, the names on the list are bound to functions of this module that only build values, and
+opcodes that could reserve memory out of proportion are refused as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lpm_segmentator.core.errors import ModelError
+from lpm_segmentator.core import ModelError
 
 __all__ = ["load_plain_pickle"]
 
@@ -26,26 +26,26 @@ _MAX_BYTES = 64 * 2**20
 _MAX_NODES = 2_000_000
 _MAX_DEPTH = 50
 _VALUE_KINDS = "biufcSUO"
-# Extension codes and persistent ids name objects outside the stream; INST and OBJ are protocol 0's
-# way to instantiate classes. No writer of plans needs them.
+# Extension codes and persistent ids refer to objects outside the stream; INST and OBJ instantiate
+# classes in protocol 0. Plans need none of them.
 _REFUSED_OPCODES = {"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ"}
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_HINT = "Ask the model's author for a file written by nnU-Net itself; nothing was executed"
+_HINT = "Nothing was executed. Ask the model's author for a file written by nnU-Net"
 
 
 class _Refused(pickle.UnpicklingError):
-    """The stream asks for something that a model's description does not need."""
+    """The stream holds something that a model's description does not need."""
 
 
 class _ArrayType:
-    """Stands for ``numpy.ndarray``, which only occurs as an argument of ``_reconstruct``."""
+    """Stands for ``numpy.ndarray``, which occurs only as an argument of ``_reconstruct``."""
 
 
 def _empty_array(kind: object, shape: object, _typecode: object) -> np.ndarray[Any, Any]:
     if kind is not _ArrayType or shape != (0,):
         raise _Refused("an array of an unusual kind")
-    # Its content comes next in the stream, through numpy's own __setstate__, which checks that
-    # shape, type and number of bytes agree.
+    # Its content follows in the stream, through numpy's own __setstate__, which checks that shape,
+    # type and number of bytes agree.
     return np.empty((0,), dtype=np.int8)
 
 
@@ -57,7 +57,7 @@ def _array_of_bytes(data: Any, dtype: Any, shape: Any, order: Any = "C") -> np.n
 
 
 def _dtype(*args: Any) -> np.dtype[Any]:
-    # A copy: what follows in the stream sets the byte order in place.
+    # A copy: a later instruction of the stream sets the byte order in place.
     dtype = np.dtype(args[0] if args else "", False, True)
     if dtype.kind not in _VALUE_KINDS or dtype.fields or dtype.itemsize > 4096:
         raise _Refused(f"values of type {dtype}")
@@ -82,7 +82,7 @@ _ALLOWED: Mapping[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     **{
         (module, kind.__name__): kind
-        for module in ("builtins", "__builtin__")  # as Python 3 and Python 2 call it
+        for module in ("builtins", "__builtin__")  # names in Python 3 and Python 2
         for kind in (set, frozenset)
     },
     ("_codecs", "encode"): _bytes_of_text,
@@ -101,10 +101,10 @@ _ALLOWED: Mapping[tuple[str, str], Any] = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         try:
-            found: Callable[..., Any] = _ALLOWED[module, name]
+            function: Callable[..., Any] = _ALLOWED[module, name]
         except KeyError:
             raise _Refused(f"the name {module}.{name}") from None
-        return found
+        return function
 
     def persistent_load(self, pid: object) -> Any:
         raise _Refused(f"an object outside the file ({pid!r})")
@@ -115,25 +115,25 @@ def load_plain_pickle(path: Path) -> Any:
 
     Parameters
     ----------
-    path
+    path : Path
         The file, at most 64 MB.
 
     Returns
     -------
     object
-        None, booleans, numbers, text, and lists, tuples, sets and dicts of them. Arrays come back
-        as nested lists, numpy numbers as Python's.
+        None, booleans, numbers, text, and lists, tuples, sets and dicts of them. Arrays become
+        nested lists, numpy numbers Python's own.
 
     Raises
     ------
     ModelError
-        The file is missing, truncated, too large, or asks for anything but plain values.
+        If the file is missing, truncated or too large, or holds anything but plain values.
     """
     try:
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise ModelError(
-                f"the file holds {size / 2**20:.0f} MB; a model's plans hold at most "
+                f"the file has {size / 2**20:.0f} MB; the limit for a model's plans is "
                 f"{_MAX_BYTES // 2**20} MB",
                 where=path,
             )
@@ -146,7 +146,7 @@ def load_plain_pickle(path: Path) -> Any:
         return _Plain()(value)
     except _Refused as error:
         raise ModelError(
-            f"refused: the file asks for {error}, which a model's description does not need",
+            f"refused: the file contains {error}, which a model's description does not need",
             where=path,
             hint=_HINT,
         ) from error
@@ -159,7 +159,7 @@ def load_plain_pickle(path: Path) -> Any:
 
 
 def _check_opcodes(data: bytes) -> None:
-    """Walk the stream without running it; sizes that go beyond its end are errors here."""
+    """Scan the stream without running it; a size that exceeds the stream is an error."""
     last = ""
     for opcode, argument, _position in pickletools.genops(data):
         last = opcode.name
@@ -169,7 +169,7 @@ def _check_opcodes(data: bytes) -> None:
             module, _, name = str(argument).partition(" ")
             if (module, name) not in _ALLOWED:
                 raise _Refused(f"the name {module}.{name}")
-        # The C unpickler reserves its memo up to the largest index at once.
+        # The C unpickler reserves memory for its memo up to the largest index at once.
         if last in _PUTS and (argument or 0) > len(data):
             raise _Refused("a memo larger than the file")
     if last != "STOP":
@@ -177,10 +177,10 @@ def _check_opcodes(data: bytes) -> None:
 
 
 class _Plain:
-    """Turn numpy values into Python's, within bounds.
+    """Convert numpy values to Python's, within limits.
 
-    A few bytes can name the same list a billion times over; counting the visits keeps such a file
-    from filling the memory.
+    A few bytes can refer to the same list a billion times; counting the visits keeps such a file
+    from exhausting the memory.
     """
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class _Plain:
     def __call__(self, value: Any, depth: int = 0) -> Any:
         self.nodes += 1
         if self.nodes > _MAX_NODES or depth > _MAX_DEPTH:
-            raise _Refused("more or deeper nested values than a model's plans have")
+            raise _Refused("more values, or more deeply nested ones, than plans have")
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
             return value.item() if isinstance(value, np.generic) else value
         if isinstance(value, np.generic):

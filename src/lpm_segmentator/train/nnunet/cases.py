@@ -1,4 +1,4 @@
-"""Images and their label maps: which belong together, and whether they can be trained on."""
+"""Images and their label maps: pairing by name, and checks before training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from lpm_segmentator.core import (
+    AXIAL_FRAME,
+    Contrast,
     GeometryError,
     InputError,
     LabelError,
     LabelMap,
     PairingError,
+    Remedy,
     Volume,
+    differ_by_lost_origin,
     reorient,
 )
 from lpm_segmentator.io import (
     case_id,
-    differ_by_lost_origin,
-    dixon_name,
-    find_images,
-    is_nifti,
+    is_image,
+    is_label_name,
+    parse_name,
     read_image,
     read_label_map,
     subject_key,
@@ -31,16 +34,17 @@ from lpm_segmentator.io import (
 
 __all__ = ["ORIENTATION", "TrainingCase", "find_training_cases", "load_training_case", "silent"]
 
-#: nnU-Net never turns an image, so that all are written in one orientation: the one most MRI has
-ORIENTATION = ("L", "P", "S")
-_SEQUENCES = {"t1": "T1w", "t1w": "T1w", "t2": "T2w", "t2w": "T2w"}
+#: nnU-Net does not reorient images, so all are written in one orientation, that of most MRI
+ORIENTATION = AXIAL_FRAME
+_SEQUENCES = (Contrast.WATER, Contrast.FAT, Contrast.T1W, Contrast.T2W)
+_SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
 _OTHER = "other"
 _SEPARATORS = re.compile(r"[_\-. ]+")
 _BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
 
 
 def silent(*_: object) -> None:
-    """Show no progress."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,13 @@ class TrainingCase:
 
     Attributes
     ----------
-    case
+    case : str
         The image's name without suffix.
-    subject
-        Whose it is; all cases of a subject are in one fold.
-    sequence
-        ``water``, ``fat``, ``T1w``, ``T2w`` or ``other``, as the name says.
-    image, labels
+    subject : str
+        All cases of a subject are in one fold.
+    sequence : str
+        ``water``, ``fat``, ``T1w``, ``T2w`` or ``other``, read from the name.
+    image, labels : Path
         The files.
     """
 
@@ -69,43 +73,68 @@ class TrainingCase:
 def find_training_cases(
     images: Path, labels: Path, *, subject_pattern: str | None = None
 ) -> list[TrainingCase]:
-    """Pair the images of a folder with the label maps of another, or of the same.
+    """Pair the images of a folder with the label maps of another folder, or of the same.
 
-    Names are compared as wholes, without the words that only say what kind of file it is. A label
-    map that names a sequence belongs to that image alone; one that names none belongs to all
-    images of its name.
+    Names must be equal apart from the words for the kind of file. A label map that names a sequence
+    belongs only to the image of that sequence; one that names none belongs to all images of its
+    name.
 
     Parameters
     ----------
-    images, labels
+    images, labels : Path
         Folders.
-    subject_pattern
+    subject_pattern : str, optional
         Regular expression whose first group (or whole match) in an image's name is the subject.
-        By default a BIDS name's ``sub-…``, else the name without sequence and kind of file.
+        By default ``sub-…`` of a BIDS name, else the name without sequence and kind of file.
 
     Raises
     ------
     InputError
-        An image has no label map, or more than one, or the pattern does not fit a name.
+        If an image has no label map or several, or the pattern does not match a name.
     """
-    candidates = [p for p in sorted(labels.iterdir()) if is_nifti(p)] if labels.is_dir() else []
+    candidates = [p for p in sorted(labels.iterdir()) if is_image(p)] if labels.is_dir() else []
     if not candidates:
-        raise InputError("holds no .nii or .nii.gz label maps", where=labels, hint="See --labels")
-    found = find_images([images])
-    paths = {image.path.resolve() for image in found}
+        raise InputError(
+            "the folder has no .nii or .nii.gz label maps",
+            where=labels,
+            hint=f"Name the folder of the label maps ({Remedy.LABELS})",
+            remedy=Remedy.LABELS,
+        )
+    image_paths = _images_in(images)
+    paths = {path.resolve() for path in image_paths}
     candidates = [p for p in candidates if p.resolve() not in paths]
     cases, problems = [], []
-    for image in found:
+    for image in image_paths:
+        case = case_id(image)
         try:
-            own = _labels_of(image.path, candidates)
-            subject = _subject(image.case, subject_pattern)
+            own = _labels_of(image, candidates)
+            subject = _subject(case, subject_pattern)
         except InputError as error:
             problems.append(str(error))
             continue
-        cases.append(TrainingCase(image.case, subject, _sequence(image.path), image.path, own))
+        cases.append(TrainingCase(case, subject, _sequence(image), image, own))
     if problems:
-        raise _listed(problems, len(found), "images have no label map of their own")
+        raise _listed(problems, len(image_paths), "images cannot be paired with a label map")
     return cases
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """Return the images directly in a folder, ordered by case id."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    images = [p for p in files if is_image(p) and p.name[0] != "." and not is_label_name(p)]
+    if not images:
+        raise InputError("the folder has no .nii or .nii.gz images", where=folder)
+    by_case: dict[str, Path] = {}
+    for path in sorted(images, key=case_id):
+        other = by_case.setdefault(case_id(path).casefold(), path)
+        if other is not path:
+            raise InputError(
+                f"two images have the same name except for case or suffix: {other.name} and "
+                f"{path.name}",
+                where=folder,
+                hint="Rename one of them",
+            )
+    return list(by_case.values())
 
 
 def _listed(problems: Sequence[str], count: int, what: str) -> InputError:
@@ -114,47 +143,55 @@ def _listed(problems: Sequence[str], count: int, what: str) -> InputError:
 
 
 def _labels_of(image: Path, candidates: Sequence[Path]) -> Path:
-    key, sequence = _person(case_id(image)), _sequence(image)
-    fitting = [p for p in candidates if _person(case_id(p)) == key]
-    chosen = [p for p in fitting if _sequence(p) == sequence] or [
-        p for p in fitting if _sequence(p) == _OTHER
+    key, sequence = _base_name(case_id(image)), _sequence(image)
+    matching = [p for p in candidates if _base_name(case_id(p)) == key]
+    chosen = [p for p in matching if _sequence(p) == sequence] or [
+        p for p in matching if _sequence(p) == _OTHER
     ]
     if len(chosen) == 1:
         return chosen[0]
     if not chosen:
         raise PairingError(
-            "there is no label map of this name",
+            "no label map has this name",
             where=image.name,
             hint=f"Name it {case_id(image)}_dseg.nii.gz",
         )
     names = ", ".join(p.name for p in chosen)
-    raise PairingError(f"several label maps fit: {names}", where=image.name, hint="Keep one")
+    raise PairingError(
+        f"several label maps match: {names}", where=image.name, hint="Keep only one of them"
+    )
 
 
 def _sequence(path: Path) -> str:
-    dixon = dixon_name(path)
-    if dixon:
-        return dixon.contrast
-    parts = _SEPARATORS.split(case_id(path).lower())
-    return next((_SEQUENCES[part] for part in parts if part in _SEQUENCES), _OTHER)
+    contrast = parse_name(path).contrast.contrast
+    return str(contrast) if contrast in _SEQUENCES else _OTHER
 
 
-def _person(case: str) -> str:
-    """Return what is left of a name without the kind of file and the sequence."""
+def _base_name(case: str) -> str:
+    """Return a name without the kind of file and the sequence."""
     parts = _SEPARATORS.split("_".join(subject_key(case)))
-    return "_".join(part for part in parts if part.lower() not in _SEQUENCES)
+    return "_".join(part for part in parts if part.lower() not in _SEQUENCE_WORDS)
 
 
 def _subject(case: str, pattern: str | None) -> str:
     if pattern is None:
         bids = _BIDS.search(case)
-        return bids[1] if bids else _person(case) or case
+        return bids[1] if bids else _base_name(case) or case
     try:
         match = re.search(pattern, case)
     except re.error as error:
-        raise InputError(f"--subject-pattern {pattern!r} is no pattern ({error})") from error
+        raise InputError(
+            f"the subject pattern {pattern!r} is not a regular expression ({error})",
+            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
+            remedy=Remedy.SUBJECT_PATTERN,
+        ) from error
     if match is None:
-        raise InputError("--subject-pattern does not fit this name", where=case)
+        raise InputError(
+            f"the subject pattern {pattern!r} does not match this name",
+            where=case,
+            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
+            remedy=Remedy.SUBJECT_PATTERN,
+        )
     return match[1] if match.re.groups else match[0]
 
 
@@ -165,44 +202,45 @@ def load_training_case(
 
     Parameters
     ----------
-    files
-        The case.
-    accept_origin_mismatch
-        Whether a label map that differs from its image by nothing but a lost origin is laid on it.
+    files : TrainingCase
+    accept_origin_mismatch : bool
+        Whether a label map that differs from its image only by a lost origin is placed on the grid
+        of the image.
 
     Raises
     ------
     LpmError
-        A file cannot be read, the grids differ, a label is missing, or sides or muscles are
-        exchanged.
+        If a file cannot be read, the grids differ, a label is missing, or sides or muscles are
+        swapped.
     """
-    image, labels = read_image(files.image).volume, read_label_map(files.labels)
+    image, labels = read_image(files.image).volume, read_label_map(files.labels).labels
     difference = image.geometry.describe_difference(labels.geometry)
     is_lost = differ_by_lost_origin(image.geometry, labels.geometry)
     if difference and accept_origin_mismatch and is_lost:
         labels, difference = labels.with_grid(labels.array, image.affine), None
     if difference:
-        hint = "Export both from the same scan"
-        if is_lost:
-            hint = "If one of them lost its origin, add --accept-origin-mismatch"
+        accept = Remedy.ACCEPT_ORIGIN_MISMATCH
         raise GeometryError(
-            f"image and label map do not lie on the same grid: {difference}",
+            f"image and label map are not on the same grid: {difference}",
             where=files.labels,
-            hint=hint,
+            hint=f"If one of them lost its origin, pass {accept}"
+            if is_lost
+            else "Export both from the same scan",
+            remedy=accept if is_lost else None,
         )
     _check_sides(labels, files.labels)
     return reorient(image, ORIENTATION), reorient(labels, ORIENTATION)
 
 
 def _check_sides(labels: LabelMap, where: Path) -> None:
-    """Check that the structures lie across the back in the order in which the scheme has them."""
+    """Check that the structures lie from right to left in the order of the label scheme."""
     missing = [s.key for s in labels.scheme if not (labels.array == s.value).any()]
     if missing:
         raise LabelError(
             f"the label map has no voxel of {', '.join(missing)}",
             where=where,
-            hint="Label all four muscles, or leave the case out: what is not labelled is trained "
-            "as background",
+            hint="Label all four muscles, or leave the case out: unlabelled voxels are trained as "
+            "background",
         )
     right = [
         labels.geometry.voxel_to_world(np.argwhere(labels.array == s.value).mean(axis=0))[0]
@@ -212,11 +250,11 @@ def _check_sides(labels: LabelMap, where: Path) -> None:
     order = [keys[i] for i in np.argsort(right)[::-1]]  # from the right side to the left
     if order == keys:
         return
-    what = "left and right are exchanged" if order == keys[::-1] else "the muscles are mixed up"
+    what = "left and right are swapped" if order == keys[::-1] else "the muscles are mixed up"
     raise LabelError(
-        f"{what}: from right to left the labels lie in the order {', '.join(order)}, expected is "
+        f"{what}: from right to left the order of the labels is {', '.join(order)}, expected "
         f"{', '.join(keys)}",
         where=where,
-        hint="The labels are 1 ES right, 2 MF right, 3 MF left, 4 ES left; check the orientation "
-        "in the headers as well",
+        hint="The labels are 1 ES right, 2 MF right, 3 MF left, 4 ES left; also check the "
+        "orientation in the headers",
     )

@@ -1,4 +1,4 @@
-"""The folder nnU-Net starts from, and the folds."""
+"""nnU-Net's raw dataset, and folds that separate subjects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from lpm_segmentator.core import LPM_SCHEME, InputError, LabelMap
+from lpm_segmentator.core import LPM_SCHEME, InputError, LabelMap, Remedy
 from lpm_segmentator.io import write_image, write_json, write_label_map
 from lpm_segmentator.train.nnunet.cases import TrainingCase, load_training_case, silent
 
@@ -15,23 +15,34 @@ __all__ = ["assign_folds", "splits", "write_dataset"]
 
 
 def assign_folds(cases: Sequence[TrainingCase], count: int) -> dict[str, int]:
-    """Return the fold of each subject: those with most cases first, each to the smallest fold.
+    """Return the fold of each subject.
+
+    Subjects are assigned in order of decreasing number of cases, each to the fold with the fewest.
+
+    Parameters
+    ----------
+    cases : sequence of TrainingCase
+    count : int
+        Number of folds.
 
     Raises
     ------
     InputError
-        There are fewer subjects than folds, or not even two.
+        If there are fewer subjects than folds, or fewer than two.
     """
     sizes: dict[str, int] = {}
     for case in cases:
         sizes[case.subject] = sizes.get(case.subject, 0) + 1
     if len(sizes) < max(2, count):
         names = ", ".join(sorted(sizes)[:5])
+        remedy = Remedy.FOLDS if len(sizes) > 1 else Remedy.SUBJECT_PATTERN
         raise InputError(
-            f"{max(2, count)} folds need as many subjects; the names say {len(sizes)} ({names})",
-            hint=f"Add --folds {len(sizes)}"
+            f"{max(2, count)} folds require at least {max(2, count)} subjects; the file names have "
+            f"{len(sizes)} ({names})",
+            hint=f"Use {len(sizes)} folds ({remedy})"
             if len(sizes) > 1
-            else "If the names hold several subjects, say how with --subject-pattern",
+            else f"If the images are of several subjects, pass {remedy}",
+            remedy=remedy,
         )
     folds: dict[str, int] = {}
     load = [0] * count
@@ -45,7 +56,7 @@ def assign_folds(cases: Sequence[TrainingCase], count: int) -> dict[str, int]:
 def splits(
     cases: Sequence[TrainingCase], folds: Mapping[str, int], count: int
 ) -> list[dict[str, list[str]]]:
-    """Return nnU-Net's own form of the folds: cases to train on and cases held out."""
+    """Return the folds in nnU-Net's format: training cases and held-out cases of each."""
     return [
         {
             "train": [c.case for c in cases if folds[c.subject] != fold],
@@ -62,25 +73,24 @@ def write_dataset(
     accept_origin_mismatch: bool = False,
     progress: Callable[[int, int], None] = silent,
 ) -> None:
-    """Check all cases and write them as nnU-Net v2's raw dataset; nothing if one of them is wrong.
+    """Check all cases and write them as a raw dataset of nnU-Net v2; on an error write nothing.
 
     Parameters
     ----------
-    cases
-        The cases.
-    folder
+    cases : sequence of TrainingCase
+    folder : Path
         The dataset's folder, ``…/Dataset515_NAME``; replaced if it exists.
-    accept_origin_mismatch
+    accept_origin_mismatch : bool
         See `load_training_case`.
-    progress
-        Called with the number of cases done and of all.
+    progress : callable
+        Called with the number of cases done and in total.
 
     Raises
     ------
     InputError
-        Some cases cannot be trained on; all of them are listed.
+        If some cases cannot be used; all of them are listed.
     OutputError
-        The folder cannot be written.
+        If the folder cannot be written.
     """
     work = folder.with_name(f".{folder.name}")
     shutil.rmtree(work, ignore_errors=True)
@@ -119,17 +129,18 @@ def _write_cases(
         progress(done, len(cases))
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
-        raise InputError(f"{len(problems)} of {len(cases)} cases cannot be trained on:{lines}")
+        raise InputError(f"{len(problems)} of {len(cases)} cases cannot be used:{lines}")
 
 
 def _check_owner(case: TrainingCase, labels: LabelMap, owners: dict[bytes, TrainingCase]) -> None:
-    """Refuse one mask under two subjects: the two may be one, and would be in two folds."""
+    """Refuse identical masks of two subjects: they may be one subject, divided over two folds."""
     other = owners.setdefault(hashlib.sha256(labels.array.tobytes()).digest(), case)
     if other.subject != case.subject:
         raise InputError(
-            f"has the same mask as {other.case}, but their names make them the subjects "
+            f"has the same mask as {other.case}, although their names are of the subjects "
             f"{case.subject!r} and {other.subject!r}",
             where=case.case,
-            hint="Say with --subject-pattern which part of a name is the subject, "
-            r"for example '^[^_]+'",
+            hint="State which part of a name is the subject, for example '^[^_]+' "
+            f"({Remedy.SUBJECT_PATTERN})",
+            remedy=Remedy.SUBJECT_PATTERN,
         )

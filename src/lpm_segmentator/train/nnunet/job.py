@@ -1,4 +1,4 @@
-"""The options of a training, and the process that does it."""
+"""The options of a training, and the process that runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lpm_segmentator.core import InputError, LpmError, MissingExtraError, OutputError
+from lpm_segmentator.core import InputError, LpmError, MissingExtraError, OutputError, Remedy
 from lpm_segmentator.io import write_json
 from lpm_segmentator.train.nnunet.cases import silent
 
@@ -27,24 +27,25 @@ _FOLDERS = ("raw", "preprocessed", "results")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What decides a training, beside the data.
+    """Everything that determines a training, except the data.
 
     Attributes
     ----------
-    name
-        Of the model.
-    configuration
-        nnU-Net's ``2d`` or ``3d_fullres``.
-    folds
-        Into how many parts the subjects are divided.
-    trainer
-        nnU-Net's trainer. The default does not mirror: a mirrored back would teach that left is
-        right.
-    epochs, iterations
+    name : str
+        Name of the model.
+    configuration : {'3d_fullres', '2d'}
+        nnU-Net's configuration.
+    folds : int
+        Number of folds that the subjects are divided into.
+    trainer : str
+        nnU-Net's trainer. The default does not mirror images, since mirroring swaps left and right.
+    epochs, iterations : int, optional
         Length of a training; by default nnU-Net's 1000 epochs of 250 iterations.
-    quick
-        A network of a quarter of the features and a small tile, 5 epochs of 20 iterations: to see
-        the whole way work on a CPU, not for use.
+    quick : bool
+        A quarter of the features, a small tile, and 5 epochs of 20 iterations: a quick end-to-end
+        check on a CPU, not a usable model.
+    dataset, results : str
+        nnU-Net's names of the dataset and of the results folder.
     """
 
     name: str
@@ -63,7 +64,7 @@ class TrainingOptions:
         object.__setattr__(self, "results", f"{self.trainer}__{plans}__{self.configuration}")
 
     def job(self) -> dict[str, Any]:
-        """Return what the worker needs to know of the options."""
+        """Return the options as the worker reads them."""
         epochs, iterations = (5, 20) if self.quick else (1000, 250)
         epochs = self.epochs or epochs
         return {
@@ -74,7 +75,7 @@ class TrainingOptions:
             "trainer": self.trainer,
             "epochs": epochs,
             "iterations": self.iterations or iterations,
-            # An interrupted training loses a twentieth at most, and no more than five epochs.
+            # An interrupted training loses at most a twentieth of its epochs, and at most five.
             "save_every": max(1, min(5, epochs // 20)),
             "features": 8 if self.quick else 32,
             "memory_gb": 0.3 if self.quick else 8,
@@ -82,7 +83,7 @@ class TrainingOptions:
 
 
 def results_folder(out: Path, options: TrainingOptions) -> Path:
-    """Return the folder that nnU-Net leaves the trained model in."""
+    """Return the folder of the trained model."""
     return out / "nnunet" / "results" / options.dataset / options.results
 
 
@@ -92,7 +93,7 @@ def check_nnunet() -> None:
     Raises
     ------
     MissingExtraError
-        It is not.
+        If it is not.
     """
     if importlib.util.find_spec("nnunetv2") is None or importlib.util.find_spec("torch") is None:
         raise MissingExtraError("training an nnU-Net", extra="train")
@@ -109,31 +110,30 @@ def run_job(
     threads: int | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Plan, preprocess and train in a process of its own; what was done before is not done again.
+    """Plan, preprocess and train in a separate process; completed steps are not repeated.
 
     Parameters
     ----------
-    out
-        Folder of the training; nnU-Net's own three folders are below ``out/nnunet``.
-    options
-        The options.
-    folds
-        Which to train.
-    splits
-        Cases to train on and to hold out of each fold.
-    device
-        ``auto``, ``cpu`` or ``cuda``.
-    workers
-        Processes that draw and augment; 0 does it in between, in the training process.
-    threads
-        Default: what OMP_NUM_THREADS says, else one per core.
-    progress
-        Called with the name of the step, iterations done and in all.
+    out : Path
+        Folder of the training; nnU-Net's own three folders are in ``out/nnunet``.
+    options : TrainingOptions
+    folds : sequence of int
+        The folds to train.
+    splits : sequence of dict
+        Training cases and held-out cases of each fold.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    workers : int
+        Processes that load and augment images; with 0 the training process does it.
+    threads : int, optional
+        By default ``OMP_NUM_THREADS``, else the number of cores.
+    progress : callable
+        Called with the name of the step, and iterations done and in total.
 
     Raises
     ------
     LpmError
-        The training ended with an error; the message has its last words and the log's name.
+        If the training fails; the message has the last line of the log and its path.
     """
     check_nnunet()
     job = {
@@ -148,8 +148,12 @@ def run_job(
     for name in _FOLDERS:
         (base / name).mkdir(parents=True, exist_ok=True)
     write_json(job, base / "job.json")
+    _run_worker(job, base, out / "training.log", progress)
+
+
+def _run_worker(job: dict[str, Any], base: Path, log: Path, progress: Progress) -> None:
+    """Run the worker on ``base/job.json`` until it ends; raise its failure."""
     command = [sys.executable, "-m", __name__.replace(".job", ".worker"), str(base / "job.json")]
-    log = out / "training.log"
     with (
         log.open("ab") as errors,
         subprocess.Popen(
@@ -157,12 +161,13 @@ def run_job(
         ) as worker,
     ):
         try:
-            refused = _follow(worker, job, progress)
+            refusal = _follow(worker, job, progress)
         except BaseException:
             worker.kill()
+            worker.wait()  # Popen itself waits only briefly after a KeyboardInterrupt
             raise
     if worker.returncode:
-        _fail(worker.returncode, refused, log)
+        raise _failure(worker.returncode, refusal, log)
 
 
 def _environment(base: Path) -> dict[str, str]:
@@ -170,42 +175,51 @@ def _environment(base: Path) -> dict[str, str]:
         **os.environ,
         **{f"nnUNet_{name}": str(base / name) for name in _FOLDERS},
         "MPLBACKEND": "Agg",
-        # glibc gives large arrays back at once; fetching them again took half of a step's time.
+        # By default glibc returns large arrays to the system at once; allocating them again took
+        # half of the time of a step.
         "MALLOC_TRIM_THRESHOLD_": str(2**34),
         "MALLOC_TOP_PAD_": str(2**28),
     }
 
 
 def _follow(worker: subprocess.Popen[bytes], job: dict[str, Any], progress: Progress) -> str:
-    """Turn the worker's events into progress until it ends; return why it refused, if it did."""
+    """Report the worker's events as progress; return the reason if it refused, else ''."""
     per_fold = job["epochs"] * job["iterations"]
     total = per_fold * len(job["folds"])
-    refused = ""
+    refusal = ""
     for line in worker.stdout or ():
         event = json.loads(line)
         if event["step"] == "refused":
-            refused = event["what"]
+            refusal = event["what"]
         elif event["step"] == "train":
             before = job["folds"].index(event["fold"]) * per_fold
             progress(f"fold {event['fold']}", before + event["done"], total)
         else:
             progress(event["step"], 0, total)
-    return refused
+    return refusal
 
 
-def _fail(code: int, refused: str, log: Path) -> None:
-    if refused:
-        raise InputError(refused, hint="See lpm train nnunet --help")
+def _failure(code: int, refusal: str, log: Path) -> LpmError:
+    """Return the error of a worker that ended with an exit code."""
+    if refusal:
+        return InputError(
+            refusal,
+            hint=f"Choose one that nnU-Net offers ({Remedy.CONFIGURATION})",
+            remedy=Remedy.CONFIGURATION,
+        )
     with log.open(encoding="utf-8", errors="replace") as file:
         last = [line.strip() for line in deque(file, maxlen=_LAST_LINES) if line.strip()]
-    text = last[-1] if last else "it said nothing"
     if "No space left" in "".join(last):
-        raise OutputError("the disk is full", where=log.parent, hint="Make room and run again")
+        return OutputError(
+            "the disk is full", where=log.parent, hint="Free some space and run the command again"
+        )
+    text = last[-1] if last else "no output"
     if code < 0:
-        text = f"the system ended it with signal {-code}; most often that means out of memory"
-    raise LpmError(
-        f"the training ended with an error: {text}",
+        text = f"the system ended it with signal {-code}, most often because memory ran out"
+    return LpmError(
+        f"the training failed: {text}",
         where=log,
-        hint="The same command goes on where it was. On a GPU that ran out of memory close other "
-        "programs, on a machine without one choose --configuration 2d",
+        hint="The same command resumes it. If a GPU ran out of memory, close other programs; "
+        f"without a GPU, use the 2d configuration ({Remedy.CONFIGURATION})",
+        remedy=Remedy.CONFIGURATION,
     )

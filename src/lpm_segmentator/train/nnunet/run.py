@@ -1,23 +1,23 @@
-"""From a folder of images and one of label maps to an installed nnU-Net model and its table."""
+"""From a folder of images and one of label maps to an installed nnU-Net model and its scores."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core import InputError, ModelError
-from lpm_segmentator.io import to_json, write_json, write_text
-from lpm_segmentator.segment.nnunet.bundle import file_sha256, read_model_json
-from lpm_segmentator.segment.store import ModelStore
-from lpm_segmentator.segment.stored import checked_name
+from lpm_segmentator.core import FileFormatError, InputError, ModelError, Remedy
+from lpm_segmentator.io import file_sha256, read_json, to_json, write_json, write_text
+from lpm_segmentator.models import ModelStore
+from lpm_segmentator.models.installed import checked_name
+from lpm_segmentator.segment.nnunet.bundle import read_model_json
+from lpm_segmentator.segment.nnunet.engine import check_engine
 from lpm_segmentator.train.nnunet.cases import ORIENTATION, TrainingCase, silent
 from lpm_segmentator.train.nnunet.dataset import assign_folds, splits, write_dataset
-from lpm_segmentator.train.nnunet.evaluate import evaluate_fold, summary
+from lpm_segmentator.train.nnunet.evaluation import evaluate_fold, summary
 from lpm_segmentator.train.nnunet.job import (
     TrainingOptions,
     check_nnunet,
@@ -28,23 +28,23 @@ from lpm_segmentator.train.nnunet.job import (
 __all__ = ["Trained", "train_nnunet"]
 
 Progress = Callable[[str, int, int], None]
-_MARK = "training.json"
+_IDENTITY = "training.json"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes
     ----------
-    model
-        The name it was installed under.
-    folder
-        nnU-Net's own results folder.
-    table
-        The held-out cases by sequence, in Markdown.
-    subjects
-        Their folds.
+    model : str
+        The name under which the model was installed.
+    folder : Path
+        nnU-Net's results folder.
+    table : str
+        Scores of the held-out cases by sequence, in Markdown.
+    subjects : dict of str to int
+        Fold of each subject.
     """
 
     model: str
@@ -64,64 +64,95 @@ def train_nnunet(
     progress: Progress = silent,
     **machine: Any,
 ) -> Trained:
-    """Train, evaluate and install; what was done before is not done again.
+    """Train, evaluate and install a model; completed steps are not repeated.
 
     Parameters
     ----------
-    cases
+    cases : sequence of TrainingCase
         See `find_training_cases`.
-    out
+    out : Path
         Where the training is kept.
-    options
-        What to train.
-    only
-        Folds to train now; all by default. The model that is installed averages those trained.
-    accept_origin_mismatch
+    options : TrainingOptions
+    only : sequence of int
+        Folds to train now; all by default. The installed model averages those trained so far.
+    accept_origin_mismatch : bool
         See `load_training_case`.
-    replace_existing
-        Whether another model of the name may be replaced.
-    progress
-        Called with the name of the step, and how much of how much is done.
+    replace_existing : bool
+        Whether another model of this name may be replaced.
+    progress : callable
+        Called with the name of the step, and items done and in total.
     **machine
         ``device``, ``workers`` and ``threads``, see `run_job`.
 
     Raises
     ------
     LpmError
-        Whatever is wrong with the data, the folder or the training.
+        If the data, the folder or the training are at fault.
     """
     check_nnunet()
+    check_engine()  # evaluation needs it, after days of training
     checked_name(options.name)
-    folds = assign_folds(cases, options.folds)
-    wanted = sorted(set(only)) or list(range(options.folds))
-    if wanted[-1] >= options.folds:
-        raise InputError(f"there is no fold {wanted[-1]}; they count 0 to {options.folds - 1}")
-    identity = _identity(cases, folds, options)
-    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
-    _check_folder(out, identity)
-    _check_name_free(options.name, key, replace_existing=replace_existing)
-    write_json(identity, out / _MARK)
-    raw = out / "nnunet" / "raw" / options.dataset
-    if not raw.is_dir():
-        write_dataset(
-            cases,
-            raw,
-            accept_origin_mismatch=accept_origin_mismatch,
-            progress=partial(progress, "check"),
-        )
+    folds, wanted = assign_folds(cases, options.folds), _wanted(only, options.folds)
+    key = _claim(out, _identity(cases, folds, options), options.name, replace=replace_existing)
+    accept = {"accept_origin_mismatch": accept_origin_mismatch}
+    if not (raw := out / "nnunet" / "raw" / options.dataset).is_dir():
+        write_dataset(cases, raw, **accept, progress=partial(progress, "check"))
     model = results_folder(out, options)
-    parts = splits(cases, folds, options.folds)
     if any(not _is_trained(model, fold) for fold in wanted):
+        parts = splits(cases, folds, options.folds)
         run_job(out, options, folds=wanted, splits=parts, progress=progress, **machine)
     trained = [fold for fold in range(options.folds) if _is_trained(model, fold)]
     card = _card(cases, options, key)
+    held_out = {f: [c for c in cases if folds[c.subject] == f] for f in trained}
+    table = _evaluate(model, held_out, out, card=card, progress=progress, **accept)
+    ModelStore().install(
+        model,
+        name=options.name,
+        folds=[str(fold) for fold in trained],
+        card=card,
+        replace_existing=True,  # an earlier stage of this training, or checked above
+    )
+    return Trained(options.name, model, table, folds)
+
+
+def _wanted(only: Sequence[int], count: int) -> list[int]:
+    """Return the folds to train now."""
+    wanted = sorted(set(only)) or list(range(count))
+    if wanted[-1] >= count:
+        raise InputError(
+            f"there is no fold {wanted[-1]}; folds are numbered 0 to {count - 1}",
+            hint=f"Name another fold, or divide the subjects into more folds ({Remedy.FOLDS})",
+            remedy=Remedy.FOLDS,
+        )
+    return wanted
+
+
+def _claim(out: Path, identity: dict[str, Any], name: str, *, replace: bool) -> str:
+    """Check that folder and model name are free for a training; return the training's key."""
+    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
+    _check_folder(out, identity)
+    _check_name_free(name, key, replace_existing=replace)
+    write_json(identity, out / _IDENTITY)
+    return key
+
+
+def _evaluate(
+    model: Path,
+    held_out: dict[int, list[TrainingCase]],
+    out: Path,
+    *,
+    card: dict[str, Any],
+    accept_origin_mismatch: bool,
+    progress: Progress,
+) -> str:
+    """Score each fold on its held-out cases, write the tables, and return the summary."""
     tables = []
-    for fold in trained:
+    for fold, cases in held_out.items():
         tables.append(out / "evaluation" / f"fold-{fold}.csv")
         evaluate_fold(
             model,
             fold,
-            [case for case in cases if folds[case.subject] == fold],
+            cases,
             tables[-1],
             card=card,
             accept_origin_mismatch=accept_origin_mismatch,
@@ -129,14 +160,7 @@ def train_nnunet(
         )
     table = summary(tables, out / "evaluation.csv")
     write_text(table + "\n", out / "evaluation.md")
-    ModelStore().install(
-        model,
-        name=options.name,
-        folds=[str(fold) for fold in trained],
-        card=card,
-        replace_existing=True,  # by itself, or checked above
-    )
-    return Trained(options.name, model, table, folds)
+    return table
 
 
 def _is_trained(model: Path, fold: int) -> bool:
@@ -146,7 +170,7 @@ def _is_trained(model: Path, fold: int) -> bool:
 def _identity(
     cases: Sequence[TrainingCase], folds: dict[str, int], options: TrainingOptions
 ) -> dict[str, Any]:
-    """Return what makes a training this one: options, and the files by their content."""
+    """Return what identifies a training: its options, and the content of its files."""
     return {
         "options": asdict(options),
         "cases": [
@@ -164,47 +188,53 @@ def _identity(
 
 
 def _check_folder(out: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder that holds another training."""
-    try:
-        found = json.loads((out / _MARK).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """Refuse a folder that holds a different training."""
+    path = out / _IDENTITY
+    if not path.exists():
         if (out / "nnunet").exists():
             raise InputError(
-                "this folder holds a folder 'nnunet' that is not of a training of this program",
+                "the folder has a subfolder 'nnunet' that this program did not create",
                 where=out,
-                hint="Give another folder with -o",
-            ) from None
+                hint=f"Use another output folder ({Remedy.OUTPUT})",
+                remedy=Remedy.OUTPUT,
+            )
         return
-    except ValueError:
-        found = {}
-    if found == identity:
+    try:
+        stored = dict(read_json(path))
+    except (FileFormatError, TypeError, ValueError):  # damaged: all of it differs
+        stored = {}
+    if stored == identity:
         return
-    different = [name for name in identity if dict(found).get(name) != identity[name]]
+    different = [name for name in identity if stored.get(name) != identity[name]]
     raise InputError(
-        f"this folder holds another training; its {' and '.join(different)} differ",
+        f"the folder holds another training; its {' and '.join(different)} differ",
         where=out,
-        hint="Give another folder with -o, or the same images, labels and options to go on",
+        hint=f"Use another output folder ({Remedy.OUTPUT}), or the same images, labels and options "
+        "to resume it",
+        remedy=Remedy.OUTPUT,
     )
 
 
 def _check_name_free(name: str, key: str, *, replace_existing: bool) -> None:
-    """Refuse a taken name before days of training, not after."""
+    """Refuse a name that is in use before the training starts, which may take days."""
     store = ModelStore()
     if name not in store or replace_existing:
         return
     card = read_model_json(store.folder / name).get("card") or {}
     if dict(card).get("training") != key:
         raise ModelError(
-            f"there is another model named {name!r}",
+            f"another model named {name!r} is installed",
             where=store.folder / name,
-            hint="Give another --name, or --replace it",
+            hint=f"Choose another name ({Remedy.NAME}), or replace it ({Remedy.REPLACE})",
+            remedy=(Remedy.NAME, Remedy.REPLACE),
         )
 
 
 def _card(cases: Sequence[TrainingCase], options: TrainingOptions, key: str) -> dict[str, Any]:
+    """Return the model card: orientation, identity and description of the training."""
     subjects = len({case.subject for case in cases})
     sequences = ", ".join(sorted({case.sequence for case in cases}))
-    use = ". A quick trial, not for use" if options.quick else ""
+    use = ". A quick end-to-end check, not a usable model" if options.quick else ""
     return {
         "orientation": "".join(ORIENTATION),
         "training": key,

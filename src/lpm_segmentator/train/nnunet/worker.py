@@ -1,9 +1,9 @@
 """The process in which nnU-Net plans, preprocesses and trains.
 
-Run by `job.run_job` as ``python -m lpm_segmentator.train.nnunet.worker JOB.json``. nnU-Net takes
-its folders from the environment, changes global settings and writes to the terminal; in a process
-of its own none of that touches the program. Events are written to standard output, one JSON object
-a line; everything that nnU-Net says goes to standard error.
+`job.run_job` starts it as ``python -m lpm_segmentator.train.nnunet.worker JOB.json``. nnU-Net reads
+its folders from the environment, changes global settings and writes to the terminal; in a separate
+process this does not affect the program. Events are written to standard output as one JSON object
+per line; all output of nnU-Net goes to standard error.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _WORKERS = "nnUNet_n_proc_DA"
 
 
 class _Threads:
-    """What nnU-Net uses of `multiprocessing`, with threads.
+    """The part of `multiprocessing` that nnU-Net uses, with threads instead of processes.
 
-    Its pools of processes need semaphores, which locked-down containers refuse, start the program
-    anew for each worker, and wait for ever for one that died.
+    Pools of processes need semaphores, which restricted containers forbid, start the program again
+    for each worker, and never return if a worker dies.
     """
 
     @staticmethod
@@ -41,7 +41,7 @@ class _Threads:
 
 
 def main() -> None:
-    """Do what the job's file says."""
+    """Run the job that is described in the file given as argument."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
@@ -59,7 +59,15 @@ def _folder(kind: str, job: dict[str, Any]) -> Path:
 
 
 def prepare(job: dict[str, Any], emit: Emit) -> None:
-    """Plan and preprocess, unless that was done before."""
+    """Plan and preprocess, unless already done.
+
+    Parameters
+    ----------
+    job : dict
+        Written by `job.run_job`.
+    emit : callable
+        Reports an event: its step, and values by keyword.
+    """
     from nnunetv2.experiment_planning.dataset_fingerprint import fingerprint_extractor
     from nnunetv2.experiment_planning.experiment_planners import default_experiment_planner
     from nnunetv2.preprocessing.preprocessors import default_preprocessor
@@ -68,7 +76,7 @@ def prepare(job: dict[str, Any], emit: Emit) -> None:
     done = folder / "prepared.json"
     if done.is_file():
         return
-    os.environ[_WORKERS] = "1"  # the planner cannot count on none
+    os.environ[_WORKERS] = "1"  # the planner requires a number
     with (
         patch.object(fingerprint_extractor, "multiprocessing", _Threads),
         patch.object(default_preprocessor, "multiprocessing", _Threads),
@@ -91,7 +99,16 @@ def prepare(job: dict[str, Any], emit: Emit) -> None:
 
 
 def train_fold(job: dict[str, Any], fold: int, emit: Emit) -> None:
-    """Train one fold, from its last checkpoint on."""
+    """Train one fold, from its last checkpoint if there is one.
+
+    Parameters
+    ----------
+    job : dict
+        Written by `job.run_job`.
+    fold : int
+    emit : callable
+        Reports an event: its step, and values by keyword.
+    """
     import torch
 
     torch.set_num_threads(job["threads"])
@@ -103,30 +120,34 @@ def train_fold(job: dict[str, Any], fold: int, emit: Emit) -> None:
     )
     if job["configuration"] not in plans["configurations"]:
         planned = ", ".join(plans["configurations"])
-        emit("refused", what=f"nnU-Net planned no {job['configuration']}, but {planned}")
+        emit(
+            "refused",
+            what=f"nnU-Net did not plan the configuration {job['configuration']} for these images, "
+            f"only {planned}",
+        )
         sys.exit(1)
     results = _folder("results", job) / job["results"] / f"fold_{fold}"
     if (results / "checkpoint_final.pth").is_file():
         return
-    begun = [results / f"checkpoint_{which}.pth" for which in ("latest", "best")]
-    begun = [path for path in begun if path.is_file()]
+    checkpoints = [results / f"checkpoint_{which}.pth" for which in ("latest", "best")]
+    checkpoints = [path for path in checkpoints if path.is_file()]
     device = job["device"]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = _trainer_class(job, fold, emit)(
-        plans={**plans, "continue_training": bool(begun)},
+        plans={**plans, "continue_training": bool(checkpoints)},
         configuration=job["configuration"],
         fold=fold,
         dataset_json=dataset,
         device=torch.device(device),
     )
-    if begun:
-        trainer.load_checkpoint(str(begun[0]))
+    if checkpoints:
+        trainer.load_checkpoint(str(checkpoints[0]))
     trainer.run_training()
 
 
 def _trainer_class(job: dict[str, Any], fold: int, emit: Emit) -> Any:
-    """Return nnU-Net's trainer with the job's length, progress, and checkpoints written whole."""
+    """Return nnU-Net's trainer with the job's length, progress events, and atomic checkpoints."""
     base: Any = _named_trainer(job["trainer"], emit)
 
     class Trainer(base):  # type: ignore[misc]
@@ -145,18 +166,18 @@ def _trainer_class(job: dict[str, Any], fold: int, emit: Emit) -> Any:
             super().on_train_epoch_start()
 
         def train_step(self, batch: Any) -> Any:
-            answer = super().train_step(batch)
+            result = super().train_step(batch)
             self.iteration += 1
             emit("train", fold=fold, done=self.current_epoch * job["iterations"] + self.iteration)
-            return answer
+            return result
 
         def save_checkpoint(self, filename: str) -> None:
-            whole = Path(filename)
-            part = whole.with_name(f"part-{whole.name}")
-            super().save_checkpoint(str(part))
-            part.replace(whole)
+            path = Path(filename)
+            temporary = path.with_name(f"part-{path.name}")
+            super().save_checkpoint(str(temporary))
+            temporary.replace(path)
 
-    # Under nnU-Net's own name, so that nnU-Net itself can run what was trained.
+    # Keep the trainer's name, so that nnU-Net can load the model.
     Trainer.__name__ = base.__name__
     return Trainer
 
@@ -164,7 +185,7 @@ def _trainer_class(job: dict[str, Any], fold: int, emit: Emit) -> Any:
 def _named_trainer(name: str, emit: Emit) -> Any:
     """Return one of nnU-Net's trainers.
 
-    nnU-Net's own search imports all of them, and with them packages that a CPU may not run.
+    nnU-Net's own search imports all of them, including packages that need a GPU.
     """
     package = import_module("nnunetv2.training.nnUNetTrainer")
     root = Path(package.__path__[0])
@@ -172,7 +193,7 @@ def _named_trainer(name: str, emit: Emit) -> Any:
         if f"\nclass {name}(" in path.read_text(encoding="utf-8"):
             parts = path.relative_to(root).with_suffix("").parts
             return getattr(import_module(".".join([package.__name__, *parts])), name)
-    emit("refused", what=f"nnU-Net has no trainer {name!r}")
+    emit("refused", what=f"nnU-Net has no trainer named {name!r}")
     sys.exit(1)
 
 

@@ -1,0 +1,61 @@
+"""The summary of a run in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lpm_segmentator.cli.common import announce, echo_findings
+
+if TYPE_CHECKING:
+    from lpm_segmentator.cohort import CohortResult
+    from lpm_segmentator.study.record import Row
+
+__all__ = ["echo_summary"]
+
+_SHOWN_CASES = 20
+
+
+def echo_summary(result: CohortResult) -> None:
+    """Print measures and findings of the cases, and where the report lies."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lpm_segmentator.study.results import read_records
+
+    if result.earlier:
+        names = ", ".join(result.earlier[:5]) + (" …" if len(result.earlier) > 5 else "")
+        announce(
+            f"in the tables from an earlier run, not among the inputs: {names}; to leave them out, "
+            f"remove their folders in {result.out / 'cases'} and run again",
+            quiet=False,
+        )
+    if result.report is None:
+        return
+    table = Table(box=None, header_style="bold")
+    for name in ("case", "muscle", "side"):
+        table.add_column(name)
+    for name in ("volume mL", "mean area cm²", "fat ratio %"):
+        table.add_column(name, justify="right")
+    records = read_records(result.out)
+    for record in records[:_SHOWN_CASES]:
+        for row in record.measures:
+            if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
+                table.add_row(record.case, str(row["muscle"]), str(row["side"]), *_numbers(row))
+    Console().print(table)
+    for record in records[:_SHOWN_CASES]:
+        echo_findings(record.case, record.findings, quiet=False)
+    click.echo(f"report: {result.report}")
+
+
+def _numbers(row: Row) -> list[str]:
+    values = (
+        (row["volume_ml"], 1.0),
+        (row["csa_mean_mm2"], 0.01),
+        (row["fat_ratio"], 100.0),
+    )
+    return [
+        f"{value * factor:.1f}" if isinstance(value, (int, float)) else "–"
+        for value, factor in values
+    ]

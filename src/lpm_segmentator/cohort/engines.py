@@ -1,0 +1,183 @@
+"""Execution backends: the cases in this process, in worker processes, or on dask workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lpm_segmentator import api
+from lpm_segmentator.core import LpmError, MissingExtraError, OutputError, Remedy
+from lpm_segmentator.study.record import CaseRecord
+from lpm_segmentator.study.results import is_empty
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from lpm_segmentator.models import Mode
+    from lpm_segmentator.segment import Predictor
+    from lpm_segmentator.study.cases import CaseFiles
+    from lpm_segmentator.study.options import RunOptions
+
+__all__ = ["Engine", "Event", "run_parallel", "run_serial"]
+
+logger = logging.getLogger(__name__)
+
+Engine = Literal["serial", "processes", "dask"]
+"""Execution backend."""
+
+EventState = Literal["done", "empty", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A case has ended.
+
+    Attributes
+    ----------
+    case : str
+    state : {'done', 'empty', 'failed', 'skipped'}
+        A case is empty if no muscle was segmented.
+    error : str
+        Empty unless it failed.
+    seconds : float
+        Time of the case; 0 unless it was done now.
+    remedies : tuple of Remedy
+        Settings that resolve the error.
+    """
+
+    case: str
+    state: EventState
+    error: str = ""
+    seconds: float = 0.0
+    remedies: tuple[Remedy, ...] = ()
+
+    @classmethod
+    def of(cls, record: CaseRecord) -> Event:
+        """Return the event of a case that was done."""
+        state: EventState = "empty" if is_empty(record) else "done"
+        return cls(record.case, state, seconds=float(record.seconds["total"]))
+
+    @classmethod
+    def of_error(cls, case: str, error: Exception) -> Event:
+        """Return the event of a case that failed."""
+        if isinstance(error, LpmError):
+            return cls(case, "failed", str(error), remedies=error.remedies)
+        return cls(case, "failed", f"unexpected {type(error).__name__}: {error}")
+
+
+def run_serial(
+    todo: Sequence[CaseFiles], out: Path, options: RunOptions, predictor: Predictor
+) -> Iterator[Event]:
+    """Run the cases one after the other in this process.
+
+    Raises
+    ------
+    OutputError
+        If a result cannot be written.
+    """
+    for files in todo:
+        yield _event(
+            files,
+            lambda files: api.process_case(files, out, options, predictor=predictor),
+        )
+
+
+def run_parallel(
+    todo: Sequence[CaseFiles], out: Path, options: RunOptions, *, workers: int, engine: Engine
+) -> Iterator[Event]:
+    """Run the cases in worker processes, in the order in which they end.
+
+    Raises
+    ------
+    MissingExtraError
+        If the backend is not installed.
+    OutputError
+        If a result cannot be written.
+    """
+    submit = _dask(workers) if engine == "dask" else _processes(workers)
+    threads = max(1, (os.cpu_count() or 1) // workers)  # the workers share the machine
+    yield from submit([_Task(files, out, options, threads) for files in todo])
+
+
+def _event(files: CaseFiles, work: Callable[[CaseFiles], CaseRecord]) -> Event:
+    """Run a case and turn what happens into an event; only a full disk ends the run."""
+    try:
+        return Event.of(work(files))
+    except OutputError:
+        raise
+    except LpmError as error:
+        return Event.of_error(files.case, error)
+    except MemoryError:
+        hint = f"out of memory; run with fewer workers ({Remedy.FEWER_WORKERS})"
+        return Event(files.case, "failed", hint, remedies=(Remedy.FEWER_WORKERS,))
+    except Exception as error:
+        # One odd file must not take the other cases down; the log keeps the traceback.
+        logger.exception("case %s", files.case)
+        return Event.of_error(files.case, error)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A case for a worker process."""
+
+    files: CaseFiles
+    out: Path
+    options: RunOptions
+    threads: int
+
+    def run(self) -> Event:
+        # Remarks about a case go into its record, not to the terminal.
+        logging.getLogger("lpm_segmentator").addHandler(logging.NullHandler())
+
+        def work(files: CaseFiles) -> CaseRecord:
+            predictor = _predictor(self.options.model, self.options.mode, self.threads)
+            return api.process_case(files, self.out, self.options, predictor=predictor)
+
+        return _event(self.files, work)
+
+
+@cache
+def _predictor(model: str, mode: Mode | None, threads: int) -> Predictor:
+    """Load a model once a process."""
+    return api.load_predictor(model, mode=mode, threads=threads)
+
+
+def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
+    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, as_completed
+
+        # Spawned workers are alike on every system and inherit no threads or locks.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures: dict[Future[Event], str] = {
+                pool.submit(_Task.run, task): task.files.case for task in tasks
+            }
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except (LpmError, OSError) as error:
+                    pool.shutdown(cancel_futures=True)
+                    raise error from None
+                except RuntimeError as error:
+                    yield Event(futures[future], "failed", f"its worker process ended: {error}")
+
+    return submit
+
+
+def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
+    def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
+        try:
+            from distributed import Client, as_completed
+        except ImportError as error:
+            raise MissingExtraError("running on dask workers", extra="dask") from error
+        with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
+            for _, event in as_completed(client.map(_Task.run, tasks), with_results=True):
+                yield event
+
+    return submit

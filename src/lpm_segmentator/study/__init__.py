@@ -1,0 +1,1 @@
+"""The nouns on disk: cases, the folders of a run, records, tables, options, resuming."""

@@ -1,0 +1,102 @@
+"""The files of a case, by role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lpm_segmentator.core import KnownContrast
+from lpm_segmentator.io import case_id, subject_key
+
+__all__ = ["CaseFiles", "Unused"]
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case.
+
+    Attributes
+    ----------
+    case : str
+        Its id: the file name without suffix, and for a Dixon pair without the contrast.
+    image : Path, optional
+        A single image.
+    water, fat : Path, optional
+        A Dixon pair, instead of `image`.
+    reference : Path, optional
+        A manual label map to compare with.
+    mask : Path, optional
+        A label map to measure instead of segmenting.
+    sagittal : Path, optional
+        A sagittal series of the same examination.
+    contrast : KnownContrast
+        Of a single image, as the user stated it or its name and sidecar tell.
+    notes : tuple of str
+        What was doubtful when the files were grouped.
+    problem : str
+        Why the case cannot be run at all; empty if it can.
+    """
+
+    case: str
+    image: Path | None = None
+    water: Path | None = None
+    fat: Path | None = None
+    reference: Path | None = None
+    mask: Path | None = None
+    sagittal: Path | None = None
+    contrast: KnownContrast = field(default_factory=KnownContrast)
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files that are there, by role."""
+        roles = {
+            "image": self.image,
+            "water": self.water,
+            "fat": self.fat,
+            "reference": self.reference,
+            "mask": self.mask,
+            "sagittal": self.sagittal,
+        }
+        return {role: path for role, path in roles.items() if path is not None}
+
+    @property
+    def main_image(self) -> Path | None:
+        """The image that masks are drawn on: of a pair the water image."""
+        return self.water or self.image
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The axial images."""
+        return tuple(p for p in (self.image, self.water, self.fat) if p is not None)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names under which a table may list the case: its id and those of its images."""
+        return tuple(dict.fromkeys([self.case, *map(case_id, self.images)]))
+
+    @property
+    def ids_of_all(self) -> tuple[str, ...]:
+        """The same, and the names of its label maps."""
+        masks = [case_id(p) for p in (self.reference, self.mask) if p is not None]
+        return tuple(dict.fromkeys([*self.ids, *masks]))
+
+    def is_called(self, name: str) -> bool:
+        """Return whether the case has a name, parts that state the kind of a file left out."""
+        return subject_key(name) in {subject_key(own) for own in self.ids}
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A file that no case uses.
+
+    Attributes
+    ----------
+    path : Path
+    reason : str
+        Why, and what would make it used.
+    """
+
+    path: Path
+    reason: str

@@ -1,0 +1,192 @@
+"""What a folder of results holds as a whole: its records, tables and report.
+
+Tables and the report are made from the cases' records alone and can be made again at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity
+from lpm_segmentator.io import remove_file, write_text
+from lpm_segmentator.study.layout import CaseFolder, StudyFolder
+from lpm_segmentator.study.record import (
+    CaseRecord,
+    CaseState,
+    read_case_record,
+    read_run_record,
+)
+from lpm_segmentator.study.resume import edited_mask_of
+from lpm_segmentator.study.tables import write_tables
+
+__all__ = [
+    "earlier_cases",
+    "has_results",
+    "is_empty",
+    "read_records",
+    "write_report",
+    "write_results",
+]
+
+
+def read_records(out: Path) -> list[CaseRecord]:
+    """Return the records of the finished cases in a folder, ordered by case.
+
+    A case that failed in the last run is left out, though an older record of it may lie there.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none.
+    RecordError
+        If a record is damaged or of another version.
+    """
+    records = _records(out)
+    if not records:
+        raise InputError(
+            "the folder holds no finished case",
+            where=out,
+            hint="Give the output folder of 'lpm run'",
+        )
+    return records
+
+
+def _records(out: Path) -> list[CaseRecord]:
+    folder = StudyFolder(out)
+    states = _states(folder)
+    return [
+        _with_edits(case, read_case_record(case.record))
+        for case in folder.done()
+        if case.case not in states or states[case.case].state != "failed"
+    ]
+
+
+def _with_edits(folder: CaseFolder, record: CaseRecord) -> CaseRecord:
+    """Return the record with a finding if the mask was edited after it was measured."""
+    edited = edited_mask_of(folder, record)
+    if edited is None:
+        return record
+    message = (
+        f"the mask was edited after it was measured ({edited.name}): these numbers are not about "
+        "it until 'lpm remeasure' measures it"
+    )
+    finding = Finding(Area.SEGMENTATION, Severity.CHECK, "edited-mask", message)
+    return replace(record, findings=(finding, *record.findings))
+
+
+def is_empty(record: CaseRecord) -> bool:
+    """Return whether no muscle was segmented in a case."""
+    return not any(value for name, value in record.volumes.items() if name.endswith("_ai"))
+
+
+def _states(folder: StudyFolder) -> dict[str, CaseState]:
+    run = read_run_record(folder.run)
+    return {} if run is None else run.cases
+
+
+def has_results(out: Path) -> bool:
+    """Return whether an earlier run finished a case: then tables and report in `out` are ours."""
+    try:
+        states = _states(StudyFolder(out))
+    except RecordError:  # damaged or of another version, so that nothing is known
+        return False
+    return any(state.state != "failed" for state in states.values())
+
+
+def earlier_cases(out: Path, cases: Collection[str]) -> dict[str, CaseState]:
+    """Return the states of finished cases in the folder other than `cases`, for ``run.json``.
+
+    They are ``"earlier"``, or ``"failed"`` as before if their record is older than their failure.
+
+    Raises
+    ------
+    RecordError
+        If the record of one cannot be read, so that no table could be made at the end.
+    """
+    folder = StudyFolder(out)
+    try:
+        states = _states(folder)
+    except RecordError:  # damaged; this run writes it anew
+        states = {}
+    earlier = {}
+    for case in folder.done():
+        if case.case not in cases:
+            _check_readable(case)
+            before = states.get(case.case)
+            was_failed = before is not None and before.state == "failed"
+            earlier[case.case] = before if was_failed and before else CaseState("earlier")
+    return earlier
+
+
+def _check_readable(folder: CaseFolder) -> None:
+    try:
+        read_case_record(folder.record)
+    except RecordError as error:
+        raise RecordError(
+            error.what,
+            where=folder.record,
+            hint="Name this case among the inputs, so that it is run again, remove its folder, or "
+            f"write to another folder: {Remedy.OUTPUT}",
+            remedy=Remedy.OUTPUT,
+        ) from error
+
+
+def write_results(out: Path) -> Path | None:
+    """Write the tables and the report of what the folder of a run holds; return the report.
+
+    If no case is finished, what an earlier run left of them is removed: it would pass for results
+    of this one.
+
+    Raises
+    ------
+    RecordError
+        If a record is damaged or of another version.
+    OutputError
+        If a file cannot be written or removed.
+    """
+    records = _records(out)
+    write_tables(out, records)
+    if records:
+        return _write_report(out, records)
+    remove_file(StudyFolder(out).report)
+    return None
+
+
+def write_report(out: Path) -> Path:
+    """Write ``report.html`` from what a run left, and return its path.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished case.
+    RecordError
+        If a record is damaged or of another version.
+    OutputError
+        If the report cannot be written.
+    """
+    return _write_report(out, read_records(out))
+
+
+def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
+    from lpm_segmentator.report.html import render_report
+
+    folder = StudyFolder(out)
+    run = read_run_record(folder.run)
+    folders = {record.case: folder.case(record.case) for record in records}
+    pictures = {case: _picture(place.picture) for case, place in folders.items()}
+    # A picture of levels that an older run left shows nothing about this one.
+    views = {r.case: _picture(folders[r.case].levels_picture) for r in records if r.levels}
+    page = render_report(
+        [record.to_dict() for record in records],
+        run={} if run is None else run.to_dict(),
+        pictures=pictures,
+        level_views=views,
+    )
+    write_text(page, folder.report)
+    return folder.report
+
+
+def _picture(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None

@@ -1,0 +1,109 @@
+"""The tables of a study, made from the records of its cases alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lpm_segmentator.io import remove_file, write_table
+from lpm_segmentator.measure import CATALOGUE
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.record import CaseRecord, Row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["write_tables"]
+
+
+def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
+    """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
+
+    A table that no case has rows for is removed if an earlier run left it.
+
+    Raises
+    ------
+    OutputError
+        If a table cannot be written.
+    """
+    tables: Mapping[str, list[Row]] = {
+        "measures": [row for record in records for row in _measures(record)],
+        "profiles": [row for record in records for row in _profile(record)],
+        "volumes": [record.volumes for record in records],
+        "fat_ratios": [r.fat_ratios for r in records if r.fat_ratios],
+        "accuracy": [r.accuracy for r in records if r.accuracy],
+        "accuracy_levels": [row for r in records for row in r.accuracy_levels],
+        "accuracy_slices": [row for r in records for row in r.accuracy_slices],
+        "paired_measures": [row for r in records for row in _paired(r)],
+    }
+    folder = StudyFolder(out)
+    for name, rows in tables.items():
+        if rows:
+            write_table(rows, folder.table(name))
+        else:
+            remove_file(folder.table(name))
+
+
+def _measures(record: CaseRecord) -> Iterable[Row]:
+    """Return the measures of a case, each row with the case's quality and flags."""
+    score = None if record.quality is None else record.quality.score
+    flags = "; ".join(record.warnings)
+    return ({**row, "quality_score": score, "flags": flags} for row in record.measures)
+
+
+def _profile(record: CaseRecord) -> Iterable[Row]:
+    """Return the profile of a case, each row with the score of its slice."""
+    quality = record.quality
+    scores = {} if quality is None else quality.slice_scores
+    unsure = () if quality is None else quality.low_confidence_slices
+    return (
+        {
+            **row,
+            "quality_score": scores.get(str(row["slice"])),
+            "flag": "unsure" if row["slice"] in unsure else "",
+        }
+        for row in record.profile
+    )
+
+
+def _paired(record: CaseRecord) -> list[Row]:
+    """Return the measures of reference and prediction, told apart by the column ``source``."""
+    if record.reference_measures is None:
+        return []
+    both = {
+        "reference": _without_absent(record.reference_measures),
+        "prediction": record.measures,
+    }
+    left_out = {q.name for q in CATALOGUE.measures if not q.is_compared} | {"note"}
+    return [
+        {**{name: value for name, value in row.items() if name not in left_out}, "source": source}
+        for source, rows in both.items()
+        for row in rows
+    ]
+
+
+def _without_absent(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows without the measures of structures that the reference never shows.
+
+    They were not outlined, so that 0 mL is no measurement of them. Sums that include them are left
+    out as well.
+    """
+    whole = {
+        (str(r["muscle"]), str(r["side"])): r["voxels"] for r in rows if r["level_kind"] == "all"
+    }
+    absent = [place for place, voxels in whole.items() if not voxels]
+
+    def lacks(row: Row) -> bool:
+        muscles, side = set(str(row["muscle"]).split("+")), row["side"]
+        return any(
+            set(muscle.split("+")) <= muscles and side in (absent_side, "both")
+            for muscle, absent_side in absent
+        )
+
+    keys = {"case", "muscle", "side", "level", "level_kind"}
+    return [
+        {name: value if name in keys else None for name, value in row.items()}
+        if lacks(row)
+        else row
+        for row in rows
+    ]

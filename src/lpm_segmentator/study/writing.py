@@ -1,0 +1,388 @@
+"""Write what is known about a case: masks, maps, pictures, levels, and last its record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lpm_segmentator import __version__
+from lpm_segmentator.core import (
+    Area,
+    Contrast,
+    DixonPair,
+    Finding,
+    KnownContrast,
+    LabelMap,
+    RecordError,
+    Remedy,
+    Severity,
+    Source,
+)
+from lpm_segmentator.io import (
+    atomic_path,
+    file_sha256,
+    remove_file,
+    remove_leftovers,
+    write_image,
+    write_json,
+    write_label_map,
+)
+from lpm_segmentator.levels import Located, to_slices
+from lpm_segmentator.measure import (
+    Accuracy,
+    CaseMeasures,
+    IntensityFat,
+    fat_fraction_map,
+    fat_ratio_row,
+    volume_row,
+)
+from lpm_segmentator.pipeline import CaseResult
+from lpm_segmentator.study.layout import CaseFolder
+from lpm_segmentator.study.record import (
+    CaseRecord,
+    ImageRecord,
+    LevelsRecord,
+    MaskRecord,
+    QualityRecord,
+    Row,
+    read_case_record,
+    write_record,
+)
+
+if TYPE_CHECKING:
+    from lpm_segmentator.segment import Quality
+    from lpm_segmentator.study.cases import CaseFiles
+    from lpm_segmentator.study.options import RunOptions
+
+__all__ = ["EditedMask", "write_case", "write_fat_maps"]
+
+
+@dataclasses.dataclass(frozen=True)
+class EditedMask:
+    """A mask that was edited in the folder of a case.
+
+    Attributes
+    ----------
+    record : MaskRecord
+    before : CaseRecord
+        Of the case before it was measured again.
+    """
+
+    record: MaskRecord
+    before: CaseRecord
+
+
+def write_case(
+    result: CaseResult,
+    folder: CaseFolder,
+    *,
+    files: CaseFiles,
+    options: RunOptions,
+    fingerprint: str,
+    contrast: KnownContrast,
+    edited: EditedMask | None = None,
+) -> CaseRecord:
+    """Write the folder of a case and return its record.
+
+    An older record is removed first and the new one written last: no mixture of two runs is done.
+
+    Parameters
+    ----------
+    result : CaseResult
+    folder : CaseFolder
+    files : CaseFiles
+    options : RunOptions
+    fingerprint : str
+        Of the inputs, options, model and version.
+    contrast : KnownContrast
+        Of the image.
+    edited : EditedMask, optional
+        Mask in the folder that was edited and is kept; otherwise the result's mask is written.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    remove_leftovers(folder.path)
+    requested = options.levels.of_case(files.case).written if options.levels else None
+    findings = [*result.findings, *_keep_corrected_levels(folder, requested)]
+    remove_file(folder.record)
+    if edited is None:
+        write_label_map(result.labels, folder.mask, like=result.case.source)
+    current = _write_fat(result, folder)
+    _write_picture(result, folder.picture)
+    levels = None
+    if result.located:
+        levels = _write_levels(result, result.located, folder, files, requested)
+        current += [folder.levels, folder.levels_picture]
+    _remove_stale(folder, current)
+    record = _record(
+        result,
+        files=files,
+        options=options,
+        image=_image_record(result, contrast),
+        mask=_mask_record(result, folder) if edited is None else edited.record,
+        levels=levels,
+        findings=tuple(findings),
+        fingerprint=fingerprint,
+    )
+    if edited is not None:  # the model that drew the mask before it was edited
+        model, prediction = edited.before.model, edited.before.prediction
+        record = dataclasses.replace(record, model=model, prediction=prediction)
+    write_record(record, folder.record)
+    return record
+
+
+def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
+    return write_fat_maps(
+        folder,
+        result.labels,
+        pair=result.case.pair,
+        intensity=result.intensity,
+        like=result.case.source,
+    )
+
+
+def _mask_record(result: CaseResult, folder: CaseFolder) -> MaskRecord:
+    return MaskRecord(result.mask, folder.mask.name, file_sha256(folder.mask))
+
+
+def write_fat_maps(
+    folder: CaseFolder,
+    labels: LabelMap,
+    *,
+    pair: DixonPair | None,
+    intensity: IntensityFat | None,
+    like: Source,
+) -> list[Path]:
+    """Write ``CASE_fatmap-….nii.gz`` of a case and return the paths.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    labels : LabelMap
+        The muscles: intensity tells fat in them alone.
+    pair : DixonPair or None
+        Gives ``fatmap-dixon``, F / (F + W) of the whole image, nan without signal.
+    intensity : IntensityFat or None
+        Gives ``fatmap-gmm3-soft`` and the like: the share of fat, or 1 for fat and 0 for not; nan
+        outside the muscles. A method that failed gives none.
+    like : Source
+        Of the image.
+
+    Raises
+    ------
+    OutputError
+        If a map cannot be written.
+    """
+    maps = {}
+    if pair is not None:
+        maps["dixon"] = fat_fraction_map(pair)
+    for name, values in intensity.maps() if intensity is not None else ():
+        inside = np.where(labels.foreground, values.array, np.float32("nan"))
+        if np.isfinite(inside).any():
+            fraction = values.with_array(inside, contrast=Contrast.FAT_FRACTION)
+            maps[name.replace("_", "-")] = fraction
+    written = []
+    for name, volume in maps.items():
+        path = folder.fat_map(name)
+        write_image(volume, path, like=like)
+        written.append(path)
+    return written
+
+
+def _record(
+    result: CaseResult,
+    *,
+    files: CaseFiles,
+    options: RunOptions,
+    image: ImageRecord,
+    mask: MaskRecord,
+    levels: LevelsRecord | None,
+    findings: tuple[Finding, ...],
+    fingerprint: str,
+) -> CaseRecord:
+    measures, reference = result.measures, result.reference_measures
+    return CaseRecord(
+        case=files.case,
+        version=__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        fingerprint=fingerprint,
+        inputs={role: str(path) for role, path in files.paths.items()},
+        image=image,
+        mask=mask,
+        slices=result.slices,
+        levels=levels,
+        options=options.to_dict(),
+        model=result.model.to_dict() if result.model else {},
+        prediction=dict(result.details),
+        asymmetry_formula=measures.asymmetry_formula,
+        measures=_rows(measures.rows),
+        profile=_rows(measures.profile),
+        volumes=_volumes(files.case, measures, reference),
+        fat_ratios=_fat_ratios(files.case, result),
+        reference_measures=None if reference is None else _rows(reference.rows),
+        intensity=tuple(split.to_dict() for split in measures.splits),
+        accuracy=None if result.accuracy is None else _defined(result.accuracy.wide()),
+        accuracy_levels=_accuracy_rows(result.accuracy, "rows"),
+        accuracy_slices=_accuracy_rows(result.accuracy, "slices"),
+        quality=None if result.quality is None else _quality(result.quality),
+        findings=findings,
+        seconds=dict(result.seconds),
+    )
+
+
+def _image_record(result: CaseResult, contrast: KnownContrast) -> ImageRecord:
+    geometry = result.case.image.geometry
+    return ImageRecord(
+        shape=geometry.shape,
+        spacing_mm=geometry.spacing_mm,
+        axis_codes="".join(geometry.axis_codes),
+        obliquity_deg=geometry.obliquity_deg,
+        contrast=str(contrast.contrast),
+        contrast_source=str(contrast.source),
+    )
+
+
+def _volumes(case: str, measures: CaseMeasures, reference: CaseMeasures | None) -> Row:
+    known = None if reference is None else reference.volumes_ml
+    return _defined(volume_row(case, measures.volumes_ml, known))
+
+
+def _fat_ratios(case: str, result: CaseResult) -> Row | None:
+    if result.case.pair is None:
+        return None
+    reference = result.reference_measures
+    known = None if reference is None else reference.fat_ratios
+    return _defined(fat_ratio_row(case, result.measures.fat_ratios, known))
+
+
+def _rows(rows: Sequence[Any]) -> tuple[Row, ...]:
+    return tuple(_defined(row.to_dict()) for row in rows)
+
+
+def _accuracy_rows(accuracy: Accuracy | None, name: str) -> tuple[Row, ...]:
+    return () if accuracy is None else _rows(getattr(accuracy, name))
+
+
+def _defined(row: Any) -> Row:
+    """Return a row in which undefined numbers are None."""
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in row.items()
+    }
+
+
+def _quality(quality: Quality) -> QualityRecord:
+    score, expected = (
+        None if np.isnan(value) else value for value in (quality.score, quality.expected_dice)
+    )
+    return QualityRecord(
+        score=score,
+        slice_scores={str(index): value for index, value in quality.slice_scores.items()},
+        expected_dice=expected,
+        low_confidence_slices=quality.low_confidence_slices,
+        minimum_expected_dice=quality.minimum_expected_dice,
+    )
+
+
+def _write_levels(
+    result: CaseResult,
+    located: Located,
+    folder: CaseFolder,
+    files: CaseFiles,
+    requested: Path | None,
+) -> LevelsRecord | None:
+    """Write what is known of a case's levels; None where no disc was found."""
+    image = files.main_image
+    content = located.levels.to_dict(
+        result.case.image.geometry, case=files.case, image="" if image is None else image.name
+    )
+    write_json(content, folder.levels)
+    if not located.levels.discs:
+        remove_file(folder.levels_picture)
+        return None
+    _write_levels_picture(result, located, folder.levels_picture)
+    return LevelsRecord(
+        source=located.source.name,
+        discs=tuple(content["discs"]),
+        warnings=tuple(content["warnings"]),
+        named=located.slice_levels is not None,
+        sha256=file_sha256(folder.levels),
+        # What was corrected in place was written anew, and is a user's work all the same.
+        corrected=requested is not None and requested.resolve() == folder.levels.resolve(),
+    )
+
+
+def _keep_corrected_levels(folder: CaseFolder, requested: Path | None) -> list[Finding]:
+    """Save levels that a user corrected in the case's folder, unless this run uses them.
+
+    The record states what the file was when the case was done.
+    """
+    path = folder.levels
+    if not path.exists():
+        return []
+    if requested is not None and requested.exists() and path.samefile(requested):
+        return []
+    try:
+        known = read_case_record(folder.record).levels
+    except RecordError:  # nothing is known of it
+        return []
+    if known is None or (not known.corrected and file_sha256(path) == known.sha256):
+        return []
+    content = path.read_bytes()
+    number = 1
+    while (kept := folder.saved_levels(number)).exists() and kept.read_bytes() != content:
+        number += 1
+    with atomic_path(kept) as temporary:
+        temporary.write_bytes(content)
+    message = (
+        f"the corrected levels of an earlier run were not requested; they were kept in {kept.name}"
+    )
+    return [Finding(Area.LEVELS, Severity.CHECK, "levels-kept", message, Remedy.LEVELS)]
+
+
+def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:
+    """Remove the maps and levels of an earlier run that this one did not write."""
+    for path in (folder.levels, folder.levels_picture, *folder.fat_maps()):
+        if path not in current:
+            remove_file(path)
+
+
+def _write_picture(result: CaseResult, path: Path) -> None:
+    from lpm_segmentator.report.overlay import overlay_montage
+
+    levels = None if result.located is None else result.located.slice_levels
+    names = {} if levels is None else {i: levels.level_of(i) for i in range(levels.n_slices)}
+    figure = overlay_montage(
+        result.case.image, result.labels, reference=result.case.reference, slice_names=names
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _write_levels_picture(result: CaseResult, located: Located, path: Path) -> None:
+    """Draw the discs and the chosen slices on the sagittal view."""
+    from lpm_segmentator.report.levels import NamedDisc, sagittal_figure
+
+    geometry = result.case.image.geometry
+    inside = to_slices(located.levels, geometry)
+    discs = [
+        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, inside.get(d.disc))
+        for d in located.levels.discs
+    ]
+    figure = sagittal_figure(
+        located.shown_on,
+        discs,
+        stack=geometry,
+        slices=result.slices,
+        sure=located.slice_levels is not None,
+    )
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)

@@ -1,0 +1,88 @@
+"""The settings of the level model's training: read from a recipe, and stored in the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["LevelsConfig", "NamingConfig"]
+
+
+@dataclass(frozen=True)
+class LevelsConfig:
+    """A training of the network that marks discs; every number that determines its outcome.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Channels of the network at each resolution, finest first.
+    cycles : tuple of int
+        Optimiser steps of each cycle. The learning rate restarts with each: discs are marked after
+        the first, named after the second.
+    batch_size : int
+        Samples per step.
+    learning_rate, weight_decay : float
+        Peak rate of each cycle, and weight decay of AdamW.
+    ema_decay : float
+        Decay of the moving average of the weights, which is exported.
+    folds : int
+        Of the cross-validation.
+    seed : int
+        Seed of all random numbers.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    cycles: tuple[int, ...] = (600, 700)
+    batch_size: int = 12
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.99
+    folds: int = 5
+    seed: int = 6
+
+    @property
+    def steps(self) -> int:
+        """Steps of all cycles."""
+        return sum(self.cycles)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LevelsConfig:
+        """Return the configuration of a mapping.
+
+        Raises
+        ------
+        TypeError
+            If a name is not a setting.
+        """
+        lists = {"widths", "cycles"} & values.keys()
+        return cls(**{**values, **{name: tuple(values[name]) for name in lists}})
+
+
+@dataclass(frozen=True)
+class NamingConfig:
+    """A training of the network that names discs; every number that determines its outcome.
+
+    Attributes
+    ----------
+    patches_each : int
+        Patches drawn from each subject and class.
+    steps, batch_size : int
+        Optimiser steps, and samples per step.
+    spin_echo_share : float
+        Share of the samples from spin-echo images.
+    learning_rate, weight_decay : float
+        Peak rate of the cosine schedule, and weight decay of AdamW.
+    smoothing : float
+        Label smoothing of the cross-entropy.
+    seed : int
+        Seed of all random numbers.
+    """
+
+    patches_each: int = 100
+    steps: int = 700
+    batch_size: int = 64
+    spin_echo_share: float = 0.4
+    learning_rate: float = 3e-3
+    weight_decay: float = 2e-2
+    smoothing: float = 0.05
+    seed: int = 6

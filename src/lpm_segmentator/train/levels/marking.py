@@ -1,0 +1,133 @@
+"""Training of the network that marks discs: seeded and resumable, on the CPU."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from lpm_segmentator.levels.model import CHANNELS, MULTIPLE
+from lpm_segmentator.train.checkpoint import resume, save_checkpoint, update_average
+from lpm_segmentator.train.export import Sigmoid, export_onnx
+from lpm_segmentator.train.levels.samples import draw_batch
+from lpm_segmentator.train.network import CompactUNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lpm_segmentator.train.levels.config import LevelsConfig
+    from lpm_segmentator.train.levels.subjects import LevelSubject
+
+__all__ = ["export_levels", "train_levels"]
+
+#: steps between checkpoints
+_CHECKPOINT_EVERY = 100
+
+
+def train_levels(
+    subjects: list[LevelSubject],
+    config: LevelsConfig,
+    folder: Path,
+    *,
+    progress: Callable[[int, float], None] | None = None,
+) -> CompactUNet:
+    """Train a network and return the moving average of its weights.
+
+    The state is kept in ``checkpoint.pt`` of `folder`; an interrupted training is resumed.
+
+    Parameters
+    ----------
+    subjects : list of LevelSubject
+    config : LevelsConfig
+    folder : Path
+    progress : callable, optional
+        Called with the step and the loss.
+
+    Returns
+    -------
+    CompactUNet
+        In evaluation mode, ready for export.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a training with a different configuration or different subjects.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    network = _network(config)
+    average: CompactUNet = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    parts = {"network": network, "average": average, "optimiser": optimiser}
+    identity = json.dumps([dataclasses.asdict(config), [s.name for s in subjects]])
+    step, _ = resume(folder / "checkpoint.pt", identity, parts)
+    while step < config.steps:
+        for group in optimiser.param_groups:
+            group["lr"] = _rate(step, config)
+        images, targets = draw_batch(subjects, config.batch_size, seed=config.seed, step=step)
+        loss = _loss(network.train(), images, targets)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        update_average(average, network, min(config.ema_decay, step / (step + 9)))
+        if progress is not None:
+            progress(step, float(loss.detach()))
+        if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
+            save_checkpoint(folder / "checkpoint.pt", identity, parts, step)
+    return average.eval()
+
+
+def _network(config: LevelsConfig) -> CompactUNet:
+    """Return the network with random weights."""
+    torch.manual_seed(config.seed)
+    network = CompactUNet(config.widths, context=0, classes=CHANNELS)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Most pixels of a map are 0: the initial output is close to it.
+    assert network.head.bias is not None
+    nn.init.constant_(network.head.bias, -4.0)
+    return network
+
+
+def _rate(step: int, config: LevelsConfig) -> float:
+    """Return the learning rate: in each cycle a warm-up over 4 %, then a cosine to 0."""
+    length = config.cycles[0]
+    for length in config.cycles:
+        if step < length:
+            break
+        step -= length
+    warm = max(1, round(0.04 * length))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    part = (step - warm) / max(1, length - warm)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def _loss(network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the weighted cross-entropy of the maps; unlabelled pixels have no weight."""
+    half = bool(torch.cpu._is_avx512_bf16_supported())
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+    truth, known = targets[:, :CHANNELS], targets[:, CHANNELS:]
+    weight = 1 + 12 * truth
+    weight = torch.cat([weight[:, : CHANNELS - 2], weight[:, CHANNELS - 2 :] * known], dim=1)
+    entropy = nn.functional.binary_cross_entropy_with_logits(
+        logits.float(), truth, weight=weight, reduction="none"
+    )
+    entropy[:, CHANNELS - 1] *= 0.1  # vertebral bodies cover more pixels than all discs
+    return entropy.mean() * 10
+
+
+def export_levels(network: CompactUNet, path: Path, metadata: dict[str, Any]) -> None:
+    """Write the network as ONNX: input ``image`` (n, 1, h, w), output ``heat`` (n, 7, h, w)."""
+    export_onnx(
+        Sigmoid(network), path, channels=1, multiple=MULTIPLE, outputs=("heat",), metadata=metadata
+    )

@@ -1,0 +1,157 @@
+"""All steps of a recipe of the level model: train, cross-validate, export."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator import __version__
+from lpm_segmentator.io import write_table, write_text
+from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
+from lpm_segmentator.train.levels.evaluation import LevelScore, evaluate_levels, levels_table
+from lpm_segmentator.train.levels.marking import export_levels, train_levels
+from lpm_segmentator.train.levels.naming import export_naming, train_naming
+from lpm_segmentator.train.levels.patches import SubjectPatches, draw_patches
+from lpm_segmentator.train.levels.subjects import (
+    LevelSubject,
+    assign_folds,
+    read_level_subjects,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lpm_segmentator.train.levels.recipe import LevelsRecipe
+
+__all__ = ["run_levels_recipe"]
+
+
+def run_levels_recipe(
+    recipe: LevelsRecipe,
+    data: Path,
+    out: Path,
+    *,
+    evaluate: Sequence[int] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[Path, tuple[LevelScore, ...]]:
+    """Train the model of a recipe, and evaluate models trained without a fold on that fold.
+
+    An interrupted run is resumed by the same call. A model in `out` that was made by the same
+    recipe from the same subjects is not trained again.
+
+    Parameters
+    ----------
+    recipe : LevelsRecipe
+    data : Path
+        Folder of ``NAME_image.nii.gz`` and ``NAME_levels.nii.gz``.
+    out : Path
+        ``model/levels.onnx`` and ``model/levels-names.onnx`` are the model, ``fold-N`` holds those
+        trained without a fold; ``evaluation.csv`` and ``evaluation.md`` hold the scores.
+    evaluate : sequence of int
+        Folds that are left out of a training each, and scored.
+    progress : callable, optional
+        Called with the name of the training, its step and its number of steps.
+
+    Returns
+    -------
+    model : Path
+        ``model/levels.onnx``.
+    scores : tuple of LevelScore
+        Of the left-out folds.
+
+    Raises
+    ------
+    LpmError
+        If the data are missing or invalid.
+    """
+    subjects = read_level_subjects(recipe.same_person, data)
+    folds = assign_folds([s.group for s in subjects], recipe.config.folds)
+    train = _Trainer(recipe, {s.name: s for s in subjects}, out, progress)
+    scores: list[LevelScore] = []
+    for fold in evaluate:
+        path = train([s for s in subjects if folds[s.group] != fold], f"fold-{fold}")
+        model = load_level_model(path)
+        for subject in subjects:
+            if folds[subject.group] == fold:
+                scores += evaluate_levels(model, subject)
+    if scores:
+        write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
+        write_text(levels_table(scores) + "\n", out / "evaluation.md")
+    kept = [s for s in subjects if folds[s.group] not in recipe.held_out]
+    return train(kept, "model"), tuple(scores)
+
+
+class _Trainer:
+    """Trains both networks on a part of the subjects; draws the patches of each subject once."""
+
+    def __init__(
+        self,
+        recipe: LevelsRecipe,
+        subjects: Mapping[str, LevelSubject],
+        out: Path,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self._recipe, self._subjects, self._out, self._progress = recipe, subjects, out, progress
+        self._patches: dict[str, SubjectPatches] = {}
+
+    def __call__(self, kept: list[LevelSubject], name: str) -> Path:
+        """Return the first network's file; both are trained unless they exist."""
+        recipe, folder = self._recipe, self._out / name
+        metadata = _metadata(recipe, kept)
+        files = folder / "levels.onnx", folder / NAMES_FILE
+        if all(_was_made_with(file, metadata) for file in files):
+            return files[0]
+        marking = train_levels(
+            kept, recipe.config, folder, progress=self._step(name, recipe.config.steps)
+        )
+        export_levels(marking, files[0], metadata)
+        naming = train_naming(
+            [subject.name for subject in kept],
+            self._patches_of,
+            recipe.naming,
+            folder / "names.pt",
+            progress=self._step(f"{name}, names", recipe.naming.steps),
+        )
+        export_naming(naming, files[1], metadata)
+        return files[0]
+
+    def _patches_of(self, name: str) -> SubjectPatches:
+        if name not in self._patches:
+            naming = self._recipe.naming
+            self._patches[name] = draw_patches(
+                self._subjects[name], naming.patches_each, seed=naming.seed
+            )
+        return self._patches[name]
+
+    def _step(self, name: str, steps: int) -> Callable[[int, float], None] | None:
+        progress = self._progress
+        return None if progress is None else lambda step, _: progress(name, step, steps)
+
+
+def _was_made_with(file: Path, metadata: Mapping[str, Any]) -> bool:
+    """Return whether an ONNX file has the same description, apart from the program's version."""
+    import onnx
+
+    if not file.exists():
+        return False
+    entries = {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
+    stored = json.loads(entries.get("lpm", "{}"))
+    expected = json.loads(json.dumps(metadata))  # tuples become lists
+    return {**stored, "made_with": ""} == {**expected, "made_with": ""}
+
+
+def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
+    """Return the description that is stored in the ONNX files."""
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "citation": recipe.citation,
+        "licence": recipe.licence,
+        "description": recipe.description,
+        "subjects": [subject.name for subject in subjects],
+        "config": dataclasses.asdict(recipe.config),
+        "naming": dataclasses.asdict(recipe.naming),
+        "made_with": f"lpm-segmentator {__version__}",
+    }

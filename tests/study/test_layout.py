@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from lpm_segmentator.study.layout import StudyFolder
+
+
+def test_a_case_has_the_promised_names(tmp_path):
+    case = StudyFolder(tmp_path).case("A [1]")
+    assert case.mask == tmp_path / "cases" / "A [1]" / "A [1]_dseg.nii.gz"
+    assert case.edited_mask.name == "A [1]_desc-edited_dseg.nii.gz"
+    assert case.record.name == "case.json"
+    assert [case.saved_levels(n).name for n in (1, 2)] == [
+        "A [1]_levels-corrected.json",
+        "A [1]_levels-corrected-2.json",
+    ]
+
+
+def test_maps_are_found_whatever_the_case_is_called(tmp_path):
+    case = StudyFolder(tmp_path).case("A [1]")
+    case.path.mkdir(parents=True)
+    for path in (case.fat_map("dixon"), case.fat_map("gmm3-soft"), case.mask):
+        path.touch()
+    assert case.fat_maps() == [case.fat_map("dixon"), case.fat_map("gmm3-soft")]
+
+
+def test_a_mask_is_kept_under_a_free_name(tmp_path):
+    case = StudyFolder(tmp_path).case("A")
+    case.path.mkdir(parents=True)
+    first = case.saved_mask()
+    assert first == case.edited_mask
+    first.touch()
+    assert case.saved_mask().name == "A_desc-edited2_dseg.nii.gz"
+
+
+def test_a_folder_is_known_by_what_a_run_left(tmp_path):
+    study = StudyFolder(tmp_path)
+    assert not study.is_study()
+    study.case("A").path.mkdir(parents=True)
+    assert not study.is_study()
+    study.case("A").record.touch()
+    assert study.is_study()
+    assert [case.case for case in study.done()] == ["A"]
+    (tmp_path / "other").mkdir()
+    StudyFolder(tmp_path / "other").run.touch()
+    assert StudyFolder(tmp_path / "other").is_study()
