@@ -147,7 +147,7 @@ def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecor
     files = CaseFiles(record.case, **roles)  # type: ignore[arg-type]
     began = time.perf_counter()
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
-    image = read_label_map(mask, options.label_scheme, options=options.read.header)
+    image = read_label_map(mask, options=options.read.header)
     labels, _ = on_grid_of(image, loaded.case.image.geometry)
     read_seconds = time.perf_counter() - began
     case = replace(loaded.case, slices=record.slices)

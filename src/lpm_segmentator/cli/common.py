@@ -102,6 +102,12 @@ _READ_OPTIONS: dict[str, Callable[[Any], Any]] = {
         is_flag=True,
         help="Resample label maps on another grid to the image's (nearest neighbour).",
     ),
+    "scheme": click.option(
+        "--label-scheme",
+        metavar="NAME|FILE",
+        help="What the values of label maps mean: lpm (default), musclemap, musclemap-abdomen, "
+        "totalsegmentator, or a JSON file or table of names.",
+    ),
     "ignore": click.option(
         "--ignore-label",
         type=click.IntRange(1, 255),
@@ -135,7 +141,8 @@ def read_options(*names: str) -> Callable[[Command], Command]:
     Parameters
     ----------
     *names : str
-        Some of ``"origin"``, ``"resample"``, ``"ignore"``, ``"header"`` and ``"contrast"``.
+        Some of ``"origin"``, ``"resample"``, ``"scheme"``, ``"ignore"``, ``"header"`` and
+        ``"contrast"``.
     """
 
     def add(command: Command) -> Command:
@@ -157,14 +164,16 @@ def take_read_options(values: dict[str, Any]) -> ReadOptions:
         If a spacing is not three numbers.
     """
     from lpm_segmentator.core import Contrast
-    from lpm_segmentator.io import HeaderOptions
+    from lpm_segmentator.io import HeaderOptions, label_numbering
     from lpm_segmentator.study.options import ReadOptions
 
     contrast, spacing = values.pop("contrast", None), values.pop("spacing", None)
+    scheme = values.pop("label_scheme", None)
     return ReadOptions(
         accept_origin_mismatch=values.pop("accept_origin_mismatch", False),
         resample=values.pop("resample", False),
         ignore=tuple(values.pop("ignore_label", ())),
+        label_scheme=label_numbering(scheme or "lpm"),
         header=HeaderOptions(values.pop("trust", None), spacing and _spacing(spacing)),
         contrast=None if contrast is None else Contrast(contrast),
     )

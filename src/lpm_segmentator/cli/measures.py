@@ -35,7 +35,7 @@ _FRAME = click.option(
 @click.option("--image", type=PATH, help="T1w or T2w image: gives intensity-based fat.")
 @click.option("--water", type=PATH, help="Water image (or folder of water and fat images).")
 @click.option("--fat", type=PATH, help="Fat image.")
-@read_options("origin", "resample", "ignore", "header", "contrast")
+@read_options("origin", "resample", "scheme", "ignore", "header", "contrast")
 @_LEVELS
 @_FRAME
 @_CSV
@@ -102,7 +102,7 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
 @_FRAME
 @click.option("--water", type=PATH, help="Water image, or folder: adds fat ratio differences.")
 @click.option("--fat", type=PATH, help="Fat image, or folder.")
-@read_options("origin", "resample", "ignore", "header")
+@read_options("origin", "resample", "scheme", "ignore", "header")
 @output_options
 def evaluate(
     reference: Path, prediction: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.io import HeaderOptions
     from lpm_segmentator.study.cases import CaseFiles, Unused
     from lpm_segmentator.study.discovery import Discovery
-    from lpm_segmentator.study.options import LevelOptions, RunOptions, SliceTable
+    from lpm_segmentator.study.options import LevelOptions, ReadOptions, RunOptions, SliceTable
 
 __all__ = ["execute", "run"]
 
@@ -65,7 +65,7 @@ __all__ = ["execute", "run"]
 @click.option("--to-slice", type=int, help="Last slice to segment and measure.")
 @slice_options
 @model_options
-@read_options("origin", "resample", "ignore", "header", "contrast")
+@read_options("origin", "resample", "scheme", "ignore", "header", "contrast")
 @low_confidence_option
 @click.option(
     "--no-intensity-fat",
@@ -92,7 +92,6 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     """
     from lpm_segmentator.core import InputError
     from lpm_segmentator.study.discovery import discover
-    from lpm_segmentator.study.options import RunOptions
 
     picked = _picked_slices(options)
     table, levels = _levels_of(options)
@@ -115,20 +114,6 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
             f"--from-slice is about one image, and {len(plan.cases)} cases were given",
             hint="Run the cases one by one, or give a slice table",
         )
-    settings = RunOptions(
-        model=options["model"],
-        mode=options["mode"],
-        slices=table or picked,
-        levels=levels,
-        accept_origin_mismatch=read.accept_origin_mismatch,
-        resample=read.resample,
-        ignore=read.ignore,
-        contrast=read.contrast,
-        trust=read.header.trust,
-        spacing_mm=read.header.spacing_mm,
-        keep_low_confidence=options["keep_low_confidence"],
-        intensity_fat=not options["no_intensity_fat"],
-    )
     _echo_unused(plan.unused, quiet=quiet or as_json)
     if options["dry_run"]:
         _echo_plan(plan, as_json=as_json)
@@ -136,11 +121,37 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     execute(
         plan.cases,
         out,
-        settings,
+        _run_options(options, read, slices=table or picked, levels=levels),
         workers=options["workers"],
         engine=_engine(options["engine"]),
         quiet=quiet,
         as_json=as_json,
+    )
+
+
+def _run_options(
+    options: dict[str, Any],
+    read: ReadOptions,
+    *,
+    slices: SliceTable | tuple[int, int] | None,
+    levels: LevelOptions | None,
+) -> RunOptions:
+    from lpm_segmentator.study.options import RunOptions
+
+    return RunOptions(
+        model=options["model"],
+        mode=options["mode"],
+        slices=slices,
+        levels=levels,
+        accept_origin_mismatch=read.accept_origin_mismatch,
+        resample=read.resample,
+        ignore=read.ignore,
+        label_scheme=read.label_scheme,
+        contrast=read.contrast,
+        trust=read.header.trust,
+        spacing_mm=read.header.spacing_mm,
+        keep_low_confidence=options["keep_low_confidence"],
+        intensity_fat=not options["no_intensity_fat"],
     )
 
 

@@ -123,7 +123,7 @@ def segment(
     show_default=True,
     help="Neighbours of a voxel: those that share a face; an edge too; a corner too.",
 )
-@read_options("ignore", "header")
+@read_options("scheme", "ignore", "header")
 @output_options
 def clean(
     inputs: tuple[Path, ...],

@@ -33,6 +33,12 @@ from lpm_segmentator.core.labels import (
     Side,
     Structure,
 )
+from lpm_segmentator.core.numbering import (
+    LPM_NUMBERING,
+    NUMBERINGS,
+    LabelNumbering,
+    structure_named,
+)
 from lpm_segmentator.core.origin import (
     differ_by_lost_origin,
     has_lost_origin,
@@ -66,7 +72,9 @@ __all__ = [
     "ALL_SLICES",
     "AXIAL_FRAME",
     "CANONICAL",
+    "LPM_NUMBERING",
     "LPM_SCHEME",
+    "NUMBERINGS",
     "SAGITTAL_FRAME",
     "AgreementError",
     "Area",
@@ -85,6 +93,7 @@ __all__ = [
     "KnownContrast",
     "LabelError",
     "LabelMap",
+    "LabelNumbering",
     "LabelScheme",
     "LpmError",
     "MissingExtraError",
@@ -121,6 +130,7 @@ __all__ = [
     "single_slice",
     "slice_axis",
     "spacing_mm",
+    "structure_named",
     "uncrop",
     "whole_stack",
     "with_origin_of",

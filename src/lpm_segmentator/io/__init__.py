@@ -23,6 +23,7 @@ from lpm_segmentator.io.naming import (
     subject_key,
 )
 from lpm_segmentator.io.nifti import Form, HeaderOptions, write_image, write_label_map
+from lpm_segmentator.io.numbering import label_numbering
 from lpm_segmentator.io.read import (
     read_geometry,
     read_image,
@@ -55,6 +56,7 @@ __all__ = [
     "file_sha256",
     "is_image",
     "is_label_name",
+    "label_numbering",
     "lookup",
     "parse_name",
     "read_geometry",

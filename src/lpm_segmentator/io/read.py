@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError, GeometryError, LabelError, Remedy
 from lpm_segmentator.core.geometry import FloatArray, Geometry
-from lpm_segmentator.core.labels import LPM_SCHEME, LabelScheme
+from lpm_segmentator.core.labels import LPM_SCHEME
+from lpm_segmentator.core.numbering import LPM_NUMBERING, NUMBERINGS, LabelNumbering
 from lpm_segmentator.core.source import Source
 from lpm_segmentator.core.volume import LabelMap, Volume
 from lpm_segmentator.io.formats import open_raw
@@ -28,6 +29,7 @@ from lpm_segmentator.io.sidecar import contrast_of, uids_of
 
 __all__ = ["read_geometry", "read_image", "read_label_map", "read_source", "read_voxels"]
 
+_IGNORED = 255
 _LABEL_TOLERANCE = 0.01
 """Labels stored with scaling or rounding lie this close to a whole number."""
 
@@ -96,7 +98,7 @@ def read_image(path: str | os.PathLike[str], options: HeaderOptions = _PLAIN) ->
 
 def read_label_map(
     path: str | os.PathLike[str],
-    scheme: LabelScheme = LPM_SCHEME,
+    numbering: LabelNumbering = LPM_NUMBERING,
     *,
     ignore: Iterable[int] = (),
     options: HeaderOptions = _PLAIN,
@@ -106,11 +108,12 @@ def read_label_map(
     Parameters
     ----------
     path : path-like
-    scheme : LabelScheme
-        What the values mean.
+    numbering : LabelNumbering
+        What the values of the file mean; the map that is returned has the values of `LPM_SCHEME`.
     ignore : iterable of int
         Further values to accept, which mark voxels to leave out of comparisons. They stay in the
-        array, and in the returned map's scheme as `LabelScheme.ignored`.
+        array, and in the returned map's scheme as `LabelScheme.ignored`; where the numbering is
+        another program's they become 255.
     options : HeaderOptions
         What to trust where the header is wrong or contradicts itself.
 
@@ -121,23 +124,72 @@ def read_label_map(
     GeometryError
         If its affine is singular, or its header states no geometry or two.
     LabelError
-        If it holds values that are not whole numbers (within 0.01) or that the scheme does not
-        know.
+        If it holds values that are not whole numbers (within 0.01) or that the numbering does not
+        know, or none of the values that it does know.
     """
     opened, array = _load(path, options)
-    scheme = scheme.ignoring(ignore)
     array, notes = _whole_numbers(path, array)
+    if numbering.is_own:
+        scheme = LPM_SCHEME.ignoring(ignore)
+    else:
+        array, more = _translated(path, array, numbering, frozenset(ignore))
+        notes += more
+        scheme = LPM_SCHEME.ignoring([_IGNORED] if ignore else [])
     try:
         labels: LabelMap = _placed(LabelMap, path, array, opened.affine, scheme)
     except LabelError as error:
         raise LabelError(
             error.what,
             where=path,
-            hint="Check that this is a label map; name its numbering "
-            f"({Remedy.LABEL_SCHEME}) or the values to leave out ({Remedy.IGNORE_LABEL})",
+            hint=_numbering_hint(array),
             remedy=(Remedy.LABEL_SCHEME, Remedy.IGNORE_LABEL),
         ) from error
     return LabelImage(labels, opened.source, (*opened.notes, *notes))
+
+
+def _translated(
+    path: str | os.PathLike[str],
+    array: npt.NDArray[Any],
+    numbering: LabelNumbering,
+    ignore: frozenset[int],
+) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """Return an array with the values of `LPM_SCHEME`, and which values were left out."""
+    notes: tuple[str, ...] = ()
+    translated = numbering.translated(array)
+    others = tuple(value for value in numbering.others_in(array) if value not in ignore)
+    if others and not translated.any() and set(others) <= set(LPM_SCHEME.values):
+        translated, others = LPM_NUMBERING.translated(array), ()
+        notes = (f"holds none of the values of {numbering.name}, so that those of lpm count",)
+    if array.any() and not translated.any():
+        shown = ", ".join(map(str, others[:8])) or "values to ignore"
+        raise LabelError(
+            f"no value of the label scheme {numbering.name} is in this label map, which holds "
+            f"{shown}",
+            where=path,
+            hint=_numbering_hint(array),
+            remedy=Remedy.LABEL_SCHEME,
+        )
+    if ignore:
+        translated[np.isin(array, sorted(ignore))] = _IGNORED
+    if others:
+        shown = ", ".join(map(str, others[:8])) + (" and more" if others[8:] else "")
+        notes = (f"other structures count as background (values {shown})",)
+    return translated, notes
+
+
+def _numbering_hint(array: npt.NDArray[Any]) -> str:
+    """Return what to do about unknown values; a program whose values these are is named."""
+    present = {int(value) for value in np.unique(array)} - {0}
+    fits = [
+        name
+        for name, known in NUMBERINGS.items()
+        if not known.is_own and {theirs for theirs, _ in known.values} <= present
+    ]
+    named = f"These may be the values of {' or '.join(fits)}. " if fits else ""
+    return (
+        f"{named}Check that this is a label map; name its label scheme ({Remedy.LABEL_SCHEME}) or "
+        f"the values to leave out ({Remedy.IGNORE_LABEL})"
+    )
 
 
 def read_voxels(

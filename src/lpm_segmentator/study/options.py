@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lpm_segmentator.core import LPM_SCHEME, Contrast, Disc, LabelScheme, RecordError
+from lpm_segmentator.core import LPM_NUMBERING, Contrast, Disc, LabelNumbering, RecordError
 from lpm_segmentator.io import Form, HeaderOptions, SliceEnd, SliceRange, read_slice_table
 from lpm_segmentator.models import Mode
 from lpm_segmentator.pipeline import Settings
@@ -104,8 +104,8 @@ class ReadOptions:
         Whether label maps on another grid are resampled to the image's, by nearest neighbour.
     ignore : tuple of int
         Values of label maps that mark voxels to leave out of comparisons.
-    label_scheme : LabelScheme
-        What the values of label maps mean.
+    label_scheme : LabelNumbering
+        What the values of label maps mean; see `lpm_segmentator.io.label_numbering`.
     header : HeaderOptions
         What to trust where a header is wrong or contradicts itself.
     contrast : Contrast, optional
@@ -115,7 +115,7 @@ class ReadOptions:
     accept_origin_mismatch: bool = False
     resample: bool = False
     ignore: tuple[int, ...] = ()
-    label_scheme: LabelScheme = LPM_SCHEME
+    label_scheme: LabelNumbering = LPM_NUMBERING
     header: HeaderOptions = field(default_factory=HeaderOptions)
     contrast: Contrast | None = None
 
@@ -149,7 +149,7 @@ class RunOptions:
     accept_origin_mismatch: bool = False
     resample: bool = False
     ignore: tuple[int, ...] = ()
-    label_scheme: LabelScheme = LPM_SCHEME
+    label_scheme: LabelNumbering = LPM_NUMBERING
     contrast: Contrast | None = None
     trust: Form | None = None
     spacing_mm: tuple[float, float, float] | None = None
