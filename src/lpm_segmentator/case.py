@@ -17,6 +17,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.levels import LevelRequest, Located
 from lpm_segmentator.measure import Accuracy, CaseMeasures, IntensityFat
+from lpm_segmentator.measure.checks import Coverage
 from lpm_segmentator.segment import ModelInfo, Quality
 
 __all__ = ["Case", "CaseResult", "MaskOrigin", "Segmented", "Settings"]
@@ -64,6 +65,8 @@ class Case:
         Half-open range along the slice axis, as the user stated it; it goes before the levels.
     levels : LevelRequest, optional
         Where the levels come from; without it no level is named.
+    thickness_mm : float
+        Slice thickness as the scanner reports it; nan if unknown.
     findings : tuple of Finding
         What was doubtful about the input, or repaired in it.
     """
@@ -75,6 +78,7 @@ class Case:
     reference: LabelMap | None = None
     slices: tuple[int, int] | None = None
     levels: LevelRequest | None = None
+    thickness_mm: float = float("nan")
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
@@ -142,6 +146,8 @@ class CaseResult:
         None for a mask that no model drew.
     details : mapping of str to object
         What the model reports of its work.
+    coverage : Coverage
+        The slices behind the volumes.
     findings : tuple of Finding
     seconds : mapping of str to float
         Time of each step.
@@ -159,5 +165,6 @@ class CaseResult:
     quality: Quality | None
     model: ModelInfo | None
     details: Mapping[str, Any]
+    coverage: Coverage
     findings: tuple[Finding, ...]
     seconds: Mapping[str, float]

@@ -12,7 +12,7 @@ Values in, values out: no paths, no files, no framework.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -41,6 +41,8 @@ from lpm_segmentator.measure import (
     intensity_fat,
     measure_case,
 )
+from lpm_segmentator.measure.checks import LabelChecks, check_labels, slices_without_signal
+from lpm_segmentator.measure.checks.words import name_slices
 from lpm_segmentator.segment import Predictor, Quality, assess, keep_largest
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_Measured = tuple[LabelChecks, CaseMeasures]
 
 
 def run_case(case: Case, predictor: Predictor, settings: Settings | None = None) -> CaseResult:
@@ -96,7 +99,12 @@ def run_case(case: Case, predictor: Predictor, settings: Settings | None = None)
 
 
 def measure_labels(
-    case: Case, labels: LabelMap, mask: MaskOrigin, settings: Settings | None = None
+    case: Case,
+    labels: LabelMap,
+    mask: MaskOrigin,
+    settings: Settings | None = None,
+    *,
+    expected: LabelMap | None = None,
 ) -> CaseResult:
     """Measure, compare and judge a mask that is already there.
 
@@ -109,6 +117,8 @@ def measure_labels(
     mask : {'edited', 'imported'}
         Who drew it.
     settings : Settings, optional
+    expected : LabelMap, optional
+        A model's mask of the same image, which shows whether the given one is mirrored or turned.
 
     Raises
     ------
@@ -129,7 +139,9 @@ def measure_labels(
     clock = _Clock()
     located = clock.time("levels", lambda: locate(case))
     placed = _with_slices(case, located)
-    result = _measured(placed, located, _only(labels, placed.slices), settings, clock)
+    result = _measured(
+        placed, located, _only(labels, placed.slices), settings, clock, expected=expected
+    )
     return replace(
         result,
         mask=mask,
@@ -176,14 +188,34 @@ def segment_case(case: Case, predictor: Predictor, settings: Settings | None = N
     if settings.postprocess:
         processed = keep_largest(labels)
         labels, removed_share = processed.labels, processed.removed_share
+    dark = slices_without_signal(image)
+    labels = _without_slices(labels, dark)
     quality = assess(labels, prediction, removed_share=removed_share, first_slice=start)
-    findings = [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
+    findings = [] if not dark else [_no_signal([index + start for index in dark])]
+    findings += [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
     findings += [_check(Area.SEGMENTATION, "shape", text) for text in quality.flags]
     if not quality.plausible:
         findings.append(_low_confidence(quality, kept=settings.keep_low_confidence))
         if not settings.keep_low_confidence:
             labels = labels.with_array(np.zeros_like(labels.array))
     return Segmented(uncrop(labels, box), quality, tuple(findings), prediction.details)
+
+
+def _without_slices(labels: LabelMap, slices: Sequence[int]) -> LabelMap:
+    """Return a label map that is empty in some slices."""
+    if not slices:
+        return labels
+    array = np.moveaxis(labels.array.copy(), labels.slice_axis, 0)
+    array[list(slices)] = 0
+    return labels.with_array(np.moveaxis(array, 0, labels.slice_axis))
+
+
+def _no_signal(slices: Sequence[int]) -> Finding:
+    message = (
+        f"the image is empty in {name_slices(slices)}: no muscle was segmented there, and volumes "
+        "lack these slices"
+    )
+    return _check(Area.INPUT, "empty-slices", message)
 
 
 def _low_confidence(quality: Quality, *, kept: bool) -> Finding:
@@ -211,29 +243,45 @@ def _with_slices(case: Case, located: Located | None) -> Case:
 
 
 def _measured(
-    case: Case, located: Located | None, labels: LabelMap, settings: Settings, clock: _Clock
+    case: Case,
+    located: Located | None,
+    labels: LabelMap,
+    settings: Settings,
+    clock: _Clock,
+    *,
+    expected: LabelMap | None = None,
 ) -> CaseResult:
     """Measure a mask and compare it with the reference, if there is one."""
     intensity, findings = clock.time(
         "intensity", lambda: intensity_of(case, labels, requested=settings.intensity_fat)
     )
     levels = None if located is None else located.slice_levels
-
-    def measured(mask: LabelMap) -> CaseMeasures:
-        # Both masks are measured on one map of fat, so that only the masks differ.
-        return measure_case(
-            mask, case=case.name, pair=case.pair, intensity=intensity, levels=levels
-        )
-
     reference = case.reference and _only(case.reference, case.slices)
-    measures, reference_measures, accuracy = clock.time(
+
+    def measured(mask: LabelMap, other: LabelMap | None, name: str) -> _Measured:
+        checks = check_labels(
+            mask, case.image, expected=other, thickness_mm=case.thickness_mm, name=name
+        )
+        # Both masks are measured on one map of fat, so that only the masks differ.
+        measures = measure_case(
+            mask,
+            case=case.name,
+            pair=case.pair,
+            intensity=intensity,
+            levels=levels,
+            cut_off=checks.cut_off,
+        )
+        return checks, measures
+
+    (checks, measures), of_reference, accuracy = clock.time(
         "measure",
         lambda: (
-            measured(labels),
-            None if reference is None else measured(reference),
+            measured(labels, expected, "mask"),
+            None if reference is None else measured(reference, labels, "reference"),
             None if reference is None else _compared(case, reference, labels, levels),
         ),
     )
+    more = () if of_reference is None else of_reference[0].findings
     return CaseResult(
         case=case,
         mask="automatic",
@@ -241,13 +289,14 @@ def _measured(
         located=located,
         slices=case.slices,
         measures=measures,
-        reference_measures=reference_measures,
+        reference_measures=None if of_reference is None else of_reference[1],
         intensity=intensity,
         accuracy=accuracy,
         quality=None,
         model=None,
         details={},
-        findings=(*findings, *measures.findings),
+        coverage=checks.coverage,
+        findings=(*checks.findings, *more, *findings, *measures.findings),
         seconds={},
     )
 

@@ -499,7 +499,7 @@ def test_results_of_another_version_are_refused_before_anything_is_done(study, t
     for path in study.glob("B_*"):
         path.unlink()
     (study / "A_water.nii.gz").touch()
-    with pytest.raises(RecordError, match=r"has version 1.*Run the case again"):
+    with pytest.raises(RecordError, match=r"has version 1.*remove its folder"):
         run(study, out, options)
     assert json.loads((out / "cases" / "A" / "case.json").read_text())["case"] == "A"
 

@@ -25,6 +25,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.io import LabelImage, case_id, read_label_map, subject_key
 from lpm_segmentator.measure import Accuracy, compare_label_maps
+from lpm_segmentator.measure.checks import check_against, check_orientation
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import find_cases
 from lpm_segmentator.study.labels import label_map_of
@@ -164,7 +165,10 @@ def evaluate_files(
         truth, predicted = (
             _on_images(labels, pair.geometry, case) for labels in (truth, predicted)
         )
-    levels, notes = None, [note for image in images for note in image.notes]
+    levels, notes = (
+        None,
+        [f"{image.source.name}: {note}" for image in images for note in image.notes],
+    )
     notes += _renumbered(reference_grid, truth.geometry)
     if options.levels is not None:
         levels, outside = read_slice_levels(
@@ -175,7 +179,18 @@ def evaluate_files(
         )
         notes += outside
     accuracy = compare_label_maps(truth, predicted, case=case, levels=levels, pair=pair)
+    notes += _orientation(truth, predicted)
     return Evaluated(accuracy, tuple(dict.fromkeys(notes)))
+
+
+def _orientation(truth: LabelMap, predicted: LabelMap) -> list[str]:
+    """Return what is wrong with the orientation of either map."""
+    of_truth, of_predicted = check_orientation(truth), check_orientation(predicted)
+    if of_truth.warning or of_predicted.warning:
+        pairs = (("reference", of_truth), ("prediction", of_predicted))
+        return [c.warning.replace("the mask", f"the {name}") for name, c in pairs if c.warning]
+    warning = check_against(predicted, truth).warning
+    return [warning.replace("the mask", "the prediction or the reference")] if warning else []
 
 
 def _renumbered(reference: Geometry, common: Geometry) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lpm_segmentator.core import Area, Finding, InputError, Severity
+from lpm_segmentator.core import Area, Finding, InputError, LabelMap, LpmError, Severity, Source
 from lpm_segmentator.io import case_id, read_label_map, subject_key
-from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, measure_case
-from lpm_segmentator.pipeline import intensity_of
+from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, IntensityFat, measure_case
+from lpm_segmentator.measure.checks import check_labels
+from lpm_segmentator.models import load_predictor
+from lpm_segmentator.pipeline import Case, intensity_of, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import find_cases
 from lpm_segmentator.study.grids import input_note
@@ -42,6 +45,9 @@ class MeasureOptions:
         How right and left are compared.
     intensity_fat : bool
         Whether to measure intensity-based fat where there is an image and no Dixon pair.
+    check_with_model : bool
+        Whether a label map with an image is compared with the embedded model's, which shows whether
+        it is mirrored, turned or renumbered.
     maps : Path, optional
         Folder for the maps of fat; none are written without it.
     """
@@ -51,6 +57,7 @@ class MeasureOptions:
     levels: Path | None = None
     formula: AsymmetryFormula = AsymmetryFormula.MEAN
     intensity_fat: bool = True
+    check_with_model: bool = True
     maps: Path | None = None
 
 
@@ -146,6 +153,53 @@ def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Mea
         Whatever is wrong with the files, their grids included.
     """
     options = options or MeasureOptions()
+    given = _given(files, options)
+    expected, notes = _expected(given.case, options)
+    levels, findings = None, (*given.findings, *notes)
+    if options.levels is not None:
+        levels, outside = read_slice_levels(
+            options.levels,
+            files.ids_of_all,
+            given.labels.geometry,
+            accept_mismatch=options.accept_frame_mismatch,
+        )
+        findings += tuple(Finding(Area.LEVELS, Severity.CHECK, "levels", text) for text in outside)
+    checks = check_labels(
+        given.labels,
+        None if given.case is None else given.case.image,
+        expected=expected,
+        thickness_mm=math.nan if given.case is None else given.case.thickness_mm,
+    )
+    pair = None if given.case is None else given.case.pair
+    measures = measure_case(
+        given.labels,
+        case=files.case,
+        pair=pair,
+        intensity=given.intensity,
+        levels=levels,
+        formula=options.formula,
+        cut_off=checks.cut_off,
+    )
+    if options.maps is not None:
+        folder = CaseFolder(options.maps, files.case)
+        write_fat_maps(
+            folder, given.labels, pair=pair, intensity=given.intensity, like=given.source
+        )
+    return Measured(measures, (*checks.findings, *findings, *measures.findings))
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """A label map in memory, with its images if there are any."""
+
+    labels: LabelMap
+    source: Source
+    case: Case | None
+    intensity: IntensityFat | None
+    findings: tuple[Finding, ...]
+
+
+def _given(files: CaseFiles, options: MeasureOptions) -> _Given:
     if files.mask is not None and not files.images and not files.problem:
         image = read_label_map(
             files.mask,
@@ -153,34 +207,25 @@ def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Mea
             ignore=options.read.ignore,
             options=options.read.header,
         )
-        labels, pair, intensity, source = image.labels, None, None, image.source
-        findings = [input_note(note) for note in image.notes]
-    else:
-        loaded = load_case(files, options.read)
-        if loaded.mask is None:
-            raise InputError("the case has no label map", where=files.case)
-        case, labels = loaded.case, loaded.mask
-        pair, source, findings = case.pair, case.source, list(case.findings)
-        intensity, more = intensity_of(case, labels, requested=options.intensity_fat)
-        findings += more
-    levels = None
-    if options.levels is not None:
-        levels, outside = read_slice_levels(
-            options.levels,
-            files.ids_of_all,
-            labels.geometry,
-            accept_mismatch=options.accept_frame_mismatch,
+        return _Given(
+            image.labels, image.source, None, None, tuple(input_note(n) for n in image.notes)
         )
-        findings += [Finding(Area.LEVELS, Severity.CHECK, "levels", text) for text in outside]
-    measures = measure_case(
-        labels,
-        case=files.case,
-        pair=pair,
-        intensity=intensity,
-        levels=levels,
-        formula=options.formula,
-    )
-    if options.maps is not None:
-        folder = CaseFolder(options.maps, files.case)
-        write_fat_maps(folder, labels, pair=pair, intensity=intensity, like=source)
-    return Measured(measures, (*findings, *measures.findings))
+    loaded = load_case(files, options.read)
+    if loaded.mask is None:
+        raise InputError("the case has no label map", where=files.case)
+    case = loaded.case
+    intensity, more = intensity_of(case, loaded.mask, requested=options.intensity_fat)
+    return _Given(loaded.mask, case.source, case, intensity, (*case.findings, *more))
+
+
+def _expected(
+    case: Case | None, options: MeasureOptions
+) -> tuple[LabelMap | None, tuple[Finding, ...]]:
+    """Return the embedded model's mask, which shows whether the given one is mirrored or turned."""
+    if case is None or not options.check_with_model:
+        return None, ()
+    try:
+        return segment_case(case, load_predictor()).labels, ()
+    except LpmError as error:
+        note = f"the mask was not compared with the model's: {error}"
+        return None, (Finding(Area.SEGMENTATION, Severity.NOTE, "no-model-check", note),)

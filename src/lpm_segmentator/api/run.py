@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.core import InputError, LabelMap, LpmError, RecordError
+from lpm_segmentator.core import Geometry, InputError, LabelMap, LpmError, RecordError
 from lpm_segmentator.io import atomic_path, file_sha256, read_label_map, read_sidecar
 from lpm_segmentator.models import load_predictor
-from lpm_segmentator.pipeline import CaseResult, measure_labels, run_case
+from lpm_segmentator.pipeline import CaseResult, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
@@ -72,8 +72,7 @@ def process_case(
         Whatever is wrong with the case; then nothing was written.
     """
     options = options or RunOptions()
-    out = Path(out)
-    folder = StudyFolder(out).case(files.case)
+    folder = StudyFolder(Path(out)).case(files.case)
     refuse_overwriting([folder.mask], files.paths.values())
     began = time.perf_counter()
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
@@ -83,7 +82,10 @@ def process_case(
     if loaded.mask is None:
         result = run_case(loaded.case, predictor, options.settings)
     else:
-        result = measure_labels(loaded.case, loaded.mask, "imported", options.settings)
+        expected = segment_case(loaded.case, predictor).labels
+        result = measure_labels(
+            loaded.case, loaded.mask, "imported", options.settings, expected=expected
+        )
     was_edited = _keep_edited_mask(folder)
     fingerprint = fingerprint_of(files, options, predictor.info)
     record = write_case(
@@ -151,7 +153,8 @@ def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecor
     labels, _ = on_grid_of(image, loaded.case.image.geometry)
     read_seconds = time.perf_counter() - began
     case = replace(loaded.case, slices=record.slices)
-    result = measure_labels(case, labels, "edited", options.settings)
+    automatic = _automatic_labels(folder, mask, labels.geometry)
+    result = measure_labels(case, labels, "edited", options.settings, expected=automatic)
     return write_case(
         _timed(result, read_seconds, began),
         folder,
@@ -159,24 +162,25 @@ def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecor
         options=options,
         fingerprint=record.fingerprint,
         contrast=loaded.contrast,
-        edited=EditedMask(_mask_record(folder, record, mask, labels), record),
+        edited=EditedMask(_mask_record(record, mask, labels, automatic), record),
     )
 
 
 def _mask_record(
-    folder: CaseFolder, record: CaseRecord, mask: Path, labels: LabelMap
+    record: CaseRecord, mask: Path, labels: LabelMap, automatic: LabelMap | None
 ) -> MaskRecord:
-    automatic, sha256 = _automatic_sha256(record), file_sha256(mask)
-    if sha256 == automatic:  # an edit that was undone
+    before, sha256 = _automatic_sha256(record), file_sha256(mask)
+    if sha256 == before:  # an edit that was undone
         return MaskRecord("automatic", mask.name, sha256)
+    changed = None if automatic is None else int(np.count_nonzero(automatic.array != labels.array))
     return MaskRecord(
         kind="edited",
         file=mask.name,
         sha256=sha256,
         edited=_modified(mask),
         editor=str(read_sidecar(mask).get("Editor") or ""),
-        changed_voxels=_changed(folder, labels, mask),
-        automatic_sha256=automatic,
+        changed_voxels=changed,
+        automatic_sha256=before,
     )
 
 
@@ -189,17 +193,15 @@ def _modified(path: Path) -> str:
     return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="seconds")
 
 
-def _changed(folder: CaseFolder, labels: LabelMap, mask: Path) -> int | None:
-    """Return how many voxels differ from the automatic mask; None where it is not there."""
+def _automatic_labels(folder: CaseFolder, mask: Path, grid: Geometry) -> LabelMap | None:
+    """Return the automatic mask beside an edited one; None where it is not there."""
     if mask == folder.mask or not folder.mask.exists():
         return None
     try:
         automatic = read_label_map(folder.mask).labels
     except LpmError:
         return None
-    if automatic.shape != labels.shape:
-        return None
-    return int(np.count_nonzero(automatic.array != labels.array))
+    return None if automatic.geometry.describe_difference(grid) else automatic
 
 
 def _keep_edited_mask(folder: CaseFolder) -> bool:

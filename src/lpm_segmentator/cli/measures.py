@@ -49,6 +49,11 @@ _FRAME = click.option(
     help="100 (R - L) / ((R + L) / 2), or 100 (larger - smaller) / larger.",
 )
 @click.option("--no-intensity-fat", is_flag=True, help="Omit the fat of --image; its grid counts.")
+@click.option(
+    "--no-model-check",
+    is_flag=True,
+    help="Do not compare masks with the embedded model's, which shows mirrored or turned ones.",
+)
 @output_options
 def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
     """Measure label maps: volume, area, fat and asymmetry per muscle, side and level.
@@ -78,6 +83,7 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
         levels=options["levels"],
         formula=AsymmetryFormula[options["asymmetry"].upper()],
         intensity_fat=not options["no_intensity_fat"],
+        check_with_model=not options["no_model_check"],
         maps=options["maps"],
     )
 

@@ -31,7 +31,7 @@ from lpm_segmentator.io.read import (
     read_source,
     read_voxels,
 )
-from lpm_segmentator.io.sidecar import contrast_of, read_sidecar, uids_of
+from lpm_segmentator.io.sidecar import contrast_of, read_sidecar, slice_thickness_mm, uids_of
 from lpm_segmentator.io.tables import (
     SliceEnd,
     SliceRange,
@@ -70,6 +70,7 @@ __all__ = [
     "read_voxels",
     "remove_file",
     "remove_leftovers",
+    "slice_thickness_mm",
     "subject_key",
     "to_json",
     "uids_of",

@@ -12,7 +12,7 @@ from lpm_segmentator.core.source import DicomUids
 from lpm_segmentator.io.files import read_json
 from lpm_segmentator.io.naming import case_id, contrast_in_text, parse_name
 
-__all__ = ["contrast_of", "read_sidecar", "uids_of"]
+__all__ = ["contrast_of", "read_sidecar", "slice_thickness_mm", "uids_of"]
 
 #: values of ImageType, as DICOM and dcm2niix write them
 _IMAGE_TYPES = {
@@ -53,6 +53,14 @@ def uids_of(path: str | os.PathLike[str]) -> DicomUids:
         for key in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     )
     return DicomUids(study, series, frame)
+
+
+def slice_thickness_mm(path: str | os.PathLike[str]) -> float:
+    """Return the slice thickness that the sidecar of an image states; nan if it states none."""
+    value = read_sidecar(path).get("SliceThickness")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return float("nan")
+    return float(value)
 
 
 def contrast_of(path: str | os.PathLike[str]) -> KnownContrast:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
 from lpm_segmentator.core.finding import Area, Finding, Severity
 from lpm_segmentator.core.geometry import Geometry
-from lpm_segmentator.core.labels import Side
+from lpm_segmentator.core.labels import Muscle, Side
 from lpm_segmentator.core.regions import Region, SliceLevels, single_slice, whole_stack
 from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
 from lpm_segmentator.measure.asymmetry import AsymmetryFormula
 from lpm_segmentator.measure.catalogue import CATALOGUE, PREFERRED_MAP, Catalogue
 from lpm_segmentator.measure.catalogue.measures import Measure
+from lpm_segmentator.measure.checks.words import name_slices
 from lpm_segmentator.measure.fat.dixon import fat_measure
 from lpm_segmentator.measure.fat.intensity import IntensityFat
 from lpm_segmentator.measure.fat.split import IntensitySplit
@@ -28,6 +30,10 @@ from lpm_segmentator.measure.variants import outline_variants
 from lpm_segmentator.measure.window import cut, cut_pair, foreground_window
 
 __all__ = ["CaseMeasures", "measure_case"]
+
+NAN = float("nan")
+
+CutOff = Mapping[str, Collection[int]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class CaseMeasures:
     profile : tuple of ProfileRow
         Muscle × side × slice.
     volumes_ml, fat_ratios : mapping of int to float
-        By label value, over the whole stack.
+        By label value, over the whole stack; the volume of a muscle that is cut off is nan.
     asymmetry_formula : str
         The formula behind the asymmetry columns.
     obliquity_deg : float
@@ -75,7 +81,7 @@ def measure_case(
     intensity: IntensityFat | None = None,
     levels: SliceLevels | None = None,
     formula: AsymmetryFormula = AsymmetryFormula.MEAN,
-    with_intervals: bool = True,
+    cut_off: CutOff = MappingProxyType({}),
     catalogue: Catalogue = CATALOGUE,
 ) -> CaseMeasures:
     """Measure every muscle, side and level of a label map.
@@ -94,10 +100,10 @@ def measure_case(
         Adds rows per disc, vertebra and span.
     formula : AsymmetryFormula
         How right and left are compared.
-    with_intervals : bool
-        Whether to measure the low and high columns, the costly part; they are nan otherwise.
+    cut_off : mapping of str to collection of int
+        By structure, the slices where it is cut off (`border_contact`): their sizes are not valid.
     catalogue : Catalogue
-        What is measured.
+        What is measured; the low and high columns are the costly part.
 
     Returns
     -------
@@ -110,16 +116,16 @@ def measure_case(
         If pair, image or levels do not belong to the label map's grid.
     """
     n_slices = labels.shape[labels.slice_axis]
-    if levels:
+    if levels is not None:
         levels.check_stack(n_slices)
-    sums = _CaseSums(labels, pair, intensity, formula=formula, with_intervals=with_intervals)
+    sums = _CaseSums(labels, pair, intensity, formula=formula)
     swap = detect_swap(pair, labels) if pair else None
     regions = levels.regions() if levels else (whole_stack(n_slices),)
     return CaseMeasures(
         case=case,
-        rows=tuple(_rows(case, sums, regions, catalogue.measures)),
-        profile=tuple(_profile(case, sums, levels, catalogue.profile)),
-        volumes_ml={v: s.voxels * labels.geometry.voxel_volume_ml for v, s in sums.totals.items()},
+        rows=tuple(_rows(case, sums, regions, catalogue.measures, cut_off)),
+        profile=tuple(_profile(case, sums, levels, catalogue.profile, cut_off)),
+        volumes_ml=_volumes_ml(sums, cut_off),
         fat_ratios={v: fat_measure(s).fat_ratio for v, s in sums.totals.items()},
         asymmetry_formula=str(formula),
         obliquity_deg=labels.geometry.obliquity_deg,
@@ -127,6 +133,14 @@ def measure_case(
         splits=tuple(intensity.splits.values()) if intensity else (),
         findings=_findings(sums, swap),
     )
+
+
+def _volumes_ml(sums: _CaseSums, cut_off: CutOff) -> dict[int, float]:
+    scheme, voxel_ml = sums.labels.scheme, sums.labels.geometry.voxel_volume_ml
+    return {
+        value: NAN if scheme.by_value(value).key in cut_off else total.voxels * voxel_ml
+        for value, total in sums.totals.items()
+    }
 
 
 def _findings(sums: _CaseSums, swap: SwapReport | None) -> tuple[Finding, ...]:
@@ -147,12 +161,11 @@ class _CaseSums:
         intensity: IntensityFat | None,
         *,
         formula: AsymmetryFormula,
-        with_intervals: bool,
     ) -> None:
         check_grid(labels.geometry, pair)
         window = foreground_window(labels)
         self.labels, self.pair = cut(labels, window), cut_pair(pair, window)
-        self.formula, self.with_intervals = formula, with_intervals
+        self.formula = formula
         self.map_pairs: dict[str, DixonPair] = {}
         self.split_reason = ""
         self.warnings: tuple[str, ...] = ()
@@ -183,7 +196,7 @@ class _CaseSums:
                 dixon=joined(self._by_label, group.values),
                 fat_maps={name: joined(s, group.values) for name, s in self._by_map.items()},
                 sides=sides,
-                outline=partial(self._variants, group) if self.with_intervals else None,
+                outline=partial(self._variants, group),
                 formula=self.formula,
                 split_reason=self.split_reason,
             )
@@ -218,11 +231,16 @@ def _split_reason(intensity: IntensityFat) -> str:
 
 
 def _rows(
-    case: str, sums: _CaseSums, regions: Sequence[Region], quantities: Sequence[Measure]
+    case: str,
+    sums: _CaseSums,
+    regions: Sequence[Region],
+    quantities: Sequence[Measure],
+    cut_off: CutOff,
 ) -> Iterator[MeasureRow]:
     for group in sums.groups.values():
         for region in regions:
             over = sums.of(group).over(region)
+            reason = _cut_off_reason(group, region.slices, cut_off)
             yield MeasureRow(
                 case=case,
                 muscle=group.muscle,
@@ -230,12 +248,17 @@ def _rows(
                 level=region.name,
                 level_kind=region.kind,
                 values={quantity.name: quantity.function(over) for quantity in quantities},
-                note=_note(over.reasons(), over, quantities),
+                note=_note((*over.reasons(), reason), over, quantities),
+                valid=not reason,
             )
 
 
 def _profile(
-    case: str, sums: _CaseSums, levels: SliceLevels | None, quantities: Sequence[Measure]
+    case: str,
+    sums: _CaseSums,
+    levels: SliceLevels | None,
+    quantities: Sequence[Measure],
+    cut_off: CutOff,
 ) -> Iterator[ProfileRow]:
     geometry = sums.labels.geometry
     heights = _slice_heights_mm(geometry)
@@ -243,6 +266,7 @@ def _profile(
     for group in sums.groups.values():
         for index, (height, level) in enumerate(zip(heights, names, strict=True)):
             over = sums.of(group).over(single_slice(index))
+            reason = _cut_off_reason(group, [index], cut_off)
             yield ProfileRow(
                 case=case,
                 muscle=group.muscle,
@@ -251,8 +275,28 @@ def _profile(
                 position_mm=height,
                 level=level,
                 values={quantity.name: quantity.function(over) for quantity in quantities},
-                note=_note([over.fat.reason or over.area.reason], over, quantities),
+                note=_note([over.fat.reason or over.area.reason, reason], over, quantities),
+                valid=not reason,
             )
+
+
+def _cut_off_reason(group: Group, slices: Iterable[int], cut_off: CutOff) -> str:
+    """Return why the sizes of a group are not valid; empty if they are."""
+    muscles = [Muscle(name) for name in group.muscle.split("+")]
+    sides = list(Side) if group.side == BOTH_SIDES else [Side(group.side)]
+    touched = {
+        index
+        for muscle in muscles
+        for side in sides
+        for index in cut_off.get(f"{muscle}_{side}", ())
+    }
+    touched &= set(slices)
+    if not touched:
+        return ""
+    return (
+        f"cut off by the edge of the image ({name_slices(sorted(touched))}): volume, area and "
+        "asymmetry are not valid"
+    )
 
 
 def _note(reasons: Iterable[str], sums: RegionSums, quantities: Iterable[Measure]) -> str:

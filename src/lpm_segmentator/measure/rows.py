@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # in typing only from Python 3.11 on
 __all__ = ["AccuracyRow", "MeasureRow", "ProfileRow", "Row", "fat_ratio_row", "volume_row"]
 
 NAN = float("nan")
+_REMARKS = ("valid", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class Row:
     values : mapping of str to float or str
         By the name of the quantity, in the order of the catalogue.
     note : str
-        Why values are nan; empty if none is.
+        Why values are nan or not valid; empty if none is.
     """
 
     values: Mapping[str, Value]
@@ -34,7 +35,7 @@ class Row:
     @classmethod
     def key_columns(cls) -> tuple[str, ...]:
         """Return the columns that identify a row, in their order."""
-        return tuple(f.name for f in fields(cls) if f.name not in ("values", "note"))
+        return tuple(f.name for f in fields(cls) if f.name not in ("values", *_REMARKS))
 
     def __getitem__(self, name: str) -> float:
         """Return the number of a quantity, e.g. ``row["volume_ml"]``.
@@ -50,9 +51,18 @@ class Row:
         return value
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row as it stands in CSV files: identifying columns, values, note."""
-        keys = {name: getattr(self, name) for name in self.key_columns()}
-        return {**keys, **self.values, "note": self.note}
+        """Return the row as it stands in CSV files: identifying columns, values, validity, note."""
+        keys, remarks = (
+            {name: getattr(self, name) for name in names}
+            for names in (self.key_columns(), self._remarks())
+        )
+        return {**keys, **self.values, **remarks}
+
+    @classmethod
+    def _remarks(cls) -> tuple[str, ...]:
+        """Return the columns about the values, in their order."""
+        known = {f.name for f in fields(cls)}
+        return tuple(name for name in _REMARKS if name in known)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -61,13 +71,27 @@ class Row:
         values = {
             name: NAN if value is None else value
             for name, value in data.items()
-            if name not in (*keys, "note")
+            if name not in (*keys, *_REMARKS)
         }
-        return cls(**{key: data[key] for key in keys}, values=values, note=data["note"])
+        return cls(**{key: data[key] for key in (*keys, *cls._remarks())}, values=values)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureRow(Row):
+class SizedRow(Row):
+    """A row of sizes that the edge of the image may have cut off.
+
+    Attributes
+    ----------
+    valid : bool
+        Whether the sizes (`Quantity.needs_whole_muscle`) are those of the whole muscle; not where
+        the edge of the image cuts it off (`lpm_segmentator.measure.checks.border_contact`).
+    """
+
+    valid: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureRow(SizedRow):
     """One muscle on one side over one region.
 
     Attributes
@@ -89,7 +113,7 @@ class MeasureRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProfileRow(Row):
+class ProfileRow(SizedRow):
     """One muscle on one side in one slice: the profile of the measures along the spine.
 
     Attributes

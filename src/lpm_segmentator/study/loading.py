@@ -30,6 +30,7 @@ from lpm_segmentator.io import (
     read_image,
     read_source,
     read_voxels,
+    slice_thickness_mm,
 )
 from lpm_segmentator.levels import (
     GivenLevels,
@@ -114,9 +115,14 @@ def load_case(
         reference=reference,
         slices=_range(files, slices, volume),
         levels=request,
+        thickness_mm=_thickness_mm(image),
         findings=tuple(dict.fromkeys(findings)),
     )
     return LoadedCase(case, mask, image.known_contrast)
+
+
+def _thickness_mm(image: Image) -> float:
+    return float("nan") if image.source.path is None else slice_thickness_mm(image.source.path)
 
 
 def _images(files: CaseFiles, options: ReadOptions) -> tuple[Image, DixonPair | None]:

@@ -37,7 +37,7 @@ __all__ = [
 SCHEMA_VERSION = 2
 """Version of the records; 0.1.0 of the package wrote records without one."""
 
-Value = str | int | float | None
+Value = bool | int | float | str | None
 """An entry of a table; None where a number is undefined."""
 
 Row = dict[str, Value]
@@ -145,6 +145,28 @@ class QualityRecord:
     minimum_expected_dice: float
 
 
+@dataclass(frozen=True)
+class CoverageRecord:
+    """The slices behind the volumes.
+
+    Attributes
+    ----------
+    slices : int
+        Slices that show any muscle.
+    spacing_mm : float
+        Distance between slice centres.
+    covered_mm : float
+        Length that the volumes describe, gaps included.
+    gap_mm : float or None
+        Gap between slices; None where the slice thickness is unknown.
+    """
+
+    slices: int
+    spacing_mm: float
+    covered_mm: float
+    gap_mm: float | None
+
+
 def _plain(value: Any) -> Any:
     """Return a number of numpy as one of Python."""
     if isinstance(value, np.generic):
@@ -175,6 +197,8 @@ class CaseRecord:
     options, model, prediction : mapping
         What was requested, the model that ran (empty for a mask that none drew), and what it
         reports.
+    coverage : CoverageRecord
+        The slices behind the volumes.
     asymmetry_formula : str
     measures, profile : tuple of Row
         Rows of ``measures.csv`` and ``profiles.csv``.
@@ -208,6 +232,7 @@ class CaseRecord:
     options: dict[str, Any]
     model: dict[str, Any]
     prediction: dict[str, Any]
+    coverage: CoverageRecord
     asymmetry_formula: str
     measures: tuple[Row, ...]
     profile: tuple[Row, ...]

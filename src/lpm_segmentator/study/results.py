@@ -78,7 +78,7 @@ def _with_edits(folder: CaseFolder, record: CaseRecord) -> CaseRecord:
 
 def is_empty(record: CaseRecord) -> bool:
     """Return whether no muscle was segmented in a case."""
-    return not any(value for name, value in record.volumes.items() if name.endswith("_ai"))
+    return not any(row["voxels"] for row in record.measures)
 
 
 def _states(folder: StudyFolder) -> dict[str, CaseState]:

@@ -74,12 +74,20 @@ def _paired(record: CaseRecord) -> list[Row]:
         "reference": _without_absent(record.reference_measures),
         "prediction": record.measures,
     }
-    left_out = {q.name for q in CATALOGUE.measures if not q.is_compared} | {"note"}
+    left_out = {q.name for q in CATALOGUE.measures if not q.is_compared} | {"note", "valid"}
     return [
-        {**{name: value for name, value in row.items() if name not in left_out}, "source": source}
+        {**{n: v for n, v in _valid(row).items() if n not in left_out}, "source": source}
         for source, rows in both.items()
         for row in rows
     ]
+
+
+def _valid(row: Row) -> Row:
+    """Return a row without the sizes that are not those of the whole muscle."""
+    if row["valid"]:
+        return row
+    sizes = {quantity.name for quantity in CATALOGUE.measures if quantity.needs_whole_muscle}
+    return {name: None if name in sizes else value for name, value in row.items()}
 
 
 def _without_absent(rows: Sequence[Row]) -> list[Row]:
@@ -100,7 +108,7 @@ def _without_absent(rows: Sequence[Row]) -> list[Row]:
             for muscle, absent_side in absent
         )
 
-    keys = {"case", "muscle", "side", "level", "level_kind"}
+    keys = {"case", "muscle", "side", "level", "level_kind", "valid"}
     return [
         {name: value if name in keys else None for name, value in row.items()}
         if lacks(row)

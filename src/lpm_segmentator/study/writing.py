@@ -41,10 +41,12 @@ from lpm_segmentator.measure import (
     fat_ratio_row,
     volume_row,
 )
+from lpm_segmentator.measure.checks import Coverage
 from lpm_segmentator.pipeline import CaseResult
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.record import (
     CaseRecord,
+    CoverageRecord,
     ImageRecord,
     LevelsRecord,
     MaskRecord,
@@ -222,6 +224,7 @@ def _record(
         options=options.to_dict(),
         model=result.model.to_dict() if result.model else {},
         prediction=dict(result.details),
+        coverage=_coverage(result.coverage),
         asymmetry_formula=measures.asymmetry_formula,
         measures=_rows(measures.rows),
         profile=_rows(measures.profile),
@@ -247,6 +250,15 @@ def _image_record(result: CaseResult, contrast: KnownContrast) -> ImageRecord:
         obliquity_deg=geometry.obliquity_deg,
         contrast=str(contrast.contrast),
         contrast_source=str(contrast.source),
+    )
+
+
+def _coverage(coverage: Coverage) -> CoverageRecord:
+    return CoverageRecord(
+        slices=len(coverage.slices),
+        spacing_mm=coverage.spacing_mm,
+        covered_mm=coverage.covered_mm,
+        gap_mm=None if np.isnan(coverage.gap_mm) else coverage.gap_mm,
     )
 
 

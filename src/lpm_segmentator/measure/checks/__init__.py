@@ -12,6 +12,7 @@ from lpm_segmentator.measure.checks.border import (
 )
 from lpm_segmentator.measure.checks.coverage import Coverage, coverage
 from lpm_segmentator.measure.checks.exchange import Exchange, OrientationCheck, check_against
+from lpm_segmentator.measure.checks.findings import LabelChecks, check_labels
 from lpm_segmentator.measure.checks.orientation import check_orientation
 from lpm_segmentator.measure.checks.plausibility import (
     body_width_mm,
@@ -25,10 +26,12 @@ __all__ = [
     "BorderContact",
     "Coverage",
     "Exchange",
+    "LabelChecks",
     "OrientationCheck",
     "body_width_mm",
     "border_contact",
     "check_against",
+    "check_labels",
     "check_orientation",
     "coverage",
     "implausible_areas",
