@@ -29,11 +29,13 @@ def test_columns_identify_the_row_then_hold_the_catalogue_and_the_note(blocks: B
     assert list(measures.rows[0].to_dict()) == [
         *(*keys, "level", "level_kind"),
         *(quantity.name for quantity in CATALOGUE.measures),
+        "valid",
         "note",
     ]
     assert list(measures.profile[0].to_dict()) == [
         *(*keys, "slice", "position_mm", "level"),
         *(quantity.name for quantity in CATALOGUE.profile),
+        "valid",
         "note",
     ]
     accuracy = compare_label_maps(*blocks[:1], *blocks[:1])

@@ -326,12 +326,12 @@ def test_the_style_leaves_no_trace(comparison):
     [
         ("csa_mm2", "Cross-sectional area (mm²)"),
         ("volume1", "Volume (mL)"),
-        ("fat_ratio", "Fat ratio ΣF/Σ(F+W)"),
+        ("fat_ratio", "Fat ratio"),
         ("hd95_mm", "HD95 (mm)"),
         ("csa_mean_mm2", "Mean cross-sectional area (mm²)"),
-        ("lean_csa_mean_mm2", "Mean functional cross-sectional area (mm²)"),
-        ("fat_gmm3_soft", "Intensity-based fat (3 Gaussians, soft)"),
-        ("fat_ratio_side_difference", "Fat ratio, right − left"),
+        ("lean_csa_mean_mm2", "Functional CSA (mm²)"),
+        ("fat_gmm3_soft", "Intensity-based fat, 3 Gaussians, soft map"),
+        ("fat_ratio_side_difference", "Side difference of the fat ratio"),
         ("own_measure_cm2", "Own measure (cm²)"),
     ],
 )

@@ -12,6 +12,7 @@ from lpm_segmentator.study.options import LevelOptions, RunOptions, SliceTable
 from lpm_segmentator.study.record import (
     CaseRecord,
     CaseState,
+    CoverageRecord,
     ImageRecord,
     LevelsRecord,
     MaskRecord,
@@ -49,6 +50,7 @@ def record(**more) -> CaseRecord:
         "options": RunOptions().to_dict(),
         "model": {"name": "m"},
         "prediction": {"slices": 6},
+        "coverage": CoverageRecord(6, 4.0, 24.0, None),
         "asymmetry_formula": "x",
         "measures": ({"case": "A", "volume_ml": 1.5, "fat_ratio": None},),
         "profile": ({"case": "A", "slice": 0},),

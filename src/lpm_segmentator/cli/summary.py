@@ -10,11 +10,13 @@ from lpm_segmentator.cli.common import announce, echo_findings
 
 if TYPE_CHECKING:
     from lpm_segmentator.cohort import CohortResult
+    from lpm_segmentator.measure.catalogue.measures import Measure
     from lpm_segmentator.study.record import Row
 
 __all__ = ["echo_summary"]
 
 _SHOWN_CASES = 20
+_SHOWN = ("volume_ml", "csa_mean_mm2", "fat_ratio")
 
 
 def echo_summary(result: CohortResult) -> None:
@@ -22,6 +24,7 @@ def echo_summary(result: CohortResult) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lpm_segmentator.measure import CATALOGUE
     from lpm_segmentator.study.results import read_records
 
     if result.earlier:
@@ -36,26 +39,23 @@ def echo_summary(result: CohortResult) -> None:
     table = Table(box=None, header_style="bold")
     for name in ("case", "muscle", "side"):
         table.add_column(name)
-    for name in ("volume mL", "mean area cm²", "fat ratio %"):
-        table.add_column(name, justify="right")
+    quantities = [CATALOGUE[name] for name in _SHOWN]
+    for quantity in quantities:
+        label = quantity.label.replace("cross-sectional area", "area").lower()
+        table.add_column(f"{label} {quantity.display_unit}", justify="right")
     records = read_records(result.out)
     for record in records[:_SHOWN_CASES]:
         for row in record.measures:
             if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
-                table.add_row(record.case, str(row["muscle"]), str(row["side"]), *_numbers(row))
+                cells = (_text(row, quantity) for quantity in quantities)
+                table.add_row(record.case, str(row["muscle"]), str(row["side"]), *cells)
     Console().print(table)
     for record in records[:_SHOWN_CASES]:
         echo_findings(record.case, record.findings, quiet=False)
     click.echo(f"report: {result.report}")
 
 
-def _numbers(row: Row) -> list[str]:
-    values = (
-        (row["volume_ml"], 1.0),
-        (row["csa_mean_mm2"], 0.01),
-        (row["fat_ratio"], 100.0),
-    )
-    return [
-        f"{value * factor:.1f}" if isinstance(value, (int, float)) else "–"
-        for value, factor in values
-    ]
+def _text(row: Row, quantity: Measure) -> str:
+    if quantity.needs_whole_muscle and not row["valid"]:
+        return "not valid"
+    return quantity.text(row[quantity.name])

@@ -9,13 +9,19 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
+from lpm_segmentator.measure import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lpm_segmentator.measure.catalogue.measures import Measure
+
 __all__ = ["render_report"]
 
 _MUSCLES = {"ES": "Erector spinae", "MF": "Multifidus", "ES+MF": "Both muscles together"}
+_SIZES = ("volume_ml", "csa_mean_mm2")
+_FAT = ("lean_csa_mean_mm2", "fat_ratio", "fat_fraction_mean")
+_ASYMMETRY = ("volume_asymmetry_percent",)
 _METHODS = {"gmm2": "2 Gaussians", "gmm3": "3 Gaussians", "otsu": "Otsu"}
 _SIDES = {"R": "right", "L": "left", "both": "both sides"}
 
@@ -90,6 +96,8 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "warnings": record["warnings"],
         "notes": record["notes"],
         "has_fat": record["fat_ratios"] is not None,
+        "columns": _headings(level=False, record=record),
+        "level_columns": _headings(level=True, record=record),
         "rows": [_measure_view(row) for row in whole],
         "levels": _level_views(record),
         "splits": [_split_view(split) for split in record["intensity"]],
@@ -100,6 +108,10 @@ def _case_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, An
         "details": _details(record),
         "asymmetry_formula": record["asymmetry_formula"],
     }
+
+
+def _headings(*, level: bool, record: Mapping[str, Any]) -> list[Measure]:
+    return [CATALOGUE[n] for n in _columns(level=level, fat=record["fat_ratios"] is not None)]
 
 
 def _levels_view(record: Mapping[str, Any], picture: bytes | None) -> dict[str, Any]:
@@ -125,19 +137,29 @@ def _encoded(picture: bytes | None) -> str | None:
 
 def _measure_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of the tables of measures."""
-    note = row["note"]
     return {
         "muscle": _MUSCLES[row["muscle"]],
         "side": _SIDES[row["side"]],
         "level": row["level"],
         "is_sum": row["side"] == "both" or row["muscle"] == "ES+MF",
-        "volume": _number(row["volume_ml"], 1, note),
-        "area": _number(_scaled(row["csa_mean_mm2"], 0.01), 1, note),
-        "functional_area": _number(_scaled(row["lean_csa_mean_mm2"], 0.01), 1, note),
-        "fat_ratio": _number(_scaled(row["fat_ratio"], 100), 1, note),
-        "fat_mean": _number(_scaled(row["fat_fraction_mean"], 100), 1, note),
-        "asymmetry": _number(row["volume_asymmetry_percent"], 1, "defined for both sides only"),
+        "cells": {name: _cell(row, CATALOGUE[name]) for name in _columns(level=False, fat=True)},
     }
+
+
+def _columns(*, level: bool, fat: bool) -> tuple[str, ...]:
+    """Return the measures of a table, by level or over all slices, with or without Dixon fat."""
+    return (*_SIZES, *(_FAT if fat else ()), *(() if level else _ASYMMETRY))
+
+
+def _cell(row: Mapping[str, Any], quantity: Measure) -> _Cell:
+    """Return a measure as it is shown; what is not valid is not shown as a number."""
+    note = row["note"]
+    if quantity.name in _ASYMMETRY and row["side"] != "both":
+        note = "defined for both sides only"
+    if not row["valid"] and quantity.needs_whole_muscle and row[quantity.name] is not None:
+        return _Cell("not valid", note)
+    text = quantity.text(row[quantity.name])
+    return _Cell(text, note if text == "–" else "")
 
 
 def _refusal(splits: Sequence[Mapping[str, Any]]) -> str:
@@ -225,12 +247,22 @@ def _details(record: Mapping[str, Any]) -> dict[str, str]:
         "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
         f"slices tilted by {image['obliquity_deg']:.1f}°",
         "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
+        "coverage": _coverage(record["coverage"]),
         "mask": record["mask"]["kind"],
         "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})"
         if model
         else "none",
         "time": f"{record['seconds']['total']:.1f} s",
     }
+
+
+def _coverage(coverage: Mapping[str, Any]) -> str:
+    gap = coverage["gap_mm"]
+    gaps = "gaps unknown" if gap is None else f"gaps of {max(gap, 0):.1f} mm"
+    return (
+        f"{coverage['slices']} slices with muscle, centres {coverage['spacing_mm']:.1f} mm apart "
+        f"({gaps}): {coverage['covered_mm']:.0f} mm"
+    )
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

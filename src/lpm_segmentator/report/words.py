@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lpm_segmentator.agreement import PairAgreement, unit_of
 from lpm_segmentator.core.errors import LabelError, TableError
 from lpm_segmentator.core.labels import LPM_SCHEME, Structure
+from lpm_segmentator.measure import CATALOGUE
 
 __all__ = [
     "NoValuesError",
@@ -20,35 +21,18 @@ __all__ = [
     "split_structure",
 ]
 
-#: measure without unit and structure → name in words
+_UNIT = re.compile(r"_(ml|mm2|mm3|cm2|cm3|mm|percent|pct)$")
+#: measure without unit and structure → its label; names of the published tables beside our own
 _QUANTITIES = {
-    "volume": "Volume",
-    "lean_volume": "Functional volume",
-    "lean_volume_gmm3": "Functional volume (3 Gaussians)",
+    **{_UNIT.sub("", quantity.name): quantity.label for quantity in CATALOGUE.measures},
     "csa": "Cross-sectional area",
-    "csa_mean": "Mean cross-sectional area",
-    "csa_max": "Maximum cross-sectional area",
-    "lean_csa": "Functional cross-sectional area",
-    "lean_csa_mean": "Mean functional cross-sectional area",
-    "lean_csa_mean_gmm3": "Mean functional cross-sectional area (3 Gaussians)",
-    "fat_ratio": "Fat ratio ΣF/Σ(F+W)",
-    "ratio": "Fat ratio ΣF/Σ(F+W)",
-    "fat_fraction_mean": "Mean fat fraction F/(F+W)",
-    "fat_gmm2_soft": "Intensity-based fat (2 Gaussians, soft)",
-    "fat_gmm2_hard": "Intensity-based fat (2 Gaussians, hard)",
-    "fat_gmm3_soft": "Intensity-based fat (3 Gaussians, soft)",
-    "fat_gmm3_hard": "Intensity-based fat (3 Gaussians, hard)",
-    "fat_otsu_soft": "Intensity-based fat (Otsu, soft)",
-    "fat_otsu_hard": "Intensity-based fat (Otsu, hard)",
-    "volume_asymmetry": "Asymmetry of volume",
-    "csa_asymmetry": "Asymmetry of cross-sectional area",
-    "fat_ratio_side_difference": "Fat ratio, right − left",
+    "lean_csa": CATALOGUE["lean_csa_mean_mm2"].label,
+    "ratio": CATALOGUE["fat_ratio"].label,
     "dsc": "Dice",
     "hd95": "HD95",
     "assd": "ASSD",
     "nsd": "NSD",
 }
-_UNIT = re.compile(r"_(ml|mm2|mm3|cm2|cm3|mm|percent|pct)$")
 _SIDES = {"R": "right", "L": "left", "both": "both sides"}
 #: strata that stand side by side in one figure
 _SIDE_BY_SIDE = ("structure", "muscle", "side")

@@ -102,7 +102,7 @@ def test_an_added_measure_comes_out_in_rows_and_columns(
     assert rows["ES", "R", "L4-L5"]["csa_min_mm2"] == 200.0
     assert rows["ES", "R", "all"]["volume_ml"] > 0
     columns = list(rows["ES", "R", "all"].to_dict())
-    assert columns[-2:] == ["csa_min_mm2", "note"]
+    assert columns[-3:] == ["csa_min_mm2", "valid", "note"]
     assert "csa_min_mm2" not in measures.profile[0].to_dict()
     assert [q.name for q in catalogue.measures if q.is_compared][-1] == "csa_min_mm2"
     assert catalogue["csa_min_mm2"].text(250.0) == "2.5"
