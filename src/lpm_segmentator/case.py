@@ -68,7 +68,7 @@ class Case:
     thickness_mm : float
         Slice thickness as the scanner reports it; nan if unknown.
     findings : tuple of Finding
-        What was doubtful about the input, or repaired in it.
+        What is uncertain about the input, or was repaired in it.
     """
 
     name: str

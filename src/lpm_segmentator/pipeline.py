@@ -4,7 +4,7 @@
 
     locate ─▶ crop ─▶ segment ─▶ postprocess ─▶ measure ─▶ compare ─▶ judge
                                                    ▲
-                             labels ───────────────┘   (measure_labels: the second door)
+                             labels ───────────────┘   (measure_labels: masks that exist)
 
 Values in, values out: no paths, no files, no framework.
 """

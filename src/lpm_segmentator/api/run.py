@@ -205,7 +205,7 @@ def _automatic_labels(folder: CaseFolder, mask: Path, grid: Geometry) -> LabelMa
 
 
 def _keep_edited_mask(folder: CaseFolder) -> bool:
-    """Move a mask that was edited in place out of the way of the new one.
+    """Save a mask that was edited in place, before the new one is written.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def crop_file(
     Returns
     -------
     tuple of str
-        What is doubtful about the file.
+        What is uncertain about the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The orientations in which slices are shown to people and to networks."""
+"""The orientations in which slices are shown to readers and to networks."""
 
 from __future__ import annotations
 

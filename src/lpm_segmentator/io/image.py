@@ -1,4 +1,4 @@
-"""What reading a file gives: voxels, where they come from, and what is doubtful about them."""
+"""What reading a file gives: voxels, where they come from, and what is uncertain about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Image:
     known_contrast : KnownContrast
         What the image shows and where that is known from.
     notes : tuple of str
-        What is doubtful about the file, or was repaired.
+        What is uncertain about the file, or was repaired.
     """
 
     volume: Volume

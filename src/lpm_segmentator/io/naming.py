@@ -45,7 +45,7 @@ class ParsedName:
     plane : {'axial', 'sagittal', 'coronal', ''}
         Orientation of the slices, as far as the name tells.
     sequence : str
-        The series tokens, such as ``"t2_tse_tra"``; for people.
+        The series tokens, such as ``"t2_tse_tra"``.
     subject : tuple of str
         Parts that may say of whom the image is, lower case; empty where the name says nothing else
         than the series.

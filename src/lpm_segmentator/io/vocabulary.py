@@ -1,4 +1,4 @@
-"""The words of file names: keys of BIDS, planes, contrasts, and what people call series."""
+"""The words of file names: keys of BIDS, planes, contrasts, and usual names of series."""
 
 from __future__ import annotations
 

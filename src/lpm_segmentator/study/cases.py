@@ -32,7 +32,7 @@ class CaseFiles:
     contrast : KnownContrast
         Of a single image, as the user stated it or its name and sidecar tell.
     notes : tuple of str
-        What was doubtful when the files were grouped.
+        What was uncertain when the files were grouped.
     problem : str
         Why the case cannot be run at all; empty if it can.
     """

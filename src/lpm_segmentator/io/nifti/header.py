@@ -145,7 +145,7 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
 def affine_of(
     header: Any, shape: tuple[int, ...], options: HeaderOptions, where: object
 ) -> tuple[FloatArray, tuple[str, ...]]:
-    """Return the affine of a header, and what is doubtful about it.
+    """Return the affine of a header, and what is uncertain about it.
 
     Parameters
     ----------
