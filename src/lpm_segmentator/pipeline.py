@@ -142,10 +142,11 @@ def measure_labels(
     result = _measured(
         placed, located, _only(labels, placed.slices), settings, clock, expected=expected
     )
+    empty = () if result.labels.foreground.any() else (_no_muscle("in the mask"),)
     return replace(
         result,
         mask=mask,
-        findings=_distinct((*_input_findings(case, located), *result.findings)),
+        findings=_distinct((*_input_findings(case, located), *empty, *result.findings)),
         seconds=clock.seconds,
     )
 
@@ -192,13 +193,26 @@ def segment_case(case: Case, predictor: Predictor, settings: Settings | None = N
     labels = _without_slices(labels, dark)
     quality = assess(labels, prediction, removed_share=removed_share, first_slice=start)
     findings = [] if not dark else [_no_signal([index + start for index in dark])]
-    findings += [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
-    findings += [_check(Area.SEGMENTATION, "shape", text) for text in quality.flags]
-    if not quality.plausible:
-        findings.append(_low_confidence(quality, kept=settings.keep_low_confidence))
-        if not settings.keep_low_confidence:
-            labels = labels.with_array(np.zeros_like(labels.array))
+    if not labels.foreground.any():
+        findings.append(_no_muscle("detected"))
+    elif not quality.plausible and not settings.keep_low_confidence:
+        # What is wrong with the mask in particular does not matter any more.
+        findings.append(_low_confidence(quality, kept=False))
+        labels = labels.with_array(np.zeros_like(labels.array))
+    else:
+        findings += [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
+        findings += [_check(Area.SEGMENTATION, "shape", text) for text in quality.flags]
+        if not quality.plausible:
+            findings.append(_low_confidence(quality, kept=True))
     return Segmented(uncrop(labels, box), quality, tuple(findings), prediction.details)
+
+
+def _no_muscle(what: str) -> Finding:
+    message = (
+        f"no erector spinae or multifidus {what}; the image may not be an axial image of the "
+        "lumbar back"
+    )
+    return Finding(Area.SEGMENTATION, Severity.FAIL, "no-muscle", message)
 
 
 def _without_slices(labels: LabelMap, slices: Sequence[int]) -> LabelMap:
@@ -296,7 +310,9 @@ def _measured(
         model=None,
         details={},
         coverage=checks.coverage,
-        findings=(*checks.findings, *more, *findings, *measures.findings),
+        findings=(*checks.findings, *more, *findings, *measures.findings)
+        if labels.foreground.any()
+        else (),  # of an empty mask there is nothing else to say
         seconds={},
     )
 

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from lpm_segmentator.cli.main import _COMMANDS, cli, main
+from phantoms import write_pair
 
 HEAVY = (
     "numpy", "scipy", "nibabel", "pandas", "matplotlib", "onnxruntime", "torch", "rich", "jinja2",
@@ -130,3 +131,20 @@ def test_characters_that_cannot_be_shown_do_not_end_a_command(lpm, tmp_path, enc
     printed = lpm(*arguments, "--json", env=env, raw=True)
     pairs = json.loads(printed.stdout.decode(encoding))["pairs"]
     assert any("größe→1" in str(value) for pair in pairs for value in pair.values())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the current folder cannot be removed")
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "{i}", "-o", "out"], ["segment", "{i}", "-o", "x.nii.gz"], ["clean", "a", "-o", "b"]],
+)
+def test_a_current_folder_that_was_removed_is_named(tmp_path, capsys, monkeypatch, arguments):
+    write_pair(tmp_path, "A")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as ended:
+        main([argument.format(i=tmp_path / "A_water.nii.gz") for argument in arguments])
+    assert ended.value.code == 2
+    assert "the current folder was removed" in capsys.readouterr().err

@@ -473,6 +473,12 @@ def test_a_case_without_any_muscle_is_empty_and_counts_as_failed(
     with pytest.raises(CasesFailedError, match="2 of 2 cases failed"):
         result.raise_failures()
     assert "no erector spinae or multifidus" in result.failures["A"]
+    for record in api.read_records(tmp_path / "out"):
+        assert len(record.findings) == 1  # one line says it all
+    assert not (tmp_path / "out" / "volumes.csv").exists()  # 0 mL is no measure
+    again = run(study, tmp_path / "out", options)
+    assert states(again) == {"A": "empty", "B": "empty"}
+    assert all(event.seconds == 0 for event in again.events)
 
 
 def test_two_runs_at_once_into_one_folder_are_refused(study, tmp_path, options):

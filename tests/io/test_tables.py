@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from lpm_segmentator.core import TableError
-from lpm_segmentator.io import SliceRange, lookup, read_slice_table, read_table, write_table
+from lpm_segmentator.io import (
+    SliceRange,
+    lookup,
+    read_disc_table,
+    read_slice_table,
+    read_table,
+    write_table,
+)
 
 GOOD = ",pid,slice_start,slice_stop,note\n0,01_water,0,28,x\n1,10,6.0,34,\n"
 
@@ -105,3 +112,34 @@ def test_tables_without_what_is_needed(tmp_path, text, words):
 
 def test_tables_of_one_column_can_be_read(tmp_path):
     assert list(read_table(write(tmp_path, "case\n01\n02\n"))["case"]) == ["01", "02"]
+
+
+DISCS = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+
+
+def test_a_table_of_discs_is_told_from_one_of_slices(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("pid,slice_start,slice_stop\nA,1,2\n")
+    assert read_disc_table(path, DISCS) is None
+    path.write_text("pid; L1-L2 ;L5-S1;note\n012;20;3;x\nB;;4;\n")
+    assert read_disc_table(path, DISCS) == {"012": {"L1-L2": 20, "L5-S1": 3}, "B": {"L5-S1": 4}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("A,x\n", "whole number"),
+        ("A,-1\n", "count from 0"),
+        ("A,1\nA,2\n", "listed twice"),
+        (",1\n", "pid is empty"),
+        ("", "no rows"),
+    ],
+)
+def test_a_wrong_table_of_discs_is_refused(tmp_path, rows, message):
+    path = tmp_path / "t.csv"
+    path.write_text("pid,L4-L5\n" + rows)
+    with pytest.raises(TableError, match=message):
+        read_disc_table(path, DISCS)
+    path.write_text("case,L4-L5\nA,1\n")
+    with pytest.raises(TableError, match="columns pid are missing"):
+        read_disc_table(path, DISCS)

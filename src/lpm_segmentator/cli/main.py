@@ -10,6 +10,7 @@ import io
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,9 +132,18 @@ def _fail(error: Exception) -> int:
     from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.core import LpmError
 
+    if isinstance(error, (LpmError, OSError)) and not _has_current_folder():
+        return _say("the current folder was removed. Change to a folder that exists.", 2)
     if isinstance(error, LpmError):
         return _say(with_flags(_with_failures(error)), error.exit_code)
     return _say(_unexpected(error), 1)
+
+
+def _has_current_folder() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False
 
 
 def _unexpected(error: Exception) -> str:

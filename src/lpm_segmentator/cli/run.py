@@ -57,8 +57,9 @@ __all__ = ["execute", "run"]
     show_default=True,
     metavar="auto|none|SLICES.csv|LEVELS.json",
     help="Which slices to segment and measure: all, those between the discs L1-L2 and L5-S1 "
-    "(located in the image or in a sagittal series), or those of a table with the columns pid, "
-    "slice_start and slice_stop, or of a file of levels, or a folder of CASE_levels.json.",
+    "(located in the image or in a sagittal series), those of a table with the columns pid, "
+    "slice_start and slice_stop, or those between discs that a file states: a table with the "
+    "columns pid and L1-L2 to L5-S1, a file of levels, or a folder of CASE_levels.json.",
 )
 @level_options
 @click.option("--from-slice", type=int, help="First slice to segment and measure, from 0.")
@@ -190,6 +191,8 @@ def _check_slice_options(
 
 def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions | None]:
     """Return the slice table or the source of levels that was requested, if any."""
+    from lpm_segmentator.core import Disc
+    from lpm_segmentator.io import read_disc_table
     from lpm_segmentator.study.options import LevelOptions, SliceTable
 
     given = given_level_options(options)
@@ -210,6 +213,8 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
         return None, replace(named, written=path)
     if levels == "none":
         return None, None
+    if read_disc_table(path, [str(disc) for disc in Disc]) is not None:
+        return None, replace(named, table=path)
     return SliceTable(path, options["slice_end"]), None
 
 

@@ -44,13 +44,15 @@ def echo_summary(result: CohortResult) -> None:
         label = quantity.label.replace("cross-sectional area", "area").lower()
         table.add_column(f"{label} {quantity.display_unit}", justify="right")
     records = read_records(result.out)
-    for record in records[:_SHOWN_CASES]:
+    measured = [record for record in records if not record.is_empty]
+    for record in measured[:_SHOWN_CASES]:
         for row in record.measures:
             if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
                 cells = (_text(row, quantity) for quantity in quantities)
                 table.add_row(record.case, str(row["muscle"]), str(row["side"]), *cells)
-    Console().print(table)
-    for record in records[:_SHOWN_CASES]:
+    if measured:
+        Console().print(table)
+    for record in measured[:_SHOWN_CASES]:
         echo_findings(record.case, record.findings, quiet=False)
     click.echo(f"report: {result.report}")
 

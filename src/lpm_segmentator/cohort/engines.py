@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 from lpm_segmentator import api
 from lpm_segmentator.core import LpmError, MissingExtraError, OutputError, Remedy
 from lpm_segmentator.study.record import CaseRecord
-from lpm_segmentator.study.results import is_empty
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,7 +42,7 @@ class Event:
     state : {'done', 'empty', 'failed', 'skipped'}
         A case is empty if no muscle was segmented.
     error : str
-        Empty unless it failed.
+        Why it failed or no muscle was segmented; empty for others.
     seconds : float
         Time of the case; 0 unless it was done now.
     remedies : tuple of Remedy
@@ -59,8 +58,12 @@ class Event:
     @classmethod
     def of(cls, record: CaseRecord) -> Event:
         """Return the event of a case that was done."""
-        state: EventState = "empty" if is_empty(record) else "done"
-        return cls(record.case, state, seconds=float(record.seconds["total"]))
+        seconds = float(record.seconds["total"])
+        if not record.is_empty:
+            return cls(record.case, "done", seconds=seconds)
+        failed = [finding for finding in record.findings if finding.severity == "fail"]
+        reason = failed[0].message if failed else "no erector spinae or multifidus was segmented"
+        return cls(record.case, "empty", reason, seconds)
 
     @classmethod
     def of_error(cls, case: str, error: Exception) -> Event:

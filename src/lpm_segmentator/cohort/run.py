@@ -22,7 +22,7 @@ from lpm_segmentator.cohort.lock import run_lock
 from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output
-from lpm_segmentator.study.record import CaseState, RunRecord, write_record
+from lpm_segmentator.study.record import CaseState, RunRecord, read_case_record, write_record
 from lpm_segmentator.study.results import earlier_cases, has_results, write_results
 from lpm_segmentator.study.resume import is_done
 
@@ -61,8 +61,7 @@ class CohortResult:
     @property
     def failures(self) -> dict[str, str]:
         """Error of each failed case, and the reason of each that was left empty."""
-        empty = "no erector spinae or multifidus was segmented"
-        return {e.case: e.error or empty for e in self.events if e.state in _NOT_MEASURED}
+        return {e.case: e.error for e in self.events if e.state in _NOT_MEASURED}
 
     def raise_failures(self) -> None:
         """Raise if any case failed or no muscle was segmented in it.
@@ -185,7 +184,11 @@ def _skip_done(
     todo = []
     for files in cases:
         if not files.problem and is_done(files, progress.out, options, model):
-            _report(Event(files.case, "skipped"), progress, on_event)
+            record = read_case_record(StudyFolder(progress.out).case(files.case).record)
+            before = Event.of(record)  # an empty case is reported each time
+            is_skipped = before.state == "done"
+            event = Event(files.case, "skipped") if is_skipped else replace(before, seconds=0.0)
+            _report(event, progress, on_event)
         else:
             todo.append(files)
     return todo

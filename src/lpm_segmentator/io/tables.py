@@ -16,9 +16,19 @@ from lpm_segmentator.io.files import atomic_path
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SliceEnd", "SliceRange", "lookup", "read_slice_table", "read_table", "write_table"]
+__all__ = [
+    "SliceEnd",
+    "SliceRange",
+    "lookup",
+    "no_row",
+    "read_disc_table",
+    "read_slice_table",
+    "read_table",
+    "write_table",
+]
 
 SliceEnd = Literal["inclusive", "exclusive"]
+DiscTable = Mapping[str, Mapping[str, int]]
 
 _COLUMNS = ("pid", "slice_start", "slice_stop")
 _ID_COLUMNS = ("case", "pid", "subject")
@@ -80,7 +90,7 @@ def read_slice_table(path: str | os.PathLike[str], *, end: SliceEnd) -> list[Sli
     return list(ranges.values())
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _rows(path: Path, required: Sequence[str] = _COLUMNS) -> list[tuple[int, dict[str, str]]]:
     """Return line number and fields of each row, checked for the columns."""
     text = _text(path)
     delimiter, skipped = _layout(text)
@@ -88,7 +98,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         columns = [(name or "").strip() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
-        _check_columns(columns, _COLUMNS, path)
+        _check_columns(columns, required, path)
         rows = [
             (reader.line_num + skipped, row)
             for row in reader
@@ -133,6 +143,49 @@ def _check_columns(columns: Sequence[str], required: Sequence[str], where: objec
         )
 
 
+def read_disc_table(path: str | os.PathLike[str], discs: Sequence[str]) -> DiscTable | None:
+    """Read which slice of each case shows which disc.
+
+    Parameters
+    ----------
+    path : path-like
+        A table with the column ``pid`` and one column a disc, such as ``L4-L5``; empty cells are
+        discs that are not known.
+    discs : sequence of str
+        Names of the discs.
+
+    Returns
+    -------
+    mapping of str to mapping of str to int, or None
+        Slices by disc, by case; None if the table has no column of a disc.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, lacks the ``pid``, has a case twice, or holds a slice that is no
+        whole number of at least 0.
+    """
+    text = _text(Path(path))
+    delimiter, skipped = _layout(text)
+    header = next(csv.reader(text.splitlines()[skipped:], delimiter=delimiter), [])
+    columns = [name for name in map(str.strip, header) if name in discs]
+    if not columns:
+        return None
+    table: dict[str, dict[str, int]] = {}
+    for line, row in _rows(Path(path), required=("pid",)):
+        where = f"{path}, line {line}"
+        case = (row["pid"] or "").strip()
+        if not case or case in table:
+            what = f"the case {case!r} is listed twice" if case else "the pid is empty"
+            raise TableError(what, where=where)
+        table[case] = {
+            name: _whole(row[name], name, where) for name in columns if (row[name] or "").strip()
+        }
+        if min(table[case].values(), default=0) < 0:
+            raise TableError("slices count from 0", where=where)
+    return table
+
+
 def _whole(text: str | None, column: str, where: str) -> int:
     try:
         value = float(text or "")
@@ -154,12 +207,16 @@ def lookup(table: Sequence[SliceRange], case: str) -> SliceRange:
     for entry in table:
         if entry.case == case:
             return entry
-    ids = [entry.case for entry in table]
+    raise no_row(case, [entry.case for entry in table])
+
+
+def no_row(case: str, ids: Sequence[str]) -> TableError:
+    """Return the error about a case that is not in a table, with the ids that are similar."""
     similar = difflib.get_close_matches(case, ids, n=3, cutoff=0.5)
     hint = "The pid column must hold the file name without .nii.gz"
     if similar:
         hint = f"Similar are {', '.join(map(repr, similar))}. {hint}"
-    raise TableError(f"the slice table has no row for the case {case!r}", hint=hint)
+    return TableError(f"the slice table has no row for the case {case!r}", hint=hint)
 
 
 def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) -> pd.DataFrame:

@@ -9,8 +9,24 @@ from typing import Any
 
 import msgspec
 
-from lpm_segmentator.core import LPM_NUMBERING, Contrast, Disc, LabelNumbering, RecordError
-from lpm_segmentator.io import Form, HeaderOptions, SliceEnd, SliceRange, read_slice_table
+from lpm_segmentator.core import (
+    LPM_NUMBERING,
+    Contrast,
+    Disc,
+    LabelNumbering,
+    RecordError,
+    TableError,
+    about,
+)
+from lpm_segmentator.io import (
+    Form,
+    HeaderOptions,
+    SliceEnd,
+    SliceRange,
+    no_row,
+    read_disc_table,
+    read_slice_table,
+)
 from lpm_segmentator.models import Mode
 from lpm_segmentator.pipeline import Settings
 from lpm_segmentator.study.levels_files import levels_file
@@ -51,6 +67,8 @@ class LevelOptions:
     written : Path, optional
         A file of levels, as ``lpm levels`` writes it, corrected or not; or a folder that holds
         ``CASE_levels.json``, in itself or in a folder named like the case.
+    table : Path, optional
+        A table of the slices that show the discs, one row a case (`read_disc_table`).
     anchors : tuple of tuple of Disc and int
         Discs and the slices of the image that show them.
     model : Path, optional
@@ -64,18 +82,23 @@ class LevelOptions:
     vertebrae: Path | None = None
     numbering: str | None = None
     written: Path | None = None
+    table: Path | None = None
     anchors: tuple[tuple[Disc, int], ...] = ()
     model: Path | None = None
     accept_frame_mismatch: bool = False
 
     def of_case(self, case: str) -> LevelOptions:
-        """Return the options with the case's own file of levels, where a folder holds them.
+        """Return the options with the case's own file of levels, or its row of the table.
 
         Raises
         ------
         InputError
             As `levels_file`.
+        TableError
+            If the table has no row for the case.
         """
+        if self.table is not None:
+            return replace(self, anchors=_anchors(self.table, case))
         if self.written is None:
             return self
         return replace(self, written=levels_file(self.written, [case]))
@@ -87,9 +110,20 @@ class LevelOptions:
             "sagittal": self.sagittal,
             "vertebrae": self.vertebrae,
             "levels": self.written,
+            "disc table": self.table,
             "level model": self.model,
         }
         return {role: path for role, path in roles.items() if path is not None}
+
+
+def _anchors(path: Path, case: str) -> tuple[tuple[Disc, int], ...]:
+    table = read_disc_table(path, [str(disc) for disc in Disc]) or {}
+    with about(path):
+        if case not in table:
+            raise no_row(case, list(table))
+        if not table[case]:
+            raise TableError(f"no slice of any disc is given for the case {case!r}")
+    return tuple((Disc(name), index) for name, index in table[case].items())
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,11 @@ class CaseRecord:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no muscle was segmented."""
+        return not any(row["voxels"] for row in self.measures)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Messages of the findings that are more than notes."""
         return tuple(f.message for f in self.findings if f.severity != "note")

@@ -24,7 +24,6 @@ from lpm_segmentator.study.tables import write_tables
 __all__ = [
     "earlier_cases",
     "has_results",
-    "is_empty",
     "read_records",
     "write_report",
     "write_results",
@@ -74,11 +73,6 @@ def _with_edits(folder: CaseFolder, record: CaseRecord) -> CaseRecord:
     )
     finding = Finding(Area.SEGMENTATION, Severity.CHECK, "edited-mask", message)
     return replace(record, findings=(finding, *record.findings))
-
-
-def is_empty(record: CaseRecord) -> bool:
-    """Return whether no muscle was segmented in a case."""
-    return not any(row["voxels"] for row in record.measures)
 
 
 def _states(folder: StudyFolder) -> dict[str, CaseState]:

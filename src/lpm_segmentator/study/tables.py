@@ -19,6 +19,7 @@ __all__ = ["write_tables"]
 def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
     """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
 
+    A case in which no muscle was segmented is in the tables of accuracy only: 0 mL is no measure.
     A table that no case has rows for is removed if an earlier run left it.
 
     Raises
@@ -26,15 +27,16 @@ def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
     OutputError
         If a table cannot be written.
     """
+    measured = [record for record in records if not record.is_empty]
     tables: Mapping[str, list[Row]] = {
-        "measures": [row for record in records for row in _measures(record)],
-        "profiles": [row for record in records for row in _profile(record)],
-        "volumes": [record.volumes for record in records],
-        "fat_ratios": [r.fat_ratios for r in records if r.fat_ratios],
+        "measures": [row for record in measured for row in _measures(record)],
+        "profiles": [row for record in measured for row in _profile(record)],
+        "volumes": [record.volumes for record in measured],
+        "fat_ratios": [r.fat_ratios for r in measured if r.fat_ratios],
         "accuracy": [r.accuracy for r in records if r.accuracy],
         "accuracy_levels": [row for r in records for row in r.accuracy_levels],
         "accuracy_slices": [row for r in records for row in r.accuracy_slices],
-        "paired_measures": [row for r in records for row in _paired(r)],
+        "paired_measures": [row for r in measured for row in _paired(r)],
     }
     folder = StudyFolder(out)
     for name, rows in tables.items():
