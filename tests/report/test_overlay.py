@@ -7,7 +7,13 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from lpm_segmentator.core import LPM_SCHEME, LabelMap, Volume, reorient
-from lpm_segmentator.report.overlay import choose_slices, overlay_montage, structure_colour
+from lpm_segmentator.report.overlay import (
+    Layout,
+    SliceNotes,
+    choose_slices,
+    overlay_montage,
+    structure_colour,
+)
 from phantoms import labels_of, pair_of, phantom
 from strategies import ORIENTATIONS
 
@@ -30,10 +36,11 @@ def tiles(figure):
 @pytest.mark.parametrize("codes", ORIENTATIONS, ids="".join)
 def test_the_patients_right_is_on_the_left_whatever_the_file(codes):
     image, labels = (reorient(grid, codes) for grid in scene())
-    for axis in tiles(overlay_montage(image, labels, count=2)):
+    for axis in tiles(overlay_montage(image, labels, layout=Layout(2))):
         shown = np.asarray(axis.images[0].get_array())
         assert shown[:, 0].mean() > 150 > shown[:, -1].mean()
-        right, left = sorted((text for text in axis.texts), key=lambda text: text.get_position())
+        letters = [text for text in axis.texts if text.get_text() != "5 cm"]
+        right, left = sorted(letters, key=lambda text: text.get_position())
         assert (right.get_text(), left.get_text()) == ("R", "L")
 
 
@@ -41,7 +48,7 @@ def test_the_back_is_below():
     image, labels = scene()
     array = np.zeros(image.shape, np.float32)
     array[:, 40:] = 100.0  # the second axis grows to posterior
-    (axis,) = tiles(overlay_montage(image.with_array(array), labels, count=1))
+    (axis,) = tiles(overlay_montage(image.with_array(array), labels, layout=Layout(1)))
     shown = np.asarray(axis.images[0].get_array())
     assert shown[-1].mean() > shown[0].mean()
     assert axis.images[0].origin == "upper"
@@ -50,7 +57,7 @@ def test_the_back_is_below():
 @pytest.mark.parametrize("codes", [("L", "P", "S"), ("R", "A", "I"), ("S", "L", "P")])
 def test_slices_are_numbered_as_in_the_file_head_first(codes):
     image, labels = (reorient(grid, codes) for grid in scene())
-    titles = [axis.get_title() for axis in tiles(overlay_montage(image, labels, count=4))]
+    titles = [axis.get_title() for axis in tiles(overlay_montage(image, labels, layout=Layout(4)))]
     head_first = [0, 1, 2, 3] if "I" in codes else [3, 2, 1, 0]
     assert titles == [f"slice {number}" for number in head_first]
 
@@ -58,14 +65,16 @@ def test_slices_are_numbered_as_in_the_file_head_first(codes):
 def test_slices_may_have_names():
     titles = [
         axis.get_title()
-        for axis in tiles(overlay_montage(*scene(), slice_names={2: "L3-L4"}, count=4))
+        for axis in tiles(
+            overlay_montage(*scene(), notes=SliceNotes({2: "L3-L4"}), layout=Layout(4))
+        )
     ]
     assert titles[1] == "slice 2 · L3-L4"
 
 
 def test_every_structure_is_outlined_in_its_colour_and_named():
     made = phantom()
-    figure = overlay_montage(pair_of(made).water, labels_of(made), count=3)
+    figure = overlay_montage(pair_of(made).water, labels_of(made), layout=Layout(3))
     colours = {
         tuple(colour[:3])
         for axis in tiles(figure)
@@ -74,13 +83,27 @@ def test_every_structure_is_outlined_in_its_colour_and_named():
     }
     assert colours == {to_rgb(structure_colour(s)) for s in LPM_SCHEME}
     named = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert named == [s.full_name for s in LPM_SCHEME]
-    assert len(colours) == len(named) == 4
+    assert named == ["erector spinae", "multifidus"]  # R and L on the picture tell the sides
+
+
+def test_slices_to_review_are_all_shown_framed_and_scored():
+    made = phantom()
+    notes = SliceNotes(scores={1: 0.5, 3: 0.9}, flagged=(1, 3))
+    figure = overlay_montage(pair_of(made).water, labels_of(made), notes=notes, layout=Layout(1))
+    framed = {axis.get_title() for axis in tiles(figure) if axis.patches}
+    assert framed == {"slice 1 · score 0.50", "slice 3 · score 0.90"}
+
+
+def test_all_slices_are_shown_on_request():
+    made = phantom()
+    figure = overlay_montage(pair_of(made).water, labels_of(made), layout=Layout(None, 6, 1.7))
+    shown = [axis for axis in tiles(figure) if axis.images]
+    assert len(shown) == int(labels_of(made).foreground.any(axis=(0, 1)).sum())
 
 
 def test_the_reference_is_drawn_and_named():
     image, labels = scene()
-    figure = overlay_montage(image, labels, reference=labels, count=1)
+    figure = overlay_montage(image, labels, reference=labels, layout=Layout(1))
     assert figure.legends[0].get_texts()[-1].get_text() == "reference"
     (axis,) = tiles(figure)
     assert len(axis.collections) == 4  # ES right and left, each drawn and as the reference
@@ -89,7 +112,7 @@ def test_the_reference_is_drawn_and_named():
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_every_name_lies_within_the_picture(count):
     image, labels = scene()
-    figure = overlay_montage(image, labels, reference=labels, count=count)
+    figure = overlay_montage(image, labels, reference=labels, layout=Layout(count))
     figure.savefig(io.BytesIO(), format="png")
     (legend,) = figure.legends
     for text in legend.get_texts():
@@ -101,7 +124,7 @@ def test_every_name_lies_within_the_picture(count):
 
 def test_the_picture_is_cut_to_the_muscles():
     image, labels = scene()
-    (axis,) = tiles(overlay_montage(image, labels, count=1))
+    (axis,) = tiles(overlay_montage(image, labels, layout=Layout(1)))
     height, width = axis.images[0].get_array().shape
     assert (width, height) == (30 + 10 + 20 + 20, 60)  # muscles and 20 mm on each side, the border
 
@@ -119,7 +142,9 @@ def test_pixels_keep_their_shape():
     affine = np.diag([-0.5, -1.5, 4.0, 1.0])
     (axis,) = tiles(
         overlay_montage(
-            image.with_grid(image.array, affine), labels.with_grid(labels.array, affine), count=1
+            image.with_grid(image.array, affine),
+            labels.with_grid(labels.array, affine),
+            layout=Layout(1),
         )
     )
     assert axis.get_aspect() == pytest.approx(3.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,24 +27,81 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["STRUCTURE_COLOURS", "choose_slices", "overlay_montage", "structure_colour"]
+__all__ = [
+    "STRUCTURE_COLOURS",
+    "Layout",
+    "SliceNotes",
+    "choose_slices",
+    "overlay_montage",
+    "structure_colour",
+]
 
-#: Okabe–Ito colours: the hue shows the muscle, the lightness the side
+#: Okabe–Ito colours, one hue a muscle; R and L mark the sides
 STRUCTURE_COLOURS = {
-    (Muscle.ERECTOR_SPINAE, Side.RIGHT): "#0072B2",
+    (Muscle.ERECTOR_SPINAE, Side.RIGHT): "#56B4E9",
     (Muscle.ERECTOR_SPINAE, Side.LEFT): "#56B4E9",
-    (Muscle.MULTIFIDUS, Side.RIGHT): "#D55E00",
-    (Muscle.MULTIFIDUS, Side.LEFT): "#F0E442",
+    (Muscle.MULTIFIDUS, Side.RIGHT): "#E69F00",
+    (Muscle.MULTIFIDUS, Side.LEFT): "#E69F00",
 }
 _REFERENCE_COLOUR = "#FFFFFF"
 
 _MARGIN_MM = 20.0
+#: in front of the muscles, so that the whole vertebra is in view
+_FRONT_MARGIN_MM = 60.0
 _TILE_INCHES = 2.6
 _MOST_COLUMNS = 4
+_BAR_MM = 50.0
+#: Contours a quarter of a pixel inside the mask: where two muscles meet, both are seen.
+_CONTOUR_LEVEL = 0.75
+_FLAG_COLOUR = "#FFB000"
 #: width of the longest name in the legend, height of a line of it
 _ENTRY_INCHES, _LINE_INCHES = 1.55, 0.17
 
 Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class SliceNotes:
+    """What is written above slices, by index along the slice axis of the image.
+
+    Attributes
+    ----------
+    names : mapping of int to str
+        Such as the disc that a slice shows.
+    scores : mapping of int to float
+    flagged : tuple of int
+        Slices to review: they are framed, and all of them are shown.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    scores: Mapping[int, float] = field(default_factory=dict)
+    flagged: tuple[int, ...] = ()
+
+    def title(self, number: int) -> str:
+        """Return the title of a slice."""
+        score = self.scores.get(number)
+        shown = "" if score is None else f"score {score:.2f}"
+        parts = (f"slice {number}", self.names.get(number, ""), shown)
+        return " · ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many slices are shown, and how large.
+
+    Attributes
+    ----------
+    count : int or None
+        Number of slices besides the flagged ones; None for all that show a muscle.
+    columns : int
+        Largest number of panels side by side.
+    tile_inches : float
+        Width of a panel.
+    """
+
+    count: int | None = 8
+    columns: int = _MOST_COLUMNS
+    tile_inches: float = _TILE_INCHES
 
 
 def structure_colour(structure: Structure) -> str:
@@ -82,8 +140,8 @@ def overlay_montage(
     labels: LabelMap,
     *,
     reference: LabelMap | None = None,
-    slice_names: Mapping[int, str] | None = None,
-    count: int = 8,
+    notes: SliceNotes | None = None,
+    layout: Layout | None = None,
 ) -> Figure:
     """Draw the outlines of the muscles on slices spread over the stack, head first.
 
@@ -94,26 +152,29 @@ def overlay_montage(
         On the grid of the image, in any orientation.
     reference : LabelMap, optional
         Drawn as dotted white outlines.
-    slice_names : mapping of int to str, optional
-        Names of slices (such as their disc), by index along the slice axis of the image.
-    count : int
-        Largest number of slices.
+    notes : SliceNotes, optional
+        What is written above the slices.
+    layout : Layout, optional
 
     Returns
     -------
     matplotlib.figure.Figure
     """
+    notes, layout = notes or SliceNotes(), layout or Layout()
     planes, masks = axial_slices(image), axial_slices(labels)
     reference_masks = None if reference is None else axial_slices(reference)
     numbers = _slice_numbers(image)
-    picks = choose_slices(np.asarray((masks > 0).any(axis=(1, 2))), count)[::-1]
+    labelled = np.asarray((masks > 0).any(axis=(1, 2)))
+    flagged = [numbers.index(n) for n in notes.flagged if n in numbers]
+    chosen = choose_slices(labelled, len(labelled) if layout.count is None else layout.count)
+    picks = sorted({*chosen, *flagged}, reverse=True)
     column_mm, row_mm, _ = reorient(image, AXIAL_FRAME).spacing_mm
     box = _box(masks, (row_mm, column_mm))
     figure, panels = _black_figure(
-        len(picks), _aspect(box, row_mm / column_mm), _legend_lines(labels, reference)
+        len(picks), _aspect(box, row_mm / column_mm), layout, _legend_lines(labels, reference)
     )
-    low, high = _window(planes[np.ix_(picks)][:, box[0], box[1]])
     for axis, pick in zip(panels, picks, strict=False):
+        low, high = _window(planes[pick][box])
         axis.imshow(
             planes[pick][box],
             cmap="gray",
@@ -125,10 +186,12 @@ def overlay_montage(
         _draw_outlines(axis, masks[pick][box], labels)
         if reference_masks is not None:
             _draw_outlines(axis, reference_masks[pick][box], labels, as_reference=True)
-        name = (slice_names or {}).get(numbers[pick], "")
-        title = f"slice {numbers[pick]}{' · ' + name if name else ''}"
-        axis.set_title(title, color="white", fontsize=8, pad=2)
+        colour = _FLAG_COLOUR if pick in flagged else "white"
+        axis.set_title(notes.title(numbers[pick]), color=colour, fontsize=8, pad=2)
         _mark_sides(axis)
+        if pick in flagged:
+            _frame(axis)
+    _draw_bar(panels[0], planes[picks[0]][box].shape[0], column_mm)
     return figure
 
 
@@ -139,17 +202,17 @@ def _aspect(box: Box, pixel_aspect: float) -> float:
 
 
 def _black_figure(
-    count: int, aspect: float, names: Sequence[Line2D]
+    count: int, aspect: float, layout: Layout, names: Sequence[Line2D]
 ) -> tuple[Figure, npt.NDArray[Any]]:
     """Make a black figure with a panel for each slice and a legend below."""
     from matplotlib.figure import Figure
 
-    columns = min(_MOST_COLUMNS, count)
+    columns, tile_inches = min(layout.columns, count), layout.tile_inches
     rows = -(-count // columns)
-    names_per_line = min(len(names), max(1, int(columns * _TILE_INCHES / _ENTRY_INCHES)))
+    names_per_line = min(len(names), max(1, int(columns * tile_inches / _ENTRY_INCHES)))
     legend_inches = 0.45 + _LINE_INCHES * (-(-len(names) // names_per_line) - 1)
     figure = Figure(
-        figsize=(columns * _TILE_INCHES, rows * (_TILE_INCHES * aspect + 0.2) + legend_inches),
+        figsize=(columns * tile_inches, rows * (tile_inches * aspect + 0.2) + legend_inches),
         facecolor="black",
         layout="constrained",
     )
@@ -186,7 +249,8 @@ def _box(masks: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> Box:
         slice(max(0, part.start - margin), min(size, part.stop + margin))
         for part, size, margin in zip(inner, shape, margins, strict=True)
     )
-    return rows, columns
+    front = max(0, inner[0].start - round(_FRONT_MARGIN_MM / pixel_mm[0]))
+    return slice(front, rows.stop), columns
 
 
 def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
@@ -204,25 +268,52 @@ def _draw_outlines(
         if part.any() and not part.all() and min(part.shape) > 1:
             axis.contour(
                 part,
-                [0.5],
+                [_CONTOUR_LEVEL],
                 colors=_REFERENCE_COLOUR if as_reference else structure_colour(structure),
-                linewidths=0.9 if as_reference else 1.1,
+                linewidths=0.7 if as_reference else 1.1,
                 linestyles=":" if as_reference else "-",
-            )
+            ).set(path_effects=() if as_reference else _halo(2.2))
+
+
+def _halo(width: float) -> list[Any]:
+    """Return the effect of a thin dark border around lines and letters."""
+    from matplotlib import patheffects
+
+    return [patheffects.withStroke(linewidth=width, foreground="#000000B0")]
+
+
+def _frame(axis: Axes) -> None:
+    from matplotlib.patches import Rectangle
+
+    axis.add_patch(
+        Rectangle(
+            (0, 0), 1, 1, transform=axis.transAxes, fill=False, edgecolor=_FLAG_COLOUR, linewidth=3
+        )
+    )
+
+
+def _draw_bar(axis: Axes, height: int, column_mm: float) -> None:
+    """Draw a bar of 5 cm at the foot of a panel."""
+    y, start = 0.95 * (height - 1), 6.0
+    stop = start + _BAR_MM / column_mm
+    (line,) = axis.plot([start, stop], [y, y], color="white", linewidth=2)
+    line.set_path_effects(_halo(3.5))
+    axis.text(start, y - 4, "5 cm", color="white", fontsize=7, va="bottom", path_effects=_halo(2.0))
 
 
 def _mark_sides(axis: Axes) -> None:
     for x, text, align in ((0.01, "R", "left"), (0.99, "L", "right")):
         axis.text(
             x, 0.98, text, transform=axis.transAxes, color="white", fontsize=9, weight="bold",
-            ha=align, va="top",
+            ha=align, va="top", path_effects=_halo(2.5),
         )  # fmt: skip
 
 
 def _legend_lines(labels: LabelMap, reference: LabelMap | None) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=structure_colour(s), label=s.full_name) for s in labels.scheme]
+    names = {s.muscle: structure_colour(s) for s in labels.scheme}
+    lines = [Line2D([], [], color=c, label=muscle.full_name) for muscle, c in names.items()]
     if reference is not None:
         lines.append(Line2D([], [], color=_REFERENCE_COLOUR, linestyle=":", label="reference"))
     return lines

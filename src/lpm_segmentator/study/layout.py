@@ -54,6 +54,16 @@ class CaseFolder:
         return self.path / f"{self.case}_qc.png"
 
     @property
+    def page(self) -> Path:
+        """The page of the case, where the report is an overview of many cases."""
+        return self.path / f"{self.case}_report.html"
+
+    @property
+    def all_slices(self) -> Path:
+        """The picture of all slices, where `picture` shows some."""
+        return self.path / f"{self.case}_slices.jpg"
+
+    @property
     def levels(self) -> Path:
         """The discs as JSON."""
         return self.path / f"{self.case}_levels.json"

@@ -5,9 +5,12 @@ Tables and the report are made from the cases' records alone and can be made aga
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity
 from lpm_segmentator.io import remove_file, write_text
@@ -20,6 +23,12 @@ from lpm_segmentator.study.record import (
 )
 from lpm_segmentator.study.resume import edited_mask_of
 from lpm_segmentator.study.tables import write_tables
+
+if TYPE_CHECKING:
+    from lpm_segmentator.report.html import Pictures
+
+#: with more cases the report is an overview, and each case has a page of its own
+MOST_CASES_A_PAGE = 50
 
 __all__ = [
     "earlier_cases",
@@ -164,22 +173,51 @@ def write_report(out: Path) -> Path:
 
 
 def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
-    from lpm_segmentator.report.html import render_report
+    """Write one page for a few cases; an overview and a page a case for many."""
+    from lpm_segmentator.report.html import render_index, render_report
 
     folder = StudyFolder(out)
     run = read_run_record(folder.run)
-    folders = {record.case: folder.case(record.case) for record in records}
-    pictures = {case: _picture(place.picture) for case, place in folders.items()}
-    # A picture of levels that an older run left shows nothing about this one.
-    views = {r.case: _picture(folders[r.case].levels_picture) for r in records if r.levels}
-    page = render_report(
-        [record.to_dict() for record in records],
-        run={} if run is None else run.to_dict(),
-        pictures=pictures,
-        level_views=views,
-    )
+    values = {} if run is None else run.to_dict()
+    if len(records) <= MOST_CASES_A_PAGE:
+        for record in records:
+            remove_file(folder.case(record.case).page)
+        pictures = {r.case: _pictures(folder.case(r.case), r, folder.report) for r in records}
+        page = render_report([r.to_dict() for r in records], run=values, pictures=pictures)
+    else:
+        for record in records:
+            _write_page(folder, record)
+        links = {r.case: _link(folder.report, folder.case(r.case).page) for r in records}
+        page = render_index((r.to_dict() for r in records), run=values, links=links)
     write_text(page, folder.report)
     return folder.report
+
+
+def _write_page(folder: StudyFolder, record: CaseRecord) -> None:
+    from lpm_segmentator.report.html import render_case
+
+    place = folder.case(record.case)
+    index = _link(place.page, folder.report)
+    write_text(
+        render_case(record.to_dict(), _pictures(place, record, place.page), index=index), place.page
+    )
+
+
+def _link(page: Path, target: Path) -> str:
+    """Return the address of a file relative to the page that links to it."""
+    return quote(Path(os.path.relpath(target, page.parent)).as_posix())
+
+
+def _pictures(folder: CaseFolder, record: CaseRecord, page: Path) -> Pictures:
+    from lpm_segmentator.report.html import Pictures
+
+    return Pictures(
+        outlines=_picture(folder.picture),
+        all_slices=_picture(folder.all_slices),
+        # A picture of levels that an older run left shows nothing about this one.
+        levels=_picture(folder.levels_picture) if record.levels else None,
+        link=_link(page, folder.picture),
+    )
 
 
 def _picture(path: Path) -> bytes | None:

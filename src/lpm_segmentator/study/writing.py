@@ -32,7 +32,7 @@ from lpm_segmentator.io import (
     write_json,
     write_label_map,
 )
-from lpm_segmentator.levels import Located, to_slices
+from lpm_segmentator.levels import Located
 from lpm_segmentator.measure import (
     Accuracy,
     CaseMeasures,
@@ -44,6 +44,7 @@ from lpm_segmentator.measure import (
 from lpm_segmentator.measure.checks import Coverage
 from lpm_segmentator.pipeline import CaseResult
 from lpm_segmentator.study.layout import CaseFolder
+from lpm_segmentator.study.pictures import write_levels_picture, write_pictures
 from lpm_segmentator.study.record import (
     CaseRecord,
     CoverageRecord,
@@ -118,7 +119,7 @@ def write_case(
     if edited is None:
         write_label_map(result.labels, folder.mask, like=result.case.source)
     current = _write_fat(result, folder)
-    _write_picture(result, folder.picture)
+    write_pictures(result, folder)
     levels = None
     if result.located:
         levels = _write_levels(result, result.located, folder, files, requested)
@@ -320,7 +321,7 @@ def _write_levels(
     if not located.levels.discs:
         remove_file(folder.levels_picture)
         return None
-    _write_levels_picture(result, located, folder.levels_picture)
+    write_levels_picture(result, located, folder.levels_picture)
     return LevelsRecord(
         source=located.source.name,
         discs=tuple(content["discs"]),
@@ -365,36 +366,3 @@ def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:
     for path in (folder.levels, folder.levels_picture, *folder.fat_maps()):
         if path not in current:
             remove_file(path)
-
-
-def _write_picture(result: CaseResult, path: Path) -> None:
-    from lpm_segmentator.report.overlay import overlay_montage
-
-    levels = None if result.located is None else result.located.slice_levels
-    names = {} if levels is None else {i: levels.level_of(i) for i in range(levels.n_slices)}
-    figure = overlay_montage(
-        result.case.image, result.labels, reference=result.case.reference, slice_names=names
-    )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-
-
-def _write_levels_picture(result: CaseResult, located: Located, path: Path) -> None:
-    """Draw the discs and the chosen slices on the sagittal view."""
-    from lpm_segmentator.report.levels import NamedDisc, sagittal_figure
-
-    geometry = result.case.image.geometry
-    inside = to_slices(located.levels, geometry)
-    discs = [
-        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, inside.get(d.disc))
-        for d in located.levels.discs
-    ]
-    figure = sagittal_figure(
-        located.shown_on,
-        discs,
-        stack=geometry,
-        slices=result.slices,
-        sure=located.slice_levels is not None,
-    )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)

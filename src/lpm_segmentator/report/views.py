@@ -1,0 +1,339 @@
+"""What the report shows of a case, taken from its record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from markupsafe import Markup
+
+from lpm_segmentator.core.finding import Area, Severity
+from lpm_segmentator.measure import CATALOGUE
+from lpm_segmentator.measure.catalogue.measures import Measure
+from lpm_segmentator.report.charts import asymmetry_bar, profile_chart
+
+__all__ = ["Cell", "Verdict", "case_view", "overview_row", "verdicts_of"]
+
+Record = Mapping[str, Any]
+
+_MUSCLES = {"ES": "Erector spinae", "MF": "Multifidus"}
+_SIDES = ("R", "L", "both")
+_AREAS = (Area.SEGMENTATION, Area.LEVELS, Area.FAT, Area.INPUT)
+_METHODS = {"gmm2": "2 Gaussians", "gmm3": "3 Gaussians", "otsu": "Otsu"}
+_WORDS = {Severity.NOTE: "pass", Severity.CHECK: "check", Severity.FAIL: "fail"}
+_STRUCTURES = {
+    "global": "All muscles",
+    "1": "Erector spinae, right",
+    "2": "Multifidus, right",
+    "3": "Multifidus, left",
+    "4": "Erector spinae, left",
+}
+_ABSENT = "undefined: the structure is missing in the reference, the mask or both"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as it is shown.
+
+    Attributes
+    ----------
+    text : str
+    note : str
+        The reason for a dash or for "not valid".
+    """
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict about one area of a case.
+
+    Attributes
+    ----------
+    area : str
+    word : {'pass', 'check', 'fail', 'none'}
+        ``"none"`` where there was nothing to judge.
+    reasons : tuple of str
+        Why it is not a pass.
+    """
+
+    area: str
+    word: str
+    reasons: tuple[str, ...] = ()
+
+
+def verdicts_of(record: Record) -> tuple[Verdict, ...]:
+    """Return the verdicts about segmentation, levels, fat and input, in this order."""
+    return tuple(_verdict(record, area) for area in _AREAS)
+
+
+def _verdict(record: Record, area: Area) -> Verdict:
+    findings = [f for f in record["findings"] if f["area"] == area.value]
+    order = list(Severity)
+    worst = max((Severity(f["severity"]) for f in findings), key=order.index, default=order[0])
+    if area is Area.LEVELS and not record["levels"]:
+        return Verdict(area.value, "none")
+    if area is Area.FAT and not _fat_of(record):
+        return Verdict(area.value, "none")
+    reasons = tuple(f["message"] for f in findings if f["severity"] != Severity.NOTE.value)
+    return Verdict(area.value, _WORDS[worst], reasons)
+
+
+def _fat_of(record: Record) -> str:
+    """Return the column of the recommended fat measure; empty where fat was not measured."""
+    if record["fat_ratios"] is not None:
+        return "fat_ratio"
+    is_measured = record["intensity"] and not _refusal(record["intensity"])
+    return "fat_gmm3_soft" if is_measured else ""
+
+
+def overview_row(record: Record, link: str) -> dict[str, Any]:
+    """Return the row of a case in the overview; `link` leads to the case."""
+    whole = {(r["muscle"], r["side"]): r for r in record["measures"] if r["level"] == "all"}
+    verdicts = verdicts_of(record)
+    fat = _fat_of(record)
+    accuracy = record["accuracy"]
+    score = (record["quality"] or {}).get("score")
+    return {
+        "name": record["case"],
+        "link": link,
+        "verdicts": verdicts,
+        "rank": (*_ranks(verdicts), 1.0 if score is None else score, record["case"]),
+        "areas": [_cell(whole[m, "both"], CATALOGUE["csa_mean_mm2"]) for m in _MUSCLES],
+        "fat": _cell(whole["ES+MF", "both"], CATALOGUE[fat]) if fat else Cell("–"),
+        "covered": number(record["coverage"]["covered_mm"], 0),
+        "score": number(score, 2),
+        "dice": None if accuracy is None else number(accuracy["dsc_global"], 3),
+        "hd95": None if accuracy is None else number(accuracy["hd95_mm_global"], 1),
+        "mask": record["mask"]["kind"],
+    }
+
+
+def _ranks(verdicts: Iterable[Verdict]) -> list[int]:
+    """Return what cases are sorted by, worst first; fat comes last, as it is no doubt of a mask."""
+    order = ("fail", "check", "pass", "none")
+    by_area = {verdict.area: order.index(verdict.word) for verdict in verdicts}
+    areas = (Area.SEGMENTATION, Area.INPUT, Area.LEVELS)
+    return [min(by_area[area.value], order.index("pass")) for area in areas]
+
+
+def case_view(record: Record) -> dict[str, Any]:
+    """Return what the page of a case shows, without its pictures."""
+    fat = _fat_of(record)
+    dixon = record["fat_ratios"] is not None
+    lean = "lean_csa_mean_mm2" if dixon else "lean_csa_mean_gmm3_mm2"
+    columns = [CATALOGUE["csa_mean_mm2"]]
+    if fat:
+        columns += [CATALOGUE[lean], CATALOGUE[fat]]
+    discs = _table(record, columns, lambda row: row["level_kind"] == "disc")
+    return {
+        "name": record["case"],
+        "verdicts": verdicts_of(record),
+        "notes": record["notes"],
+        "facts": _facts(record),
+        "columns": columns,
+        "by_level": discs or _table(record, columns, lambda row: row["level"] == "all"),
+        "has_levels": bool(discs),
+        "vertebrae": _table(record, columns, lambda row: row["level_kind"] == "vertebra"),
+        "volumes": _table(record, [CATALOGUE["volume_ml"]], lambda row: row["level"] == "all"),
+        "volume": CATALOGUE["volume_ml"],
+        "covered": number(record["coverage"]["covered_mm"], 0).text,
+        "slices": record["coverage"]["slices"],
+        "charts": _charts(record, fat),
+        "fat_label": CATALOGUE[fat].label if fat else "",
+        "is_intensity_fat": bool(fat) and not dixon,
+        "splits": [_split(split) for split in record["intensity"]],
+        "intensity_rows": _intensity_rows(record),
+        "no_intensity_fat": _refusal(record["intensity"]),
+        "accuracy": _accuracy(record["accuracy"], dixon=dixon),
+        "has_dixon": dixon,
+        "score": number((record["quality"] or {}).get("score"), 2),
+        "asymmetry_formula": record["asymmetry_formula"],
+        "discs": _discs(record),
+        "level_source": _level_source(record),
+        "details": _details(record),
+    }
+
+
+def _cell(row: Record, quantity: Measure) -> Cell:
+    """Return a measure as it is shown; what is not valid is not shown as a number."""
+    value = row[quantity.name]
+    if not row["valid"] and quantity.needs_whole_muscle and value is not None:
+        return Cell("not valid", row["note"])
+    text = quantity.text(value)
+    return Cell(text, row["note"] if text == "–" else "")
+
+
+def _table(record: Record, columns: Sequence[Measure], wanted: Any) -> list[dict[str, Any]]:
+    """Return a row for each level and muscle: every measure right, left and both, and asymmetry."""
+    places: dict[tuple[str, str], dict[str, Record]] = {}
+    for row in record["measures"]:
+        if wanted(row) and row["muscle"] in _MUSCLES:
+            places.setdefault((row["level"], row["muscle"]), {})[row["side"]] = row
+    levels = list(dict.fromkeys(level for level, _ in places))
+    rows = []
+    for (level, muscle), sides in sorted(places.items(), key=lambda i: levels.index(i[0][0])):
+        asymmetry = "volume" if columns[0].name == "volume_ml" else "csa"
+        both = sides["both"]
+        rows.append(
+            {
+                "level": "all slices" if level == "all" else level,
+                "muscle": _MUSCLES[muscle],
+                "cells": [[_cell(sides[side], q) for side in _SIDES] for q in columns],
+                "asymmetry": _cell(both, CATALOGUE[f"{asymmetry}_asymmetry_percent"]),
+                "bar": _bar(both, f"{asymmetry}_asymmetry_percent"),
+            }
+        )
+    return rows
+
+
+def _bar(row: Record, name: str) -> Markup:
+    value = row[name]
+    return Markup("") if value is None or not row["valid"] else asymmetry_bar(float(value))
+
+
+def _charts(record: Record, fat: str) -> list[dict[str, Any]]:
+    """Return the curves along the spine that can be drawn, each with its title."""
+    wanted = ["csa_mm2", *([fat] if fat else [])]
+    charts = []
+    for name in wanted:
+        quantity = CATALOGUE[name]
+        drawn = profile_chart(
+            record["profile"], name, factor=quantity.factor, title=quantity.heading
+        )
+        if drawn:
+            charts.append({"title": quantity.heading, "svg": drawn})
+    return charts
+
+
+def _facts(record: Record) -> list[tuple[str, str]]:
+    """Return what a reader needs to know before the numbers."""
+    image, coverage, mask = record["image"], record["coverage"], record["mask"]
+    pair = "Dixon pair" if record["fat_ratios"] is not None else ""
+    contrast = pair or f"{image['contrast']} (from {image['contrast_source']})"
+    gap = coverage["gap_mm"]
+    gaps = "" if gap is None else f", gaps of {max(gap, 0):.1f} mm"
+    spacing = f"centres {coverage['spacing_mm']:.1f} mm apart{gaps}"
+    stack = (
+        f"{coverage['slices']} slices with muscle, {spacing}: {coverage['covered_mm']:.0f} mm"
+        if coverage["slices"] != 1
+        else f"1 slice of {coverage['covered_mm']:.1f} mm"
+    )
+    facts = [("Image", contrast), ("Coverage", stack), ("Levels", _levels_in_words(record))]
+    if mask["kind"] != "automatic":
+        facts.append(("Mask", f"{mask['kind']} ({mask['file']})"))
+    return facts
+
+
+def _levels_in_words(record: Record) -> str:
+    levels = record["levels"]
+    if not levels:
+        return "not requested"
+    shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
+    names = ", ".join(shown) if shown else "none in the stack"
+    sources = sorted({str(disc.get("source", "")) for disc in levels["discs"]} - {""})
+    known = f" (named by {', '.join(sources)})" if sources else ""
+    return f"{names}{known}" if levels["named"] else f"uncertain: {names}; not used"
+
+
+def _discs(record: Record) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": disc["name"],
+            "slice": "outside the image" if disc["slice"] is None else disc["slice"],
+            "confidence": number(disc["confidence"], 2),
+        }
+        for disc in (record["levels"] or {"discs": ()})["discs"]
+    ]
+
+
+def _level_source(record: Record) -> str:
+    return PurePath(record["levels"]["source"]).name if record["levels"] else ""
+
+
+def _refusal(splits: Sequence[Mapping[str, Any]]) -> str:
+    """Return why no method of intensity-based fat gave a value; empty if one did."""
+    reasons = {split["reason"] for split in splits}
+    return "; ".join(sorted(reasons)) if splits and all(reasons) else ""
+
+
+def _split(split: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a method separated fat from muscle."""
+    reason = split["reason"]
+    means, weights = ([*split[key]] for key in ("means", "weights"))
+    classes = [f"{m:.0f} ({100 * w:.0f} %)" for m, w in zip(means, weights, strict=True)]
+    muscle, mixed, fat = (
+        ("–", "–", "–") if reason else (classes[0], " ".join(classes[1:-1]) or "–", classes[-1])
+    )
+    return {
+        "name": _METHODS[split["method"]],
+        "threshold": number(split["threshold"], 0, reason),
+        "muscle": muscle,
+        "mixed": mixed,
+        "fat": fat,
+    }
+
+
+def _intensity_rows(record: Record) -> list[dict[str, Any]]:
+    """Return the intensity-based fat of each muscle by every method, soft and hard."""
+    names = [f"fat_{method}_{kind}" for method in _METHODS for kind in ("soft", "hard")]
+    return [
+        {
+            "muscle": _MUSCLES[row["muscle"]],
+            "side": {"R": "right", "L": "left", "both": "both sides"}[row["side"]],
+            "cells": [_cell(row, CATALOGUE[name]) for name in names],
+        }
+        for row in record["measures"]
+        if row["level"] == "all" and row["muscle"] in _MUSCLES and record["intensity"]
+    ]
+
+
+def _accuracy(row: Record | None, *, dixon: bool) -> list[tuple[str, list[Cell]]] | None:
+    """Return the rows of the table of agreement with the reference."""
+    if row is None:
+        return None
+    rows = []
+    for key, name in _STRUCTURES.items():
+        cells = [
+            number(row[f"dsc_{key}"], 3, _ABSENT),
+            number(row[f"hd95_mm_{key}"], 1, _ABSENT),
+            number(row[f"volume_difference_ml_{key}"], 1, _ABSENT),
+        ]
+        if dixon:
+            difference = row[f"fat_ratio_difference_{key}"]
+            scaled = None if difference is None else 100 * difference
+            cells.append(number(scaled, 1, _ABSENT))
+        rows.append((name, cells))
+    return rows
+
+
+def _details(record: Record) -> dict[str, str]:
+    """Return files and settings of a case."""
+    image, model = record["image"], record["model"]
+    shape = " × ".join(str(n) for n in image["shape"])
+    spacing = " × ".join(f"{s:.3g}" for s in image["spacing_mm"])
+    slices = record["slices"]
+    return {
+        **record["inputs"],
+        "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
+        f"slices tilted by {image['obliquity_deg']:.1f}°",
+        "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
+        "mask": record["mask"]["kind"],
+        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})"
+        if model
+        else "none",
+        "time": f"{record['seconds']['total']:.1f} s",
+    }
+
+
+def number(value: float | None, digits: int, reason: str = "") -> Cell:
+    """Return a number as it is shown, or a dash with its reason."""
+    if value is None or not math.isfinite(value):
+        return Cell("–", reason)
+    # A true minus sign is as wide as a digit and is not separated from its number.
+    return Cell(f"{value:.{digits}f}".replace("-", "−"))
