@@ -63,6 +63,7 @@ def test_run_leaves_masks_tables_and_report(finished, crops):
         "measures.csv",
         "profiles.csv",
         "volumes.csv",
+        "dictionary.csv",
         "fat_ratios.csv",
         "accuracy.csv",
         "accuracy_levels.csv",
@@ -156,7 +157,7 @@ def test_a_repeated_run_skips_and_tells_numbers(lpm, finished, crops):
         "--accept-origin-mismatch", "--mode", "fast", "-o", out,
     )  # fmt: skip
     assert done.returncode == 0
-    assert re.search(r"T\s+ES\s+R\s+\d+\.\d", done.stdout)
+    assert re.search(r"T\s+ES right\s+\d+\.\d", done.stdout)
     assert "report:" in done.stdout
     assert "lost its origin" in done.stderr
     assert json.loads((out / "run.json").read_text())["cases"]["T"]["state"] == "skipped"

@@ -86,7 +86,7 @@ def test_it_leaves_the_files_that_are_promised(study, tmp_path, options):
             "case.json",
         )
     }
-    assert written == {*cases, *TABLES, "report.html", "run.json", ".run.lock"}
+    assert written == {*cases, *TABLES, "dictionary.csv", "report.html", "run.json", ".run.lock"}
     assert result.report == out / "report.html"
     told = json.loads((out / "cases" / "A" / "case.json").read_text())["prediction"]
     assert told == {"slices": 6, "images": 1, "networks": 1}
@@ -163,7 +163,7 @@ def test_a_bad_case_does_not_stop_the_others(study, tmp_path, options):
     assert told["B"] == {"state": "done", "error": None, "seconds": told["B"]["seconds"]}
     assert not (out / "cases" / "A").exists()
     assert "A," not in (out / "volumes.csv").read_text()
-    assert "2 cases failed" in (out / "report.html").read_text(encoding="utf-8")
+    assert "2 cases without results" in (out / "report.html").read_text(encoding="utf-8")
     with pytest.raises(CasesFailedError, match="2 of 3 cases failed") as caught:
         result.raise_failures()
     assert caught.value.exit_code == 1
@@ -326,7 +326,7 @@ def test_a_case_interrupted_while_done_again_is_not_taken_for_done(
 
     other = dataclasses.replace(options, intensity_fat=False)
     with monkeypatch.context() as patch:
-        patch.setattr("lpm_segmentator.study.writing._write_picture", interrupted)
+        patch.setattr("lpm_segmentator.study.writing.write_pictures", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(study, out, other)
     assert [record.case for record in api.read_records(out)] == ["B"]

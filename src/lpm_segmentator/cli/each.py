@@ -58,8 +58,11 @@ def into_tables(
     title: str,
     quiet: bool,
     as_json: bool,
+    show: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> None:
     """Write the rows of each case to one table or more.
+
+    `show`, if given, prints the rows of `out` to the terminal.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def into_tables(
     if as_json:
         print_json(tables.get(out, []))
     elif not quiet:
+        if show is not None and out in tables:
+            show(tables[out])
         for path in tables:
             click.echo(path)
     _raise_failed(failed, len(cases))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lpm_segmentator.cli.accuracy_table import echo_accuracy
 from lpm_segmentator.cli.common import (
     PATH,
     announce,
@@ -152,7 +153,15 @@ def evaluate(
         return tables
 
     cases = [*given.pairs, *given.unpaired]
-    into_tables(cases, rows_of, out, title="comparing", quiet=quiet, as_json=as_json)
+    into_tables(
+        cases,
+        rows_of,
+        out,
+        title="comparing",
+        quiet=quiet,
+        as_json=as_json,
+        show=echo_accuracy,
+    )
 
 
 def _distinct(**targets: Path | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,7 +215,7 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
         return None, replace(named, written=path)
     if levels == "none":
         return None, None
-    if read_disc_table(path, [str(disc) for disc in Disc]) is not None:
+    if path.exists() and read_disc_table(path, [str(disc) for disc in Disc]) is not None:
         return None, replace(named, table=path)
     return SliceTable(path, options["slice_end"]), None
 
@@ -299,7 +301,7 @@ def execute(
     from lpm_segmentator.cohort import run_cohort
     from lpm_segmentator.study.layout import StudyFolder
 
-    alone = len(cases) == 1
+    began, alone = time.perf_counter(), len(cases) == 1
     title = f"segmenting {cases[0].case}" if alone else f"{len(cases)} cases"
     with progress_bar(title, quiet=quiet) as show:
         ended = 0
@@ -318,9 +320,10 @@ def execute(
             engine=engine,
             on_event=on_event,
             on_slice=show if alone else None,
+            command=sys.argv[1:],
         )
     if as_json:
         print_json(json.loads(StudyFolder(out).run.read_text(encoding="utf-8")))
     elif not quiet:
-        echo_summary(result)
+        echo_summary(result, time.perf_counter() - began)
     result.raise_failures()

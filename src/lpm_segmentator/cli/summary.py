@@ -1,7 +1,10 @@
-"""The summary of a run in the terminal."""
+"""The summary of a run in the terminal: 80 columns, every fact once."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -9,22 +12,35 @@ import click
 from lpm_segmentator.cli.common import announce, echo_findings
 
 if TYPE_CHECKING:
-    from lpm_segmentator.cohort import CohortResult
-    from lpm_segmentator.measure.catalogue.measures import Measure
-    from lpm_segmentator.study.record import Row
-
-__all__ = ["echo_summary"]
-
-_SHOWN_CASES = 20
-_SHOWN = ("volume_ml", "csa_mean_mm2", "fat_ratio")
-
-
-def echo_summary(result: CohortResult) -> None:
-    """Print measures and findings of the cases, and where the report lies."""
-    from rich.console import Console
     from rich.table import Table
 
-    from lpm_segmentator.measure import CATALOGUE
+    from lpm_segmentator.cohort import CohortResult
+    from lpm_segmentator.measure.catalogue.measures import Measure
+    from lpm_segmentator.study.record import CaseRecord, Row
+
+__all__ = ["counts_line", "echo_summary", "grouped_findings"]
+
+#: with more cases the table has one line a case, and findings are grouped
+_FEW_CASES = 5
+_SHOWN_CASES = 40
+_SHOWN_NAMES = 3
+_SHOWN = ("volume_ml", "csa_mean_mm2")
+#: numbers and lists of them, which differ between findings of one kind
+_NUMBERS = re.compile(r"[\d.,–−-]*\d")
+_SIDES = {"R": "right", "L": "left"}
+
+
+def echo_summary(result: CohortResult, seconds: float) -> None:
+    """Print measures and findings of the cases, how many ended how, and where the report lies.
+
+    Parameters
+    ----------
+    result : CohortResult
+    seconds : float
+        Duration of the run.
+    """
+    from rich.console import Console
+
     from lpm_segmentator.study.results import read_records
 
     if result.earlier:
@@ -34,30 +50,121 @@ def echo_summary(result: CohortResult) -> None:
             f"remove their folders in {result.out / 'cases'} and run again",
             quiet=False,
         )
-    if result.report is None:
-        return
-    table = Table(box=None, header_style="bold")
-    for name in ("case", "muscle", "side"):
-        table.add_column(name)
-    quantities = [CATALOGUE[name] for name in _SHOWN]
-    for quantity in quantities:
-        label = quantity.label.replace("cross-sectional area", "area").lower()
-        table.add_column(f"{label} {quantity.display_unit}", justify="right")
-    records = read_records(result.out)
+    records = [] if result.report is None else read_records(result.out)
     measured = [record for record in records if not record.is_empty]
-    for record in measured[:_SHOWN_CASES]:
-        for row in record.measures:
-            if row["level"] == "all" and row["side"] != "both" and row["muscle"] != "ES+MF":
-                cells = (_text(row, quantity) for quantity in quantities)
-                table.add_row(record.case, str(row["muscle"]), str(row["side"]), *cells)
     if measured:
+        few = len(measured) <= _FEW_CASES
+        table = _by_muscle(measured) if few else _by_case(measured[:_SHOWN_CASES])
         Console().print(table)
-    for record in measured[:_SHOWN_CASES]:
-        echo_findings(record.case, record.findings, quiet=False)
-    click.echo(f"report: {result.report}")
+        if few:
+            for record in measured:
+                echo_findings(record.case, record.findings, quiet=False)
+        else:
+            hidden = len(measured) - _SHOWN_CASES
+            if hidden > 0:
+                announce(f"{hidden} more cases are in measures.csv", quiet=False)
+            for line in grouped_findings(measured):
+                announce(line, quiet=False)
+    click.echo(counts_line(result, records, seconds))
+    if result.report is not None:
+        click.echo(f"report: {result.report}")
+
+
+def counts_line(result: CohortResult, records: Sequence[CaseRecord], seconds: float) -> str:
+    """Return how many cases ended how.
+
+    Parameters
+    ----------
+    result : CohortResult
+    records : sequence of CaseRecord
+        Of the finished cases.
+    seconds : float
+        Duration of the run.
+    """
+    states = Counter(event.state for event in result.events)
+    ran = {event.case for event in result.events}
+    warned = sum(bool(record.warnings) for record in records if record.case in ran)
+    parts = [f"{states['done']} done", f"{warned} with warnings", f"{states['failed']} failed"]
+    if states["empty"]:
+        parts.append(f"{states['empty']} without muscle")
+    parts += [f"{states['skipped']} skipped", f"{seconds:.0f} s"]
+    return ", ".join(parts)
+
+
+def grouped_findings(records: Sequence[CaseRecord]) -> Iterator[str]:
+    """Yield one line a kind of finding: how many cases, an example, and whose it is.
+
+    Parameters
+    ----------
+    records : sequence of CaseRecord
+    """
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    for record in records:
+        for finding in record.findings:
+            if finding.severity != "note":
+                kind = finding.code, _NUMBERS.sub("0", finding.message)
+                groups.setdefault(kind, {}).setdefault(record.case, finding.message)
+    for cases in sorted(groups.values(), key=len, reverse=True):
+        names = ", ".join(list(cases)[:_SHOWN_NAMES]) + (" …" if len(cases) > _SHOWN_NAMES else "")
+        count = f"{len(cases)} case{'s' if len(cases) > 1 else ''}"
+        yield f"{count} ({names}): {next(iter(cases.values()))}"
+
+
+def _by_muscle(records: Sequence[CaseRecord]) -> Table:
+    """Return a table with a line for each muscle and side."""
+    table, quantities = _table("muscle", records)
+    for record in records:
+        for row in record.measures:
+            if row["level"] == "all" and row["side"] in _SIDES and row["muscle"] != "ES+MF":
+                place = f"{row['muscle']} {_SIDES[str(row['side'])]}"
+                table.add_row(record.case, place, *(_text(row, q) for q in quantities))
+    return table
+
+
+def _by_case(records: Sequence[CaseRecord]) -> Table:
+    """Return a table with a line for each case: both muscles together, and Dice."""
+    table, quantities = _table("", records)
+    table.add_column("score", justify="right")
+    with_reference = any(record.accuracy for record in records)
+    if with_reference:
+        table.add_column("Dice", justify="right")
+    for record in records:
+        (row,) = [
+            r
+            for r in record.measures
+            if (r["level"], r["muscle"], r["side"]) == ("all", "ES+MF", "both")
+        ]
+        score = None if record.quality is None else record.quality.score
+        cells = [*(_text(row, q) for q in quantities), "–" if score is None else f"{score:.2f}"]
+        if with_reference:
+            dice = (record.accuracy or {}).get("dsc_global")
+            cells.append("–" if dice is None else f"{float(dice):.3f}")
+        table.add_row(record.case, *cells)
+    return table
+
+
+def _table(place: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measure]]:
+    """Return an empty table, and what its columns hold; with the fat that was measured."""
+    from rich.table import Table
+
+    from lpm_segmentator.measure import CATALOGUE
+
+    has_dixon = any(record.fat_ratios for record in records)
+    fat = CATALOGUE["fat_ratio" if has_dixon else "fat_gmm3_soft"]
+    quantities = [*(CATALOGUE[name] for name in _SHOWN), fat]
+    table = Table(box=None, header_style="bold")
+    table.add_column("case", overflow="fold")
+    if place:
+        table.add_column(place)
+    for quantity in quantities:
+        label = quantity.label.replace("cross-sectional area", "area")
+        label = "fat ratio" if quantity.name == "fat_ratio" else label.split(",")[0].lower()
+        table.add_column(f"{label} {quantity.display_unit}", justify="right")
+    return table, quantities
 
 
 def _text(row: Row, quantity: Measure) -> str:
     if quantity.needs_whole_muscle and not row["valid"]:
         return "not valid"
-    return quantity.text(row[quantity.name])
+    value = row[quantity.name]
+    return quantity.text(None if isinstance(value, bool) else value)

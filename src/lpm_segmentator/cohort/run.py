@@ -8,10 +8,13 @@ be filled in several runs, and a case is removed from it by removing its folder.
 
 from __future__ import annotations
 
+import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +93,7 @@ class _Progress:
     order: tuple[str, ...]
     earlier: dict[str, CaseState]
     events: dict[str, Event] = field(default_factory=dict)
+    began: float = field(default_factory=time.perf_counter)
 
     def add(self, event: Event) -> None:
         self.events[event.case] = event
@@ -97,7 +101,9 @@ class _Progress:
         for case in self.order:
             ended = self.events.get(case)
             states[case] = CaseState("pending") if ended is None else _state(ended)
-        write_record(replace(self.record, cases=states), StudyFolder(self.out).run)
+        seconds = round(time.perf_counter() - self.began, 1)
+        record = replace(self.record, cases=states, seconds=seconds)
+        write_record(record, StudyFolder(self.out).run)
 
 
 def _state(event: Event) -> CaseState:
@@ -113,6 +119,7 @@ def run_cohort(
     engine: Engine | None = None,
     on_event: Callable[[Event], None] | None = None,
     on_slice: Callable[[int, int], None] | None = None,
+    command: Sequence[str] = (),
 ) -> CohortResult:
     """Run every case that is not done yet, then write tables and report.
 
@@ -129,6 +136,8 @@ def run_cohort(
         Called when a case has ended.
     on_slice : callable, optional
         Called within a case with the slices done and the slices there are; serial only.
+    command : sequence of str
+        Arguments of the command line, for ``run.json``.
 
     Raises
     ------
@@ -142,7 +151,7 @@ def run_cohort(
     created = _missing_folders(out)
     prepare_output(out)
     with _removed_on_error(created if len(cases) == 1 else ()), run_lock(out):
-        progress = _started(cases, out, options, predictor.info)
+        progress = _started(cases, out, options, predictor.info, command)
         again = has_results(out)
         todo = _skip_done(cases, progress, options, predictor.info, on_event)
         if len(cases) == 1 and todo:
@@ -159,13 +168,20 @@ def run_cohort(
 
 
 def _started(
-    cases: Sequence[CaseFiles], out: Path, options: RunOptions, model: ModelInfo
+    cases: Sequence[CaseFiles],
+    out: Path,
+    options: RunOptions,
+    model: ModelInfo,
+    command: Sequence[str],
 ) -> _Progress:
     order = tuple(files.case for files in cases)
     record = RunRecord(
         version=__version__,
         python=platform.python_version(),
         platform=platform.platform(),
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=tuple(command),
+        processors=os.cpu_count() or 0,
         packages={name: version(name) for name in _RECORDED_PACKAGES},
         model=model.to_dict(),
         options=options.to_dict(),

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.io import remove_file, write_table
 from lpm_segmentator.measure import CATALOGUE
+from lpm_segmentator.measure.catalogue import ACCURACY, Quantity
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.record import CaseRecord, Row
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["write_tables"]
+__all__ = ["dictionary", "write_tables"]
+
+_KEYS = {
+    "case": ("Case", "Id of the case: its file name without ending."),
+    "muscle": ("Muscle", "ES: erector spinae; MF: multifidus; ES+MF: both together."),
+    "side": ("Side", "The patient's side: R, L, or both."),
+    "level": ("Level", "Disc, vertebra or span of discs; 'all' for all measured slices."),
+    "level_kind": ("Kind of level", "all, disc, vertebra, span or slice."),
+    "slice": ("Slice", "Index along the slice axis of the image, from 0."),
+    "position_mm": ("Position", "Height of the slice's centre in the world; superior is positive."),
+    "valid": ("Valid", "False where the edge of the image cuts the muscle off: no size is valid."),
+    "note": ("Note", "Why values are undefined or not valid."),
+    "quality_score": ("Score", "Dice that the model expects of its mask, 0 to 1."),
+    "flags": ("Warnings", "All warnings about the case."),
+    "flag": ("Flag", "'unsure' for slices of low confidence."),
+    "source": ("Source", "reference or prediction."),
+}
+_LABELS = "1: ES right, 2: MF right, 3: MF left, 4: ES left; gd: reference, ai: mask"
+_WIDE = (
+    ("volumes.csv", "volume1_ai, …", "mL", "Volume", f"Of the label value. {_LABELS}."),
+    ("fat_ratios.csv", "ratio1_ai, …", "", "Fat ratio", f"ΣF / Σ(F + W). {_LABELS}."),
+    ("accuracy.csv", "dsc_1, …", "", "Dice", f"Of the label value; dsc_global: of all. {_LABELS}."),
+)
 
 
 def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
@@ -37,6 +60,7 @@ def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
         "accuracy_levels": [row for r in records for row in r.accuracy_levels],
         "accuracy_slices": [row for r in records for row in r.accuracy_slices],
         "paired_measures": [row for r in measured for row in _paired(r)],
+        "dictionary": dictionary() if records else [],
     }
     folder = StudyFolder(out)
     for name, rows in tables.items():
@@ -44,6 +68,35 @@ def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
             write_table(rows, folder.table(name))
         else:
             remove_file(folder.table(name))
+
+
+def dictionary() -> list[Row]:
+    """Return the rows of ``dictionary.csv``: what each column of the tables means."""
+    quantities: dict[str, Sequence[Quantity[Any]]] = {
+        "measures.csv": CATALOGUE.measures,
+        "profiles.csv": CATALOGUE.profile,
+        "accuracy_levels.csv, accuracy_slices.csv": ACCURACY,
+    }
+    rows: list[Row] = [
+        {"table": "all", "column": name, "unit": "", "label": label, "description": text}
+        for name, (label, text) in _KEYS.items()
+    ]
+    rows += [
+        {
+            "table": table,
+            "column": quantity.name,
+            "unit": quantity.unit,
+            "label": quantity.label,
+            "description": quantity.description,
+        }
+        for table, listed in quantities.items()
+        for quantity in listed
+    ]
+    rows += [
+        {"table": table, "column": name, "unit": unit, "label": label, "description": text}
+        for table, name, unit, label, text in _WIDE
+    ]
+    return rows
 
 
 def _measures(record: CaseRecord) -> Iterable[Row]:
