@@ -15,6 +15,7 @@ from lpm_segmentator.segment.nnunet.bundle import NnUnetModel
 from lpm_segmentator.segment.nnunet.engine import make_engine
 from lpm_segmentator.segment.nnunet.export import labels_on_image, postprocess
 from lpm_segmentator.segment.nnunet.preprocess import prepare
+from lpm_segmentator.segment.nnunet.reader import is_turning, turn_of
 from lpm_segmentator.segment.nnunet.sliding import Engine, count_tiles, sliding_scores
 from lpm_segmentator.segment.nnunet.spec import ModelSpec
 from lpm_segmentator.segment.predictor import Mode, ModelInfo, Prediction, water_image
@@ -91,18 +92,21 @@ class NnUnetPredictor:
         if self._orientation:
             restored = reorient(labels, given.geometry.axis_codes)
             labels = LabelMap(restored.array, given.affine)
+        oriented = self._orientation or is_turning(self.model.spec.reader)
         seconds = time.perf_counter() - begin
         _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
         return Prediction(
             labels=labels,
-            warnings=() if self._orientation else _orientation_warning(given),
+            warnings=() if oriented else _orientation_warning(given),
             details={"mode": self.mode, "seconds": round(seconds, 2), "tiles": computed},
         )
 
     def _model_labels(self, volume: Volume) -> tuple[npt.NDArray[np.uint8], int]:
         """Return the model's label values on the grid of an image, and the tiles computed."""
-        spec, spacing = self.model.spec, _itk_spacing(volume)
-        prepared = prepare(volume.array.transpose(_ITK_ORDER), spacing, spec)
+        spec, stored = self.model.spec, _header_spacing(volume)
+        turn = turn_of(spec.reader, volume.affine)
+        spacing = [stored[turn.order[axis]] for axis in _ITK_ORDER]
+        prepared = prepare(turn.apply(volume.array).transpose(_ITK_ORDER), spacing, spec)
         tiles = count_tiles(prepared.data.shape[1:], spec.patch_size) * len(self.model.folds)
         scores, computed = sliding_scores(
             prepared.data,
@@ -116,7 +120,7 @@ class NnUnetPredictor:
         labels = labels_on_image(scores, prepared, spec)
         if spec.postprocessing is not None:
             labels = postprocess(labels, spec.postprocessing, float(np.prod(spacing)))
-        return labels.transpose(_ITK_ORDER), computed
+        return turn.undo(labels.transpose(_ITK_ORDER)), computed
 
     def _engines(self) -> Iterator[Engine]:
         """Yield the engine of each fold.
@@ -223,8 +227,8 @@ def _orientation_warning(volume: Volume) -> tuple[str, ...]:
     )
 
 
-def _itk_spacing(volume: Volume) -> tuple[float, ...]:
-    """Return the spacing in z-y-x order, as ITK reads it from a NIfTI header.
+def _header_spacing(volume: Volume) -> list[float]:
+    """Return the spacing of the stored axes, as nnU-Net reads it from a NIfTI header.
 
     The header holds float32. nnU-Net compares spacings for equality: rounding errors of an oblique
     affine must not make two equal axes differ.
@@ -233,7 +237,7 @@ def _itk_spacing(volume: Volume) -> tuple[float, ...]:
     for a, b in ((0, 1), (0, 2), (1, 2)):
         if abs(spacing[a] - spacing[b]) < 1e-5 * spacing[a]:
             spacing[b] = spacing[a]
-    return tuple(reversed(spacing))
+    return spacing
 
 
 def _mapped(labels: npt.NDArray[np.uint8], mapping: Mapping[int, int]) -> npt.NDArray[np.uint8]:
