@@ -17,6 +17,7 @@ sub-package; the rest of the program sees a :class:`~lpm_segmentator.segment.pre
 ``sliding``         tiles and their weighted average
 ``tile_skipping``   fewer tiles, in fast mode
 ``export``          class scores → labels on the image's grid
+``labels``          the model's labels → this package's
 ``predictor``       these steps in order
 ==================  ==============================================================================
 """

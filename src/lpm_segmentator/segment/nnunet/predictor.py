@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import LPM_SCHEME, DixonPair, LabelMap, ModelError, Volume, reorient
+from lpm_segmentator.core import DixonPair, LabelMap, ModelError, Volume, reorient
 from lpm_segmentator.segment.nnunet.bundle import NnUnetModel
 from lpm_segmentator.segment.nnunet.engine import make_engine
 from lpm_segmentator.segment.nnunet.export import labels_on_image, postprocess
+from lpm_segmentator.segment.nnunet.labels import background_note, checked_labels
 from lpm_segmentator.segment.nnunet.preprocess import prepare
 from lpm_segmentator.segment.nnunet.reader import is_turning, turn_of
 from lpm_segmentator.segment.nnunet.sliding import Engine, count_tiles, sliding_scores
-from lpm_segmentator.segment.nnunet.spec import ModelSpec
 from lpm_segmentator.segment.predictor import Mode, ModelInfo, Prediction, water_image
 
-__all__ = ["NnUnetPredictor", "checked_labels"]
+__all__ = ["NnUnetPredictor"]
 
 _log = logging.getLogger(__name__)
 _ITK_ORDER = (2, 1, 0)
@@ -98,6 +98,7 @@ class NnUnetPredictor:
         return Prediction(
             labels=labels,
             warnings=() if oriented else _orientation_warning(given),
+            notes=background_note(self._info.labels, self.model.spec),
             details={"mode": self.mode, "seconds": round(seconds, 2), "tiles": computed},
         )
 
@@ -154,53 +155,6 @@ class NnUnetPredictor:
                 self._progress(done, tiles)
 
         return advance
-
-
-def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
-    """Return the mapping from the model's label values to the package's.
-
-    It is the card's, if the card has one; else that of the labels' names, if these are the
-    package's own keys (``ES_R``, …); else one to one, if the model has the package's four values.
-
-    Parameters
-    ----------
-    given : object
-        The ``labels`` of the card; None where it has none.
-    spec : ModelSpec
-
-    Returns
-    -------
-    dict of int to int
-
-    Raises
-    ------
-    ModelError
-        If none of these apply, or the mapping contains values that do not exist.
-    """
-    own = {s.key: s.value for s in LPM_SCHEME}
-    values = set(range(1, spec.network.classes))
-    if given is None:
-        if spec.label_names and set(spec.label_names.values()) <= set(own):
-            return {value: own[name] for value, name in spec.label_names.items()}
-        if values == set(LPM_SCHEME.values):
-            return {v: v for v in sorted(values)}
-        named = ", ".join(f"{v} {spec.label_names.get(v, '')}".strip() for v in sorted(values))
-        raise ModelError(
-            f"the model's labels ({named}) differ from this program's "
-            f"({', '.join(f'{v} {k}' for k, v in own.items())})",
-            hint='Add a card.json beside the model with their mapping: {"labels": {"1": "ES_R", '
-            "…}}. Labels that are not listed become background",
-        )
-    try:
-        mapping = {int(k): own.get(str(v)) or int(v) for k, v in dict(given).items()}
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"the label mapping {given!r} cannot be read ({error})") from error
-    if not set(mapping) <= values or not set(mapping.values()) <= set(LPM_SCHEME.values):
-        raise ModelError(
-            f"the label mapping {mapping} contains values that do not exist; the model has "
-            f"{sorted(values)}, this program {sorted(LPM_SCHEME.values)}"
-        )
-    return mapping
 
 
 def _checked_orientation(given: Any) -> tuple[str, ...] | None:
