@@ -201,6 +201,7 @@ def segment_case(case: Case, predictor: Predictor, settings: Settings | None = N
         labels = labels.with_array(np.zeros_like(labels.array))
     else:
         findings += [_check(Area.SEGMENTATION, "model", text) for text in prediction.warnings]
+        findings += [_note(Area.SEGMENTATION, "model", text) for text in prediction.notes]
         findings += [_check(Area.SEGMENTATION, "shape", text) for text in quality.flags]
         if not quality.plausible:
             findings.append(_low_confidence(quality, kept=True))
@@ -350,6 +351,10 @@ def _input_findings(case: Case, located: Located | None) -> tuple[Finding, ...]:
 
 def _check(area: Area, code: str, message: str) -> Finding:
     return Finding(area, Severity.CHECK, code, message)
+
+
+def _note(area: Area, code: str, message: str) -> Finding:
+    return Finding(area, Severity.NOTE, code, message)
 
 
 def _distinct(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -144,7 +144,7 @@ def write_nnunet(
     ModelError
         If the name or the labels are not valid.
     """
-    from lpm_segmentator.segment.nnunet.predictor import checked_labels
+    from lpm_segmentator.segment.nnunet.labels import checked_labels
 
     merged = {**model.card, **card, "name": checked_name(name)}
     labels = checked_labels(merged.get("labels"), model.spec)

@@ -95,6 +95,8 @@ class Prediction:
         A mask whose expected Dice (`segment.assess`) is lower is not considered to show a lumbar
         back. It is a property of the model: models differ in how confident they are on images that
         are unlike their training data.
+    notes : tuple of str
+        Messages that need no action.
     """
 
     labels: LabelMap
@@ -102,6 +104,7 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     minimum_expected_dice: float = 0.75
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

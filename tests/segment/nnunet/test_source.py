@@ -15,7 +15,8 @@ from lpm_segmentator.core.errors import InputError, ModelError
 from lpm_segmentator.core.transform import reorient
 from lpm_segmentator.core.volume import Volume
 from lpm_segmentator.segment.nnunet.bundle import read_bundle, write_bundle
-from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor, checked_labels
+from lpm_segmentator.segment.nnunet.labels import checked_labels
+from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor
 from lpm_segmentator.segment.nnunet.shapes import expected_shapes
 from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.segment.nnunet.spec import ModelSpec

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from lpm_segmentator.core import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import Weights
+from lpm_segmentator.segment.nnunet.reader import DEFAULT_READER, READERS
 from lpm_segmentator.segment.nnunet.spec import (
     ModelSpec,
     NetworkSpec,
@@ -93,6 +94,7 @@ def _spec(plans: Any, dataset: Any, configuration: str, where: Path) -> ModelSpe
         output_resampling=_resampling(config, "probabilities", 1, where),
         network=_network(config, len(patch), len(channels), len(values), where),
         label_names={int(v): str(n) for n, v in labels.items() if n != "ignore" and int(v) > 0},
+        reader=_reader(plans, dataset, where),
     )
 
 
@@ -132,6 +134,25 @@ def _refuse_other_models(
         kind = f"the preprocessor {config['preprocessor_name']}"
     if kind:
         raise ModelError(f"{kind} is not supported", where=where, hint=_SUPPORTED)
+
+
+def _reader(plans: Mapping[str, Any], dataset: Mapping[str, Any], where: Path) -> str:
+    """Return the image reader.
+
+    nnU-Net predicts with the one in the plans. The entry in ``dataset.json`` is read when an
+    experiment is planned, and then copied to the plans.
+    """
+    name = plans.get("image_reader_writer")
+    if name is None and dataset.get("overwrite_image_reader_writer") != "None":
+        name = dataset.get("overwrite_image_reader_writer")
+    name = DEFAULT_READER if name is None else str(name)
+    if name not in READERS:
+        raise ModelError(
+            f"the image reader {name} is not supported",
+            where=where,
+            hint=f"Supported are {', '.join(READERS)}",
+        )
+    return name
 
 
 def _normalization(

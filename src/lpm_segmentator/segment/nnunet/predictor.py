@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import LPM_SCHEME, DixonPair, LabelMap, ModelError, Volume, reorient
+from lpm_segmentator.core import DixonPair, LabelMap, ModelError, Volume, reorient
 from lpm_segmentator.segment.nnunet.bundle import NnUnetModel
 from lpm_segmentator.segment.nnunet.engine import make_engine
 from lpm_segmentator.segment.nnunet.export import labels_on_image, postprocess
+from lpm_segmentator.segment.nnunet.labels import background_note, checked_labels
 from lpm_segmentator.segment.nnunet.preprocess import prepare
+from lpm_segmentator.segment.nnunet.reader import is_turning, turn_of
 from lpm_segmentator.segment.nnunet.sliding import Engine, count_tiles, sliding_scores
-from lpm_segmentator.segment.nnunet.spec import ModelSpec
 from lpm_segmentator.segment.predictor import Mode, ModelInfo, Prediction, water_image
 
-__all__ = ["NnUnetPredictor", "checked_labels"]
+__all__ = ["NnUnetPredictor"]
 
 _log = logging.getLogger(__name__)
 _ITK_ORDER = (2, 1, 0)
@@ -91,18 +92,22 @@ class NnUnetPredictor:
         if self._orientation:
             restored = reorient(labels, given.geometry.axis_codes)
             labels = LabelMap(restored.array, given.affine)
+        oriented = self._orientation or is_turning(self.model.spec.reader)
         seconds = time.perf_counter() - begin
         _log.info("segmented with %s in %.1f s", self._info.name or "nnU-Net", seconds)
         return Prediction(
             labels=labels,
-            warnings=() if self._orientation else _orientation_warning(given),
+            warnings=() if oriented else _orientation_warning(given),
+            notes=background_note(self._info.labels, self.model.spec),
             details={"mode": self.mode, "seconds": round(seconds, 2), "tiles": computed},
         )
 
     def _model_labels(self, volume: Volume) -> tuple[npt.NDArray[np.uint8], int]:
         """Return the model's label values on the grid of an image, and the tiles computed."""
-        spec, spacing = self.model.spec, _itk_spacing(volume)
-        prepared = prepare(volume.array.transpose(_ITK_ORDER), spacing, spec)
+        spec, stored = self.model.spec, _header_spacing(volume)
+        turn = turn_of(spec.reader, volume.affine)
+        spacing = [stored[turn.order[axis]] for axis in _ITK_ORDER]
+        prepared = prepare(turn.apply(volume.array).transpose(_ITK_ORDER), spacing, spec)
         tiles = count_tiles(prepared.data.shape[1:], spec.patch_size) * len(self.model.folds)
         scores, computed = sliding_scores(
             prepared.data,
@@ -116,7 +121,7 @@ class NnUnetPredictor:
         labels = labels_on_image(scores, prepared, spec)
         if spec.postprocessing is not None:
             labels = postprocess(labels, spec.postprocessing, float(np.prod(spacing)))
-        return labels.transpose(_ITK_ORDER), computed
+        return turn.undo(labels.transpose(_ITK_ORDER)), computed
 
     def _engines(self) -> Iterator[Engine]:
         """Yield the engine of each fold.
@@ -152,53 +157,6 @@ class NnUnetPredictor:
         return advance
 
 
-def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
-    """Return the mapping from the model's label values to the package's.
-
-    It is the card's, if the card has one; else that of the labels' names, if these are the
-    package's own keys (``ES_R``, …); else one to one, if the model has the package's four values.
-
-    Parameters
-    ----------
-    given : object
-        The ``labels`` of the card; None where it has none.
-    spec : ModelSpec
-
-    Returns
-    -------
-    dict of int to int
-
-    Raises
-    ------
-    ModelError
-        If none of these apply, or the mapping contains values that do not exist.
-    """
-    own = {s.key: s.value for s in LPM_SCHEME}
-    values = set(range(1, spec.network.classes))
-    if given is None:
-        if spec.label_names and set(spec.label_names.values()) <= set(own):
-            return {value: own[name] for value, name in spec.label_names.items()}
-        if values == set(LPM_SCHEME.values):
-            return {v: v for v in sorted(values)}
-        named = ", ".join(f"{v} {spec.label_names.get(v, '')}".strip() for v in sorted(values))
-        raise ModelError(
-            f"the model's labels ({named}) differ from this program's "
-            f"({', '.join(f'{v} {k}' for k, v in own.items())})",
-            hint='Add a card.json beside the model with their mapping: {"labels": {"1": "ES_R", '
-            "…}}. Labels that are not listed become background",
-        )
-    try:
-        mapping = {int(k): own.get(str(v)) or int(v) for k, v in dict(given).items()}
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"the label mapping {given!r} cannot be read ({error})") from error
-    if not set(mapping) <= values or not set(mapping.values()) <= set(LPM_SCHEME.values):
-        raise ModelError(
-            f"the label mapping {mapping} contains values that do not exist; the model has "
-            f"{sorted(values)}, this program {sorted(LPM_SCHEME.values)}"
-        )
-    return mapping
-
-
 def _checked_orientation(given: Any) -> tuple[str, ...] | None:
     if given in (None, ""):
         return None
@@ -223,8 +181,8 @@ def _orientation_warning(volume: Volume) -> tuple[str, ...]:
     )
 
 
-def _itk_spacing(volume: Volume) -> tuple[float, ...]:
-    """Return the spacing in z-y-x order, as ITK reads it from a NIfTI header.
+def _header_spacing(volume: Volume) -> list[float]:
+    """Return the spacing of the stored axes, as nnU-Net reads it from a NIfTI header.
 
     The header holds float32. nnU-Net compares spacings for equality: rounding errors of an oblique
     affine must not make two equal axes differ.
@@ -233,7 +191,7 @@ def _itk_spacing(volume: Volume) -> tuple[float, ...]:
     for a, b in ((0, 1), (0, 2), (1, 2)):
         if abs(spacing[a] - spacing[b]) < 1e-5 * spacing[a]:
             spacing[b] = spacing[a]
-    return tuple(reversed(spacing))
+    return spacing
 
 
 def _mapped(labels: npt.NDArray[np.uint8], mapping: Mapping[int, int]) -> npt.NDArray[np.uint8]:

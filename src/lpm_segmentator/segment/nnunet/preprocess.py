@@ -14,7 +14,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lpm_segmentator.core import InputError, bounding_box
-from lpm_segmentator.segment.nnunet.resample import new_shape, resize, separate_axis
+from lpm_segmentator.segment.nnunet.resample import (
+    new_shape,
+    resize,
+    resize_mask,
+    separate_axis,
+)
 from lpm_segmentator.segment.nnunet.spec import ModelSpec, Normalization, Resampling
 
 __all__ = ["Prepared", "prepare"]
@@ -126,14 +131,13 @@ def _inside(nonzero: BoolArray) -> BoolArray:
 def _resized_mask(
     mask: BoolArray, shape: tuple[int, ...], rule: Resampling, axis: int | None
 ) -> BoolArray:
-    if mask.all() or mask.shape == shape:
-        return np.ones(shape, dtype=bool) if mask.all() else mask
+    if mask.all():
+        return np.ones(shape, dtype=bool)
     # The orders that v1's preprocessors use for labels beside these orders for images.
     label_rule = Resampling(
         order=3 if rule.separate_z is False else 1, order_z=1 if rule.order_z > 1 else 0
     )
-    resized: BoolArray = resize(mask.astype(np.float64), shape, label_rule, axis) >= 0.5
-    return resized
+    return resize_mask(mask, shape, label_rule, axis)
 
 
 def _normalized_v1(data: Float32, inside: BoolArray | None, norm: Normalization) -> Float32:

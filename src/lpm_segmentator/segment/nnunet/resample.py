@@ -18,9 +18,11 @@ from scipy import ndimage
 
 from lpm_segmentator.segment.nnunet.spec import Resampling
 
-__all__ = ["axis_matrix", "nearest_indices", "new_shape", "resize", "separate_axis"]
+__all__ = ["axis_matrix", "nearest_indices", "new_shape", "resize", "resize_mask", "separate_axis"]
 
 FloatArray = npt.NDArray[np.floating]
+BoolArray = npt.NDArray[np.bool_]
+SplineOrder = Literal[0, 1, 2, 3, 4, 5]
 _ANISOTROPY = 3.0  # nnU-Net's RESAMPLING_SEPARATE_Z_ANISO_THRESHOLD
 
 
@@ -98,7 +100,7 @@ def axis_matrix(size: int, target: int, order: int) -> npt.NDArray[np.float64]:
         unit,
         (target / size, 1),
         output=np.float64,
-        order=cast("Literal[0, 1, 2, 3, 4, 5]", order),
+        order=cast("SplineOrder", order),
         mode="nearest",
         grid_mode=True,
     )
@@ -118,11 +120,15 @@ def nearest_indices(size: int, target: int) -> npt.NDArray[np.intp]:
     -------
     ndarray of int, shape (target,)
     """
-    positions = size / target * (np.arange(target) + 0.5) - 0.5
     nearest = ndimage.map_coordinates(
-        np.arange(size, dtype=np.float64), positions[None], order=0, mode="nearest"
+        np.arange(size, dtype=np.float64), _positions(size, target)[None], order=0, mode="nearest"
     )
     return nearest.astype(np.intp)
+
+
+def _positions(size: int, target: int) -> npt.NDArray[np.float64]:
+    """Return the position before resampling of each position after it."""
+    return np.asarray(size / target * (np.arange(target) + 0.5) - 0.5, dtype=np.float64)
 
 
 def resize(
@@ -171,3 +177,73 @@ def _along(
         return array.take(nearest_indices(array.shape[axis], size), axis=axis)
     moved = np.tensordot(axis_matrix(array.shape[axis], size, order), array, axes=(1, axis))
     return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
+
+
+def resize_mask(
+    mask: BoolArray, shape: Sequence[int], rule: Resampling, axis: int | None
+) -> BoolArray:
+    """Resample the region that is used for normalisation, as nnU-Net v1 resamples its labels.
+
+    Version 1 keeps two labels, outside and inside. It resizes each as a mask of its own and writes
+    them in this order where they reach 0.5. Between two voxels both are exactly 0.5 or miss it by
+    a rounding error, so the result depends on how the sum is computed: here scipy's own zoom is
+    called, as in v1, and not its matrices as in `resize`.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (a, b, c)
+    shape : sequence of int
+        The new size.
+    rule : Resampling
+        Spline orders for labels.
+    axis : int or None
+        The axis that is resampled separately, see `separate_axis`.
+
+    Returns
+    -------
+    ndarray of bool, shape `shape`
+
+    Notes
+    -----
+    ``resample_data_or_seg`` of nnU-Net 1.7.1 with ``resize_segmentation`` of batchgenerators since
+    0.25.4 (October 2026), which decides ties by the nearest neighbour. Earlier versions count them
+    as inside.
+    """
+    if tuple(mask.shape) == tuple(shape):
+        return mask
+    if axis is None:
+        return _zoomed_mask(mask, shape, rule.order)
+    plane = [n for a, n in enumerate(shape) if a != axis]
+    planes = [_zoomed_mask(part, plane, rule.order) for part in np.moveaxis(mask, axis, 0)]
+    size, target = mask.shape[axis], shape[axis]
+    out = np.stack(planes)
+    if rule.order_z == 0:
+        out = out[nearest_indices(size, target)]
+    elif size != target:
+        # v1 calls map_coordinates and rounds half to even: a tie belongs to neither label.
+        places = np.meshgrid(_positions(size, target), np.arange(size), indexing="ij")
+        weights = ndimage.map_coordinates(
+            np.eye(size), places, order=cast("SplineOrder", rule.order_z), mode="nearest"
+        )
+        inside, outside = (np.tensordot(weights, m.astype(float), axes=1) for m in (out, ~out))
+        out = (inside > 0.5) | ~(outside > 0.5)
+    return np.ascontiguousarray(np.moveaxis(out, 0, axis))
+
+
+def _zoomed_mask(mask: BoolArray, shape: Sequence[int], order: int) -> BoolArray:
+    """Return a mask of another shape; halfway between both labels the nearest voxel counts."""
+    inside, outside = (_zoomed(part, shape, order) for part in (mask, ~mask))
+    nearest = _zoomed(mask, shape, 0) > 0.5
+    zoomed: BoolArray = (inside > outside) | ((inside == outside) & nearest)
+    return zoomed
+
+
+def _zoomed(mask: BoolArray, shape: Sequence[int], order: int) -> npt.NDArray[np.float64]:
+    zoomed: npt.NDArray[np.float64] = ndimage.zoom(
+        mask.astype(np.float64),
+        tuple(n / m for n, m in zip(shape, mask.shape, strict=True)),
+        order=cast("SplineOrder", order),
+        mode="nearest",
+        grid_mode=True,
+    )
+    return zoomed

@@ -12,6 +12,7 @@ from math import inf, prod
 from typing import Any, Literal
 
 from lpm_segmentator.core import ModelError
+from lpm_segmentator.segment.nnunet.reader import DEFAULT_READER, READERS
 
 __all__ = ["ModelSpec", "NetworkSpec", "Normalization", "Postprocessing", "Resampling"]
 
@@ -175,6 +176,8 @@ class ModelSpec:
     label_names : mapping of int to str
         Output value → the name that the model's author gave it, where known.
     postprocessing : Postprocessing or None
+    reader : str
+        nnU-Net's image reader, one of `READERS`. Some turn the image before the model.
     """
 
     generation: Literal[1, 2]
@@ -189,6 +192,7 @@ class ModelSpec:
     network: NetworkSpec
     label_names: Mapping[int, str]
     postprocessing: Postprocessing | None = None
+    reader: str = DEFAULT_READER
 
     def __post_init__(self) -> None:
         """Check the description, which may come from an untrusted source."""
@@ -200,6 +204,7 @@ class ModelSpec:
             "spacing": len(self.spacing_mm) == _AXES and all(0 < s < inf for s in spacing),
             "transpose_forward": sorted(self.transpose_forward) == [0, 1, 2],
             "normalization": len(self.normalization) == len(self.channels) == 1,
+            "reader": self.reader in READERS,
             "interpolation order": all(
                 0 <= order <= _MAX_SPLINE
                 for rule in (self.data_resampling, self.output_resampling)
