@@ -41,8 +41,8 @@ class ComparisonFiles:
 
 
 def compare_file(
-    path: Path,
-    out: Path,
+    path: str | Path,
+    out: str | Path,
     *,
     plots: bool = True,
     everything: bool = False,
@@ -51,14 +51,13 @@ def compare_file(
 ) -> ComparisonFiles:
     """Compare the paired columns of a table and write the results.
 
-    Figures of an earlier comparison in the same folder are replaced or removed, so that none shows
-    other numbers than the tables.
+    Figures of an earlier comparison in the same folder are replaced or removed.
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         A CSV, or the folder of a run, whose ``paired_measures.csv`` is compared.
-    out : Path
+    out : path-like
         Folder for ``agreement.csv``, ``agreement.json`` and the figures (PDF, SVG, PNG).
     plots : bool
         Whether to draw.
@@ -85,6 +84,7 @@ def compare_file(
     # Imported here, since it brings scipy.stats, which costs other commands half a second.
     from lpm_segmentator.agreement import compare_table, default_selection
 
+    path, out = Path(path), Path(out)
     if path.is_dir():  # a run writes one unit per column
         path, choices = _table_of_run(path), {**choices, "check_units": False}
     written = [out / "agreement.csv", out / "agreement.json"]
@@ -93,13 +93,14 @@ def compare_file(
     selection = None if everything else default_selection(table, measures)
     with located(path):
         comparison = compare_table(table, measures=measures, selection=selection, **choices)
-    figures = _figures(comparison, is_selection=selection is not None) if plots else {}
+    is_selection = selection is not None
+    figures = _figures(comparison, is_selection=is_selection) if plots else {}
     prepare_output(out)
     earlier = _figures_of(written[1])
     write_table(comparison.to_rows(), written[0])
     write_json(comparison.to_dict(), written[1])
     _replace_figures(earlier, figures, out, written)
-    return ComparisonFiles(comparison, tuple(written), is_selection=selection is not None)
+    return ComparisonFiles(comparison, tuple(written), is_selection=is_selection)
 
 
 def _table_of_run(folder: Path) -> Path:

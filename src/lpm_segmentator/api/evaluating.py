@@ -23,7 +23,7 @@ from lpm_segmentator.core import (
     resample,
     with_origin_of,
 )
-from lpm_segmentator.io import LabelImage, case_id, read_label_map, subject_key
+from lpm_segmentator.io import LabelImage, case_id, read_label_map, set_paths, subject_key
 from lpm_segmentator.measure import Accuracy, compare_label_maps
 from lpm_segmentator.measure.checks import check_against, check_orientation
 from lpm_segmentator.study.cases import CaseFiles
@@ -62,6 +62,9 @@ class EvaluateOptions:
     water: Path | None = None
     fat: Path | None = None
     accept_frame_mismatch: bool = False
+
+    def __post_init__(self) -> None:
+        set_paths(self, "levels", "water", "fat")
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,10 @@ def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
 
 
 def evaluate_files(
-    case: str, reference: Path, prediction: Path, options: EvaluateOptions | None = None
+    case: str,
+    reference: str | Path,
+    prediction: str | Path,
+    options: EvaluateOptions | None = None,
 ) -> Evaluated:
     """Compare two label map files.
 
@@ -140,7 +146,7 @@ def evaluate_files(
     Parameters
     ----------
     case : str
-    reference, prediction : Path
+    reference, prediction : path-like
     options : EvaluateOptions, optional
 
     Raises
@@ -152,6 +158,7 @@ def evaluate_files(
         Whatever else is wrong with the files.
     """
     options = options or EvaluateOptions()
+    reference, prediction = Path(reference), Path(prediction)
     images = [_read(path, options.read) for path in (reference, prediction)]
     pair = None
     if options.water is not None or options.fat is not None:

@@ -24,16 +24,18 @@ logger = logging.getLogger(__name__)
 _UNNAMED = "all sequences"
 
 
-def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> list[Path]:
+def draw_study(
+    out: str | Path, target: str | Path, *, sequences: str | Path | None = None
+) -> list[Path]:
     """Draw every figure that the tables of a run allow, as PDF, SVG and PNG.
 
     Parameters
     ----------
-    out : Path
+    out : path-like
         Folder of a run. Cases with a reference give agreement and Dice, levels give profiles.
-    target : Path
+    target : path-like
         Folder for the figures.
-    sequences : Path, optional
+    sequences : path-like, optional
         Table with the columns case and sequence; by default the sequence is taken from the name
         of the case (T1w, T2w and the like).
 
@@ -51,6 +53,7 @@ def draw_study(out: Path, target: Path, *, sequences: Path | None = None) -> lis
     OutputError
         If a figure cannot be written.
     """
+    out, target = Path(out), Path(target)
     folder = StudyFolder(out)
     if not folder.table("measures").exists():
         raise InputError(
@@ -104,7 +107,7 @@ def _compared(out: Path) -> Comparison | None:
         return None
 
 
-def _accuracy(out: Path, sequences: Path | None) -> pd.DataFrame | None:
+def _accuracy(out: Path, sequences: str | Path | None) -> pd.DataFrame | None:
     """Return the accuracy of each case with its sequence, if there is a reference."""
     path = StudyFolder(out).table("accuracy")
     if not path.exists():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lpm_segmentator.core import Area, Finding, InputError, LabelMap, LpmError, Severity, Source
-from lpm_segmentator.io import case_id, read_label_map, subject_key
+from lpm_segmentator.io import case_id, read_label_map, set_paths, subject_key
 from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, IntensityFat, measure_case
 from lpm_segmentator.measure.checks import check_labels
 from lpm_segmentator.models import load_predictor
@@ -59,6 +59,9 @@ class MeasureOptions:
     intensity_fat: bool = True
     check_with_model: bool = True
     maps: Path | None = None
+
+    def __post_init__(self) -> None:
+        set_paths(self, "levels", "maps")
 
 
 @dataclass(frozen=True, eq=False)

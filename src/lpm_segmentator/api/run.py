@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 def process_case(
     files: CaseFiles,
-    out: Path,
+    out: str | Path,
     options: RunOptions | None = None,
     *,
     predictor: Predictor | None = None,
@@ -53,7 +53,7 @@ def process_case(
     Parameters
     ----------
     files : CaseFiles
-    out : Path
+    out : path-like
         The output folder of the whole run.
     options : RunOptions, optional
     predictor : Predictor, optional

@@ -25,6 +25,7 @@ __all__ = [
     "read_json",
     "remove_file",
     "remove_leftovers",
+    "set_paths",
     "to_json",
     "write_json",
     "write_text",
@@ -132,6 +133,21 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise FileFormatError(f"cannot be read ({error.strerror or error})", where=path) from error
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"cannot be read as JSON ({error})", where=path) from error
+
+
+def set_paths(options: object, *names: str) -> None:
+    """Make paths of texts in fields of a frozen dataclass, in its ``__post_init__``.
+
+    Parameters
+    ----------
+    options : object
+    *names : str
+        Fields that hold a path, a text or None.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None:
+            object.__setattr__(options, name, Path(value))
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

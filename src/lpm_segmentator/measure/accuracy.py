@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from lpm_segmentator.measure.rows import AccuracyRow
 from lpm_segmentator.measure.sums import check_grid, joined, slice_sums
 from lpm_segmentator.measure.surface import SurfaceDistances, surface_distances
 from lpm_segmentator.measure.window import cut, cut_pair, foreground_window
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FOREGROUND", "Accuracy", "compare_label_maps"]
 
@@ -49,6 +53,12 @@ class Accuracy:
     rows: tuple[AccuracyRow, ...]
     slices: tuple[AccuracyRow, ...]
     ignored_voxels: int
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows as a table, one row a structure and region."""
+        import pandas as pd
+
+        return pd.DataFrame([row.to_dict() for row in self.rows])
 
     def wide(self) -> dict[str, float | str]:
         """Return one row: ``case, dsc_global, dsc_1 ..., hd95_mm_1 ..., volume_difference_ml_1``.

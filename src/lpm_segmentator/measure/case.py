@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from lpm_segmentator.measure.rows import MeasureRow, ProfileRow
 from lpm_segmentator.measure.sums import Sums, check_grid, joined, slice_sums
 from lpm_segmentator.measure.variants import outline_variants
 from lpm_segmentator.measure.window import cut, cut_pair, foreground_window
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CaseMeasures", "measure_case"]
 
@@ -71,6 +75,12 @@ class CaseMeasures:
     swap: SwapReport | None
     splits: tuple[IntensitySplit, ...]
     findings: tuple[Finding, ...]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows as a table, one row a muscle, side and region."""
+        import pandas as pd
+
+        return pd.DataFrame([row.to_dict() for row in self.rows])
 
 
 def measure_case(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lpm_segmentator.core import KnownContrast
-from lpm_segmentator.io import case_id, subject_key
+from lpm_segmentator.io import case_id, set_paths, subject_key
 
 __all__ = ["CaseFiles", "Unused"]
 
@@ -47,6 +47,9 @@ class CaseFiles:
     contrast: KnownContrast = field(default_factory=KnownContrast)
     notes: tuple[str, ...] = ()
     problem: str = ""
+
+    def __post_init__(self) -> None:
+        set_paths(self, "image", "water", "fat", "reference", "mask", "sagittal")
 
     @property
     def paths(self) -> dict[str, Path]:

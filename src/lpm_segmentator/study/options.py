@@ -26,6 +26,7 @@ from lpm_segmentator.io import (
     no_row,
     read_disc_table,
     read_slice_table,
+    set_paths,
 )
 from lpm_segmentator.models import Mode
 from lpm_segmentator.pipeline import Settings
@@ -40,6 +41,9 @@ class SliceTable:
 
     path: Path
     end: SliceEnd
+
+    def __post_init__(self) -> None:
+        set_paths(self, "path")
 
     def read(self) -> list[SliceRange]:
         """Return the ranges, half-open.
@@ -86,6 +90,9 @@ class LevelOptions:
     anchors: tuple[tuple[Disc, int], ...] = ()
     model: Path | None = None
     accept_frame_mismatch: bool = False
+
+    def __post_init__(self) -> None:
+        set_paths(self, "sagittal", "vertebrae", "written", "table", "model")
 
     def of_case(self, case: str) -> LevelOptions:
         """Return the options with the case's own file of levels, or its row of the table.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +23,9 @@ from lpm_segmentator.study.record_parts import (
     MaskRecord,
     QualityRecord,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -142,6 +145,12 @@ class CaseRecord:
     def is_empty(self) -> bool:
         """Whether no muscle was segmented."""
         return not any(row["voxels"] for row in self.measures)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the measures as a table, one row a muscle, side and level."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.measures))
 
     @property
     def warnings(self) -> tuple[str, ...]:

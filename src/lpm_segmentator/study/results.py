@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-def read_records(out: Path) -> list[CaseRecord]:
+def read_records(out: str | Path) -> list[CaseRecord]:
     """Return the records of the finished cases in a folder, ordered by case.
 
     A case that failed in the last run is left out, though an older record of it may lie there.
@@ -51,7 +51,7 @@ def read_records(out: Path) -> list[CaseRecord]:
     RecordError
         If a record is damaged or of another version.
     """
-    records = _records(out)
+    records = _records(Path(out))
     if not records:
         raise InputError(
             "the folder holds no finished case",
@@ -136,7 +136,7 @@ def _check_readable(folder: CaseFolder) -> None:
         ) from error
 
 
-def write_results(out: Path) -> Path | None:
+def write_results(out: str | Path) -> Path | None:
     """Write the tables and the report of what the folder of a run holds; return the report.
 
     If no case is finished, what an earlier run left of them is removed: it would pass for results
@@ -149,6 +149,7 @@ def write_results(out: Path) -> Path | None:
     OutputError
         If a file cannot be written or removed.
     """
+    out = Path(out)
     records = _records(out)
     write_tables(out, records)
     if records:
