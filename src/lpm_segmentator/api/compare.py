@@ -49,9 +49,7 @@ def compare_file(
     measures: Sequence[str] | None = None,
     **choices: Any,
 ) -> ComparisonFiles:
-    """Compare the paired columns of a table and write the results.
-
-    Figures of an earlier comparison in the same folder are replaced or removed.
+    """Compare the paired columns of a table; replace the results in the folder, figures included.
 
     Parameters
     ----------
