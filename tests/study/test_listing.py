@@ -104,3 +104,12 @@ def test_a_name_that_is_no_utf8_is_left_out_of_a_folder(tmp_path, caplog):
         pytest.skip("this system has no such names")
     assert cases(list_images([tmp_path])) == ["A"]
     assert "left out" in caplog.text
+
+
+def test_dicom_says_what_to_do(tmp_path):
+    dicom = tmp_path / "deep" / "IM0001"
+    dicom.parent.mkdir()
+    dicom.write_bytes(bytes(128) + b"DICM" + bytes(100))
+    for given in (tmp_path, dicom):
+        with pytest.raises(FileFormatError, match="DICOM.*dcm2niix"):
+            list_images([given])

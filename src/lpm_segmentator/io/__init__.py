@@ -13,7 +13,7 @@ from lpm_segmentator.io.files import (
     write_json,
     write_text,
 )
-from lpm_segmentator.io.formats import is_image
+from lpm_segmentator.io.formats import is_dicom, is_image
 from lpm_segmentator.io.image import Image, LabelImage
 from lpm_segmentator.io.naming import (
     ParsedName,
@@ -57,6 +57,7 @@ __all__ = [
     "contrast_in_text",
     "contrast_of",
     "file_sha256",
+    "is_dicom",
     "is_image",
     "is_label_name",
     "label_numbering",

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from lpm_segmentator.io.nifti.container import RawNifti, open_nifti
 
-__all__ = ["FORMATS", "Format", "image_suffix", "is_image", "open_raw"]
+__all__ = ["FORMATS", "Format", "image_suffix", "is_dicom", "is_image", "open_raw"]
 
 #: the second file of a pair, which is not listed by itself
 _SECOND_FILES = (".img", ".img.gz")
+_DICOM_AT, _DICOM = 128, b"DICM"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,15 @@ def is_image(path: str | os.PathLike[str]) -> bool:
     """
     suffix = image_suffix(path).lower()
     return bool(suffix) and suffix not in _SECOND_FILES
+
+
+def is_dicom(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file begins like one of DICOM; a file that cannot be read does not."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_DICOM_AT + len(_DICOM))[_DICOM_AT:] == _DICOM
+    except OSError:
+        return False
 
 
 def open_raw(path: Path) -> RawNifti:

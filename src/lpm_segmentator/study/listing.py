@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from lpm_segmentator.core import (
@@ -21,6 +22,7 @@ from lpm_segmentator.io import (
     ParsedName,
     case_id,
     contrast_in_text,
+    is_dicom,
     is_image,
     is_label_name,
     parse_name,
@@ -138,6 +140,11 @@ def shown(path: Path) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
+_MOST_FILES_READ = 200
+_CONVERT = (
+    "DICOM is not read yet: convert it to NIfTI first, e.g. with dcm2niix -z y -o nifti FOLDER"
+)
+
 Wanted = Callable[[Path, Sequence[str]], bool]
 
 
@@ -153,6 +160,8 @@ def _expanded(
     for given in map(Path, inputs):
         if given.is_dir():
             files = in_folder(given)
+            if not files and _holds_dicom(given):
+                raise FileFormatError("the folder holds DICOM files", where=given, hint=_CONVERT)
             if not files:
                 hint = "Give the folder that holds them"
                 raise FileFormatError(f"the folder holds no {what}", where=given, hint=hint)
@@ -161,10 +170,18 @@ def _expanded(
             hint = "Check the path for typing mistakes"
             raise FileFormatError("there is no such file or folder", where=given, hint=hint)
         elif not is_image(given):
+            if is_dicom(given):
+                raise FileFormatError("this is a DICOM file", where=given, hint=_CONVERT)
             hint = "Give .nii or .nii.gz files, or a folder of them"
             raise FileFormatError("this is not a NIfTI file", where=given, hint=hint)
         else:
             yield given, ()
+
+
+def _holds_dicom(folder: Path) -> bool:
+    """Return whether one of the first files of a folder and its subfolders is DICOM."""
+    names = (Path(root) / name for root, _, names in os.walk(folder) for name in sorted(names))
+    return any(is_dicom(path) for path in islice(names, _MOST_FILES_READ))
 
 
 def _walk(
