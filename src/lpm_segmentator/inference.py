@@ -40,7 +40,10 @@ def open_session(model: bytes, *, name: str, threads: int | None = None) -> Any:
         options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
+            model,
+            sess_options=options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which would print to the terminal and try the same again
         )
     except Exception as error:
         raise ModelError(

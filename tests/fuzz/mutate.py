@@ -125,16 +125,16 @@ HOSTILE: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def _places(value: Any, parent: Any = None, key: Any = None) -> list[tuple[Any, Any]]:
+def places(value: Any, parent: Any = None, key: Any = None) -> list[tuple[Any, Any]]:
     """Return container and key of every value below a value."""
-    places = [] if parent is None else [(parent, key)]
+    found = [] if parent is None else [(parent, key)]
     if isinstance(value, dict):
         for name in value:
-            places += _places(value[name], value, name)
+            found += places(value[name], value, name)
     elif isinstance(value, list):
         for index in range(len(value)):
-            places += _places(value[index], value, index)
-    return places
+            found += places(value[index], value, index)
+    return found
 
 
 def _parsed(data: bytes) -> Any:
@@ -147,20 +147,20 @@ def _dumped(value: Any) -> bytes:
 
 def value_replaced(rng: Rng, data: bytes) -> bytes | None:
     value = _parsed(data)
-    places = _places(value)
-    if not places or rng.random() < 0.02:
+    found = places(value)
+    if not found or rng.random() < 0.02:
         return _dumped(pick(rng, HOSTILE))
-    parent, key = pick(rng, places)
+    parent, key = pick(rng, found)
     parent[key] = pick(rng, HOSTILE)
     return _dumped(value)
 
 
 def number_changed(rng: Rng, data: bytes) -> bytes | None:
     value = _parsed(data)
-    places = [(p, k) for p, k in _places(value) if type(p[k]) in (int, float)]
-    if not places:
+    found = [(p, k) for p, k in places(value) if type(p[k]) in (int, float)]
+    if not found:
         return None
-    parent, key = pick(rng, places)
+    parent, key = pick(rng, found)
     old = parent[key]
     parent[key] = pick(rng, (-old, old + 1, old - 1, old * 2, str(old), float(old), [old], old / 3))
     return _dumped(value)
@@ -168,20 +168,20 @@ def number_changed(rng: Rng, data: bytes) -> bytes | None:
 
 def value_removed(rng: Rng, data: bytes) -> bytes | None:
     value = _parsed(data)
-    places = _places(value)
-    if not places:
+    found = places(value)
+    if not found:
         return None
-    parent, key = pick(rng, places)
+    parent, key = pick(rng, found)
     del parent[key]
     return _dumped(value)
 
 
 def values_swapped(rng: Rng, data: bytes) -> bytes | None:
     value = _parsed(data)
-    places = _places(value)
-    if len(places) < 2:
+    found = places(value)
+    if len(found) < 2:
         return None
-    (one, a), (other, b) = pick(rng, places), pick(rng, places)
+    (one, a), (other, b) = pick(rng, found), pick(rng, found)
     inner = json.dumps(other[b])
     one[a] = json.loads(inner)
     return _dumped(value)

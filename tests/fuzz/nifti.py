@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import nibabel as nib
@@ -439,7 +439,9 @@ def compressed_inserted(rng: Rng, data: bytes) -> bytes | None:
     return range_inserted(rng, data) if data[:2] == b"\x1f\x8b" else None
 
 
-def of_nifti(*, labels: bool = False, turned: bool = True) -> tuple[Mutation, ...]:
+def of_nifti(
+    *, labels: bool = False, turned: bool = True, without: Sequence[str] = ()
+) -> tuple[Mutation, ...]:
     """Return mutations of an image or a label map; not `turned` where slices are counted."""
     detectable = [*_DETECTABLE, *((reoriented,) if turned else ())]
     other = list(_ANY)
@@ -448,7 +450,11 @@ def of_nifti(*, labels: bool = False, turned: bool = True) -> tuple[Mutation, ..
     else:
         other += [scaling_wrong, voxel_not_finite, huge_values]
     return (
-        *(mutation(SAME, _parsed(change), whole=True) for change in _SAME),
+        *(
+            mutation(SAME, _parsed(change), whole=True)
+            for change in _SAME
+            if change.__name__ not in without
+        ),
         mutation(SAME, packed_otherwise, whole=True),
         Mutation("plain_name", SAME, _plain_name),
         Mutation("pair_of_files", SAME, _pair_of_files),

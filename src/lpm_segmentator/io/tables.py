@@ -193,7 +193,8 @@ def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) ->
     except ValueError as error:
         raise TableError(f"cannot be read as CSV ({error})", where=path) from error
     table.columns = [str(name).strip() for name in table.columns]
-    table = table.dropna(how="all").reset_index(drop=True)
+    blank = table.apply(lambda column: column.str.strip().fillna("") == "").all(axis=1)
+    table = table[~blank].reset_index(drop=True)
     _check_columns(list(table.columns), required, path)
     if table.empty:
         raise TableError("the table has no rows", where=path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,22 +68,30 @@ class RawNifti:
         Raises
         ------
         FileFormatError
-            If the file is truncated, or its compressed stream is damaged (wrong checksum).
+            If the file is truncated or longer than the header says, or its compressed stream is
+            damaged (wrong checksum).
         """
         dtype = self.header.get_data_dtype()
-        count = int(np.prod(shape, dtype=np.int64))
-        offset = self._offset()
+        count = math.prod(shape)  # of Python's integers, since the numbers may be huge
+        offset, surplus = self._offset(), 0
         with _decoded(self.data_path) as stream:
             _skip(stream, offset)
             data = _read_up_to(stream, count * dtype.itemsize)
-            while stream.read(_CHUNK):  # only at its end does gzip compare the checksum
-                pass
+            while part := stream.read(_CHUNK):  # only at its end does gzip compare the checksum
+                surplus += len(part)
         missing = count * dtype.itemsize - len(data)
         if missing > 0:
             raise FileFormatError(
                 f"the file is truncated: {missing} bytes of voxels are missing",
                 where=self.data_path,
                 hint=_EXPORT_AGAIN,
+            )
+        if surplus:
+            raise FileFormatError(
+                f"the file holds {surplus} bytes more than the header's shape "
+                f"{' × '.join(map(str, shape))} and data type {dtype.name} need",
+                where=self.data_path,
+                hint=f"The header is damaged, or something was appended. {_EXPORT_AGAIN}",
             )
         array = np.frombuffer(data, dtype, count).reshape(shape, order="F")
         return _scaled(array.astype(dtype.newbyteorder("="), copy=False), self.header)
