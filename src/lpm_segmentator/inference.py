@@ -33,7 +33,7 @@ def open_session(model: bytes, *, name: str, threads: int | None = None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised; on the terminal they would appear twice
     # Two networks run in turn: the threads of the idle one must not occupy the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import re
 import resource
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 
 from fuzz.mutate import Contract, Mutation, Rng, pick
@@ -134,7 +136,7 @@ class Bench:
         """Run a case and compare what comes of it with its contract."""
         truth = self.truth(case.target)
         try:
-            with _strict_warnings(), limits(seconds):
+            with _strict_warnings(), _without_remarks(), limits(seconds):
                 answer = self._answer(case)
         except LpmError as error:
             if case.contract is Contract.SAME:
@@ -218,6 +220,27 @@ def _strict_warnings() -> Iterator[None]:
         for kind in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
         yield
+
+
+class RemarkError(AssertionError):
+    """A message of another package on the terminal."""
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Turn what nibabel logs into an error: it would reach the user."""
+
+    class Refuse(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RemarkError(record.getMessage())
+
+    handler = Refuse(logging.WARNING)
+    logger = nib.imageglobals.logger
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -250,6 +250,12 @@ def _rows(data: bytes) -> list[list[str]]:
     return [row for row in rows if row and not row[0].startswith("sep=")]
 
 
+def _rewritten(data: bytes, rows: Sequence[Sequence[str]], **how: Any) -> bytes:
+    """Return other rows, delimited as before."""
+    delimiter = _delimiter(data.decode("utf-8-sig"))
+    return _table(rows, **{"delimiter": delimiter, **how})
+
+
 def _table(rows: Sequence[Sequence[str]], **how: Any) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, **{"lineterminator": "\n", **how}).writerows(rows)
@@ -258,7 +264,7 @@ def _table(rows: Sequence[Sequence[str]], **how: Any) -> bytes:
 
 def quoted(rng: Rng, data: bytes) -> bytes:
     ending = pick(rng, ("\n", "\r\n"))
-    return _table(_rows(data), quoting=csv.QUOTE_ALL, lineterminator=ending)
+    return _rewritten(data, _rows(data), quoting=csv.QUOTE_ALL, lineterminator=ending)
 
 
 def other_delimiter(rng: Rng, data: bytes) -> bytes:
@@ -277,18 +283,18 @@ def blank_rows(rng: Rng, data: bytes) -> bytes:
     for _ in range(int(rng.integers(1, 4))):
         blank = pick(rng, ([], [""] * len(rows[0]), [" "] + [""] * (len(rows[0]) - 1)))
         rows.insert(int(rng.integers(1, len(rows) + 1)), blank)
-    return _table(rows)
+    return _rewritten(data, rows)
 
 
 def columns_reordered(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
     order = rng.permutation(len(rows[0]))
-    return _table([[row[i] for i in order] for row in rows])
+    return _rewritten(data, [[row[i] for i in order] for row in rows])
 
 
 def cells_padded(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
-    return _table([[f" {c} " if rng.random() < 0.3 else c for c in row] for row in rows])
+    return _rewritten(data, [[f" {c} " if rng.random() < 0.3 else c for c in row] for row in rows])
 
 
 def without_last_newline(_rng: Rng, data: bytes) -> bytes:
@@ -299,30 +305,30 @@ def cell_replaced(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
     row = pick(rng, rows)
     row[int(rng.integers(len(row)))] = pick(rng, CELLS)
-    return _table(rows)
+    return _rewritten(data, rows)
 
 
 def column_replaced(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
     at, cell = int(rng.integers(len(rows[0]))), pick(rng, CELLS)
-    return _table([rows[0], *([*row[:at], cell, *row[at + 1 :]] for row in rows[1:])])
+    return _rewritten(data, [rows[0], *([*row[:at], cell, *row[at + 1 :]] for row in rows[1:])])
 
 
 def row_repeated(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
-    return _table([*rows, pick(rng, rows)])
+    return _rewritten(data, [*rows, pick(rng, rows)])
 
 
 def rows_removed(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
-    return _table(rows[: int(rng.integers(len(rows)))])
+    return _rewritten(data, rows[: int(rng.integers(len(rows)))])
 
 
 def cell_removed(rng: Rng, data: bytes) -> bytes:
     rows = _rows(data)
     row = pick(rng, rows)
     del row[int(rng.integers(len(row)))]
-    return _table(rows)
+    return _rewritten(data, rows)
 
 
 def other_encoding(rng: Rng, data: bytes) -> bytes:

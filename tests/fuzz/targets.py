@@ -70,7 +70,7 @@ def _rows(rows: Iterable[Mapping[str, Any]], *keys: str) -> Answer:
     """Return the numbers of a table; rows of one name in ascending order, whatever theirs was."""
     values: dict[str, list[float]] = defaultdict(list)
     for row in rows:
-        name = "/".join(str(row[key]) for key in keys)
+        name = "/".join(str(row.get(key)) for key in keys)
         for column, value in row.items():
             if isinstance(value, int | float) and column != "slice":
                 values[f"{name}/{column}"].append(value)
@@ -295,10 +295,10 @@ TARGETS: tuple[Target, ...] = (
     Target("levels", 8, seeds.pair, {"A_levels.json": of_json()}, _levels),
     Target("scheme json", 3, seeds.labels, {"scheme.json": of_json()}, _scheme("scheme.json")),
     Target("scheme table", 3, seeds.labels, {"scheme.tsv": of_table()}, _scheme("scheme.tsv")),
-    Target("agreement", 4, seeds.table, {"pairs.csv": of_table(decimals=True)}, _agreement),
+    Target("agreement", 6, seeds.table, {"pairs.csv": of_table(decimals=True)}, _agreement),
     Target("record", 5, seeds.study, {"cases/A/case.json": of_json()}, _record),
     Target(
-        "results", 1.5, seeds.study,
+        "results", 4, seeds.study,
         {"cases/A/case.json": of_json(), "run.json": of_json()}, _results,
     ),
     Target("onnx", 4, seeds.onnx, {"tiny.onnx": (*_FILE, *ONNX, *ONNX, *ONNX)}, _onnx),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError
 
-__all__ = ["RawNifti", "open_nifti"]
+__all__ = ["RawNifti", "open_nifti", "quiet_nibabel"]
 
 _GZIP = b"\x1f\x8b"
 _DICOM_AT, _DICOM = 128, b"DICM"
@@ -128,7 +128,7 @@ def open_nifti(path: Path) -> RawNifti:
         raise _not_nifti(named, start)
     if len(start) < size:
         raise _truncated(path)
-    with _quiet_nibabel():
+    with quiet_nibabel():
         header = _HEADERS[size](start[:size], order, check=False)  # type: ignore[no-untyped-call]
     single = bytes(start[_MAGIC_AT[size] :][:3]) in (b"n+1", b"n+2")
     data_path = path if single else _partner(path, ".hdr", ".img")
@@ -164,7 +164,8 @@ def _scaled(array: npt.NDArray[Any], header: Any) -> npt.NDArray[Any]:
     intercept = intercept if np.isfinite(intercept) else 0.0
     if slope == 1 and intercept == 0:
         return array
-    scaled: npt.NDArray[Any] = array * np.float64(slope) + np.float64(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        scaled: npt.NDArray[Any] = array * np.float64(slope) + np.float64(intercept)
     return scaled
 
 
@@ -261,7 +262,7 @@ def _not_nifti(path: Path, start: bytes) -> FileFormatError:
 
 
 @contextmanager
-def _quiet_nibabel() -> Iterator[None]:
+def quiet_nibabel() -> Iterator[None]:
     """Keep nibabel's own remarks about a header from the terminal: they are ours to make."""
     logger: logging.Logger = nib.imageglobals.logger
     level = logger.level
