@@ -458,7 +458,11 @@ def of_nifti(
         mutation(SAME, packed_otherwise, whole=True),
         Mutation("plain_name", SAME, _plain_name),
         Mutation("pair_of_files", SAME, _pair_of_files),
-        *(mutation(DETECTABLE, _parsed(change)) for change in detectable),
+        *(
+            mutation(DETECTABLE, _parsed(change))
+            for change in detectable
+            if change.__name__ not in without
+        ),
         *(mutation(DETECTABLE, change) for change in (compressed_bits, compressed_inserted)),
         *(mutation(DETECTABLE, change) for change in (truncated, emptied)),
         *(mutation(ANY, _parsed(change)) for change in other),

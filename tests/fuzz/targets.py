@@ -30,6 +30,7 @@ from lpm_segmentator.io import (
 )
 from lpm_segmentator.levels import levels_from_vertebrae
 from lpm_segmentator.models import ModelStore, load_predictor
+from lpm_segmentator.study.complete import check_complete
 from lpm_segmentator.study.levels_files import read_levels, read_slice_levels
 from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.options import ReadOptions, SliceTable
@@ -215,6 +216,7 @@ def _agreement(folder: Path) -> Answer:
 
 def _record(folder: Path) -> Answer:
     record = read_case_record(folder / "cases/A/case.json")
+    check_complete(record)
     return {**_rows(record.measures, "muscle", "side", "level"), **_numbers(record.volumes)}
 
 
@@ -290,7 +292,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("clean", 4, seeds.labels, {"A_dseg.nii.gz": _LABELS}, _cleaned),
     Target("segment", 3, seeds.images, {"A_water.nii.gz": _IMAGE, "A_water.json": of_json()}, _segment),
-    Target("vertebrae", 3, seeds.vertebrae, {"V_vertebrae.nii.gz": of_nifti(without=("without_sform",), turned=False)}, _vertebrae),
+    Target("vertebrae", 3, seeds.vertebrae, {"V_vertebrae.nii.gz": of_nifti(without=("without_sform", "sform_alone"), turned=False)}, _vertebrae),
     Target("slice table", 6, seeds.images, {"slices.csv": of_table()}, _slice_table),
     Target("levels", 8, seeds.pair, {"A_levels.json": of_json()}, _levels),
     Target("scheme json", 3, seeds.labels, {"scheme.json": of_json()}, _scheme("scheme.json")),

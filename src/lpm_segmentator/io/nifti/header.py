@@ -40,7 +40,8 @@ _SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 100.0
 #: of an image of a body, whatever its unit
 _SMALLEST_STEP_MM, _LARGEST_IMAGE_MM = 0.01, 3000.0
 #: beyond it a number is the result of damage
-_LARGEST_NUMBER = 1e9
+_LARGEST_NUMBER = 1e100
+_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,11 @@ def affine_of(
 
 def _check_size(affine: FloatArray, shape: tuple[int, ...]) -> None:
     """Refuse an image larger than any body: to resample it would take all memory."""
+    if np.abs(affine[:_AXES, 3]).max() > _FARTHEST_MM:
+        raise GeometryError(
+            f"the first voxel would lie at {_by(affine[:_AXES, 3])} mm",
+            hint="The header is damaged: export the image again",
+        )
     steps = spacing_mm(affine)
     extent = [step * n for step, n in zip(steps, shape, strict=True)]
     if max(extent) > _LARGEST_IMAGE_MM or 0 < min(steps) < _SMALLEST_STEP_MM:
@@ -224,12 +230,16 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
 
 @dataclass(frozen=True, eq=False)
 class _Accounts:
-    """The three accounts that a header gives of its geometry; None where it gives none."""
+    """The three accounts that a header gives of its geometry; None where it gives none.
+
+    Where a form is set, but none makes sense, the header `is_damaged`.
+    """
 
     qform: FloatArray | None
     sform: FloatArray | None
     spacing: tuple[float, float, float]
     shape: tuple[int, ...]
+    is_damaged: bool
 
     @classmethod
     def of(cls, header: Any, shape: tuple[int, ...]) -> _Accounts:
@@ -238,7 +248,10 @@ class _Accounts:
         if not (_makes_sense(i, j, k) and min(i, j, k) > 0):
             header = header.copy()
             header["pixdim"][1:4] = 1  # the directions of the qform are known all the same
-        return cls(stated_form(header, "qform"), sform, (i, j, k), shape)
+        qform = stated_form(header, "qform")
+        is_stated = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+        is_damaged = is_stated and sform is None and qform is None
+        return cls(qform, sform, (i, j, k), shape, is_damaged)
 
     @property
     def has_spacing(self) -> bool:
@@ -268,6 +281,13 @@ class _Accounts:
         if self.sform is None:
             if self.qform is not None:  # which takes its steps from pixdim
                 return self.qform, ()
+            if self.is_damaged:
+                raise GeometryError(
+                    "the header states a geometry in numbers that make no sense",
+                    hint="Export the image again; to use the spacing alone, with a guessed "
+                    f"orientation, pass {Remedy.TRUST} (pixdim)",
+                    remedy=Remedy.TRUST,
+                )
             note = "the header states no orientation; left and right are a guess (LAS)"
             return _unplaced(self.shape, self.spacing), (note,)
         others: dict[str, FloatArray] = {}

@@ -15,6 +15,7 @@ __all__ = ["CompactSpec", "Network"]
 
 _METADATA_KEY = "lpm"
 _LARGEST = 1024
+_FINEST_MM = 0.1
 _CLASSES = 5
 _DAMAGED = "The file is damaged or not a compact model of lpm-segmentator"
 
@@ -94,7 +95,7 @@ class CompactSpec:
             for name, (value, least) in numbers.items()
             if type(value) is not int or not least <= value <= _LARGEST
         ]
-        if type(self.spacing_mm) not in (int, float) or not 0 < self.spacing_mm <= _LARGEST:
+        if type(self.spacing_mm) not in (int, float) or not _FINEST_MM <= self.spacing_mm <= _LARGEST:
             wrong.append(f"spacing_mm is {self.spacing_mm!r}")
         if not all(isinstance(text, str) for text in texts) or type(self.pairs) is not bool:
             wrong.append("an entry has another type")
