@@ -32,11 +32,9 @@ def _graph_changed(rng: Rng, data: bytes) -> bytes:
             constant.raw_data = values.astype(kinds[constant.data_type]).tobytes()
     elif kind == 3:
         shape = pick(rng, ([1], [2, 2], [0], [1, 4, 1, 1], [3, 1]))
-        constant.CopyFrom(
-            onnx.numpy_helper.from_array(np.ones(shape, np.float32), constant.name)
-        )
+        constant.CopyFrom(onnx.numpy_helper.from_array(np.ones(shape, np.float32), constant.name))
     elif kind == 4:
-        shape = pick(rng, list((*model.graph.input, *model.graph.output))).type.tensor_type.shape
+        shape = pick(rng, [*model.graph.input, *model.graph.output]).type.tensor_type.shape
         shape.dim[int(rng.integers(len(shape.dim)))].dim_value = int(pick(rng, (1, 2, 3, 8, 0)))
     elif kind == 5:
         model.graph.input[0].name = pick(rng, ("image", "picture", ""))

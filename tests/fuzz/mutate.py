@@ -267,7 +267,9 @@ def quoted(rng: Rng, data: bytes) -> bytes:
     return _rewritten(data, _rows(data), quoting=csv.QUOTE_ALL, lineterminator=ending)
 
 
-def other_delimiter(rng: Rng, data: bytes) -> bytes:
+def other_delimiter(rng: Rng, data: bytes) -> bytes | None:
+    if _delimiter(data.decode("utf-8-sig")) == ";":  # there the comma may be a decimal sign
+        return None
     delimiter = pick(rng, (";", "\t"))
     table = _table(_rows(data), delimiter=delimiter)
     return (f"sep={delimiter}\n".encode() if rng.random() < 0.3 else b"") + table

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fuzz.mutate import packed, unpacked
 
-_MOST_TRIALS = 300
+_MOST_TRIALS = 100
 
 
 def reduced(original: bytes, damaged: bytes, fails: Callable[[bytes], bool]) -> bytes:

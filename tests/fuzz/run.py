@@ -62,6 +62,7 @@ def _options() -> argparse.Namespace:
 def _mark(last: str | None, case: Case, number: int) -> None:
     """Leave a trace for the event that a library ends the process."""
     if last:
+        Path(last).parent.mkdir(parents=True, exist_ok=True)
         Path(last).write_text(f"{number} {case.target} {case.damage}\n", encoding="utf-8")
 
 

@@ -107,7 +107,9 @@ def vertebrae() -> Files:
 @cache
 def table() -> Files:
     rng = np.random.default_rng(0)
-    rows = ["case,subject,volume_ml_reference,volume_ml_prediction,fat_ratio_reference,fat_ratio_prediction"]
+    rows = [
+        "case,subject,volume_ml_reference,volume_ml_prediction,fat_ratio_reference,fat_ratio_prediction"
+    ]
     for number in range(12):
         volume, fat = rng.uniform(50, 90), rng.uniform(0.1, 0.4)
         errors = rng.normal(0, 1, 2)
@@ -208,4 +210,3 @@ def nnunet_zip() -> Files:
         for path, data in nnunet_v2().items():
             archive.writestr(zipfile.ZipInfo(path), data)
     return {"v2.zip": content.getvalue()}
-

@@ -73,7 +73,8 @@ def read_image(path: str | os.PathLike[str], options: HeaderOptions = _PLAIN) ->
     ------
     FileFormatError
         If the file is missing, empty, truncated, damaged or not NIfTI; if it is 2-D, holds several
-        volumes, colours or complex numbers, values that are not finite or above 10¹⁵, or one value only.
+        volumes, colours or complex numbers, values that are not finite or above 10¹⁵, or one value
+        only.
     GeometryError
         If its affine is singular, or its header states no geometry or two.
     LabelError

@@ -178,7 +178,9 @@ def affine_of(
     with about(where):
         accounts.check_spacing(options)
         if options.spacing_mm is not None:
-            notes = (f"the spacing {_by(options.spacing_mm)} mm was given by the user",)
+            notes: tuple[str, ...] = (
+                f"the spacing {_by(options.spacing_mm)} mm was given by the user",
+            )
             affine = accounts.with_spacing(options.spacing_mm)
         else:
             affine, notes = accounts.choose(options.trust)

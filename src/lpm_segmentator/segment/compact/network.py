@@ -95,7 +95,10 @@ class CompactSpec:
             for name, (value, least) in numbers.items()
             if type(value) is not int or not least <= value <= _LARGEST
         ]
-        if type(self.spacing_mm) not in (int, float) or not _FINEST_MM <= self.spacing_mm <= _LARGEST:
+        if (
+            type(self.spacing_mm) not in (int, float)
+            or not _FINEST_MM <= self.spacing_mm <= _LARGEST
+        ):
             wrong.append(f"spacing_mm is {self.spacing_mm!r}")
         if not all(isinstance(text, str) for text in texts) or type(self.pairs) is not bool:
             wrong.append("an entry has another type")
