@@ -1,5 +1,6 @@
 # make demo   installs the package into .venv and runs it on a sample
 # make test   all tests            make lint   style, types, imports between rooms
+# make fuzz   damaged inputs: N=10000 cases from SEED=0; what fails is kept in out/fuzz
 # make venv   .venv with the package alone     make clean  removes caches and results
 #
 # Needs Python 3.10 or newer and pip. Each installation leaves a stamp in .venv, so that a second
@@ -9,16 +10,18 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_FLAGS ?=
 WORKERS ?= 2
+N ?= 10000
+SEED ?= 0
 
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PINNED := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable
 
-.PHONY: help venv demo test lint clean
+.PHONY: help venv demo test fuzz lint clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,6p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
 
 venv: $(STAMPS)/base
 
@@ -28,6 +31,9 @@ demo: $(STAMPS)/base
 # One thread a process: the tests already use every core through their workers.
 test: $(STAMPS)/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+fuzz: $(STAMPS)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py -n $(N) --seed $(SEED) --keep out/fuzz --last out/fuzz/last.txt
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .

@@ -33,14 +33,17 @@ def open_session(model: bytes, *, name: str, threads: int | None = None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised; on the terminal they would appear twice
     # Two networks run in turn: the threads of the idle one must not occupy the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
+            model,
+            sess_options=options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which would print to the terminal and try the same again
         )
     except Exception as error:
         raise ModelError(

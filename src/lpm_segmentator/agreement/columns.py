@@ -15,6 +15,7 @@ from lpm_segmentator.core.errors import AgreementError, Remedy, TableError
 if TYPE_CHECKING:
     import pandas as pd
 
+_LARGEST = 1e60
 _MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "--"}
 
 
@@ -220,7 +221,9 @@ def numbers(frame: pd.DataFrame, column: str, case: str) -> FloatArray:
     if series.dtype == bool:
         raise AgreementError(f"column {name} holds true/false", hint="Give numbers")
     if pd.api.types.is_numeric_dtype(series):
-        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+        given = np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+        _check_magnitude(given, name, frame[case])
+        return given
     text = series.astype(str).str.strip()
     missing = (series.isna() | text.str.lower().isin(_MISSING)).to_numpy()
     values = np.array(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
@@ -233,7 +236,22 @@ def numbers(frame: pd.DataFrame, column: str, case: str) -> FloatArray:
             hint="Write decimals with a point" if comma else "Give numbers only, without units",
         )
     values[missing] = np.nan
+    _check_magnitude(values, name, frame[case])
     return values
+
+
+def _check_magnitude(values: FloatArray, name: str, cases: pd.Series[str]) -> None:
+    """Refuse numbers whose squares or ratios a computer cannot hold; nan and infinite ones pass."""
+    size = np.abs(values)
+    too_large = np.isfinite(size) & (size > _LARGEST)
+    bad = np.flatnonzero(too_large | ((size > 0) & (size < 1 / _LARGEST)))
+    if not bad.size:
+        return
+    first = int(bad[0])
+    raise AgreementError(
+        f"column {name} holds {values[first]:g} for {cases.iloc[first]}, which is no measurement",
+        hint="Correct the value, or leave the cell empty",
+    )
 
 
 def subjects_by_pattern(cases: pd.Series[str], pattern: str) -> np.ndarray:

@@ -67,7 +67,7 @@ def unit_of(name: str) -> str:
 def _near(ratio: FloatArray, factor: float, tolerance: float) -> np.ndarray:
     """Return whether each ratio is near a factor, on a logarithmic scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance = np.abs(np.log(ratio / factor))
+        distance = np.abs(np.log(ratio) - np.log(factor))
     return np.asarray(distance <= np.log1p(tolerance))
 
 

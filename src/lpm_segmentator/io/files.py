@@ -34,6 +34,7 @@ __all__ = [
 
 #: what `atomic_path` puts before a name while the file is not whole
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\..+")
+_MOST_DIGITS = 20
 
 
 @contextmanager
@@ -128,7 +129,11 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         If the file cannot be read or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        values = json.loads(text, parse_int=_whole_number)
+        if "\\ud" in text.lower():
+            _encodable(values)
+        return values
     except OSError as error:
         raise FileFormatError(f"cannot be read ({error.strerror or error})", where=path) from error
     except (ValueError, RecursionError) as error:
@@ -148,6 +153,18 @@ def set_paths(options: object, *names: str) -> None:
         value = getattr(options, name)
         if value is not None:
             object.__setattr__(options, name, Path(value))
+
+
+def _whole_number(text: str) -> int:
+    """Return an integer that fits into 64 bits: larger ones are no number of a record or image."""
+    if len(text) > _MOST_DIGITS or not -(2**63) <= int(text) < 2**64:
+        raise ValueError(f"the number {text[:_MOST_DIGITS]} is too large")
+    return int(text)
+
+
+def _encodable(values: Any) -> None:
+    """Refuse halves of characters, which can be written as JSON but not as text."""
+    json.dumps(values, ensure_ascii=False).encode()
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

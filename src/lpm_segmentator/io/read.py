@@ -35,6 +35,8 @@ _LABEL_TOLERANCE = 0.01
 
 #: an image with so few values, all of them whole numbers, is a label map
 _FEWEST_GREY_VALUES = 5
+#: squares and sums of such values are still finite in single precision
+_LARGEST_VALUE = 1e15
 _PLAIN = HeaderOptions()
 
 
@@ -71,7 +73,8 @@ def read_image(path: str | os.PathLike[str], options: HeaderOptions = _PLAIN) ->
     ------
     FileFormatError
         If the file is missing, empty, truncated, damaged or not NIfTI; if it is 2-D, holds several
-        volumes, colours or complex numbers, values that are not finite, or one value only.
+        volumes, colours or complex numbers, values that are not finite or above 10¹⁵, or one value
+        only.
     GeometryError
         If its affine is singular, or its header states no geometry or two.
     LabelError
@@ -83,6 +86,12 @@ def read_image(path: str | os.PathLike[str], options: HeaderOptions = _PLAIN) ->
             f"{array.size - int(finite.sum())} of {array.size} voxels are nan or infinite",
             where=path,
             hint="Replace them by the value of air (usually 0) and save the image again",
+        )
+    if (largest := max(-float(array.min()), float(array.max()))) > _LARGEST_VALUE:
+        raise FileFormatError(
+            f"voxels have values of up to {largest:.3g}, which no scanner gives",
+            where=path,
+            hint="Check the scaling in the header, and the conversion of this series",
         )
     if array.min() == array.max():
         raise FileFormatError(
@@ -274,6 +283,12 @@ def _whole_numbers(
             where=path,
             hint="Give a label map, not an image or probabilities; resample label maps by nearest "
             "neighbour",
+        )
+    if array.any() and not whole.any():
+        raise LabelError(
+            f"no voxel reaches the value 1; the largest is {np.abs(array).max():g}",
+            where=path,
+            hint="The scaling of the header is wrong: export the label map again",
         )
     if (whole != array).any():
         notes.append("values within 0.01 of whole numbers were rounded")

@@ -250,11 +250,13 @@ def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) ->
     except ValueError as error:
         raise TableError(f"cannot be read as CSV ({error})", where=path) from error
     table.columns = [str(name).strip() for name in table.columns]
-    table = table.dropna(how="all").reset_index(drop=True)
+    is_text = table.apply(lambda column: column.str.strip().fillna("") != "")
+    table = table.loc[is_text.any(axis=1)].reset_index(drop=True)
     _check_columns(list(table.columns), required, path)
     if table.empty:
         raise TableError("the table has no rows", where=path)
-    return table.apply(_typed, decimal="," if delimiter == ";" else ".")
+    typed: pd.DataFrame = table.apply(_typed, decimal="," if delimiter == ";" else ".")
+    return typed
 
 
 def _typed(column: pd.Series[Any], *, decimal: str) -> pd.Series[Any]:

@@ -109,7 +109,7 @@ class Levels:
                 for entry in values["discs"]
             )
             warnings = tuple(str(warning) for warning in values.get("warnings", ()))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(
                 f"these are not levels as 'lpm levels' writes them ({error!r})",
                 hint="Every disc needs name (L1-L2 … L5-S1), center_mm, normal and confidence; of "

@@ -34,6 +34,7 @@ NUMBERINGS: Mapping[str, Mapping[str, int]] = {
 }
 
 _COLUMN_MM = 4.0
+_FEWEST_COLUMNS = 3  # of a plane
 _RADIUS_MM = 16.0
 _OPENING_MM = 6.0
 #: half the height of a disc below L5 where it is not known otherwise
@@ -232,6 +233,11 @@ def _surface(
 
 def _fit(columns: Mapping[tuple[int, int], float], origin: FloatArray, basis: FloatArray) -> Plane:
     """Fit a plane to heights over columns, leaving out what is far off a first fit."""
+    if len(columns) < _FEWEST_COLUMNS:
+        raise GeometryError(
+            "a vertebra of the map shows no endplate",
+            hint="The voxels are too large, or the spacing in the header is wrong",
+        )
     keys = np.array(list(columns), dtype=float) * _COLUMN_MM
     heights = np.array(list(columns.values()))
     design = np.column_stack([np.ones(len(keys)), keys])

@@ -218,7 +218,8 @@ def describe(folder: Path) -> InstalledModel:
             licence=str(card.get("licence", "")),
             description=str(card.get("description", "")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        source = dict(content.get("source") or {})
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"its model.json is damaged ({error!r})",
             where=folder,
@@ -226,7 +227,7 @@ def describe(folder: Path) -> InstalledModel:
             remedy=Remedy.REPLACE,
         ) from error
     size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
-    return InstalledModel(folder, info, dict(content.get("source") or {}), size)
+    return InstalledModel(folder, info, source, size)
 
 
 def _entries(content: Mapping[str, Any], key: str) -> dict[str, Any]:

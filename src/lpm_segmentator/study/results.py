@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity
+from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity, about
 from lpm_segmentator.io import remove_file, write_text
+from lpm_segmentator.study.complete import check_complete, check_run_complete
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import (
     CaseRecord,
@@ -65,10 +66,18 @@ def _records(out: Path) -> list[CaseRecord]:
     folder = StudyFolder(out)
     states = _states(folder)
     return [
-        _with_edits(case, read_case_record(case.record))
+        _with_edits(case, _complete(case.record))
         for case in folder.done()
         if case.case not in states or states[case.case].state != "failed"
     ]
+
+
+def _complete(path: Path) -> CaseRecord:
+    """Read a record whose numbers are to be shown."""
+    record = read_case_record(path)
+    with about(path):
+        check_complete(record)
+    return record
 
 
 def _with_edits(folder: CaseFolder, record: CaseRecord) -> CaseRecord:
@@ -125,7 +134,7 @@ def earlier_cases(out: Path, cases: Collection[str]) -> dict[str, CaseState]:
 
 def _check_readable(folder: CaseFolder) -> None:
     try:
-        read_case_record(folder.record)
+        _complete(folder.record)
     except RecordError as error:
         raise RecordError(
             error.what,
@@ -179,6 +188,9 @@ def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
 
     folder = StudyFolder(out)
     run = read_run_record(folder.run)
+    if run is not None:
+        with about(folder.run):
+            check_run_complete(run)
     values = {} if run is None else run.to_dict()
     if len(records) <= MOST_CASES_A_PAGE:
         for record in records:

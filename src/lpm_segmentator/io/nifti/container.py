@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError
 
-__all__ = ["RawNifti", "open_nifti"]
+__all__ = ["RawNifti", "open_nifti", "quiet_nibabel"]
 
 _GZIP = b"\x1f\x8b"
 _DICOM_AT, _DICOM = 128, b"DICM"
@@ -67,22 +68,30 @@ class RawNifti:
         Raises
         ------
         FileFormatError
-            If the file is truncated, or its compressed stream is damaged (wrong checksum).
+            If the file is truncated or longer than the header says, or its compressed stream is
+            damaged (wrong checksum).
         """
         dtype = self.header.get_data_dtype()
-        count = int(np.prod(shape, dtype=np.int64))
-        offset = self._offset()
+        count = math.prod(shape)  # of Python's integers, since the numbers may be huge
+        offset, surplus = self._offset(), 0
         with _decoded(self.data_path) as stream:
             _skip(stream, offset)
             data = _read_up_to(stream, count * dtype.itemsize)
-            while stream.read(_CHUNK):  # only at its end does gzip compare the checksum
-                pass
+            while part := stream.read(_CHUNK):  # only at its end does gzip compare the checksum
+                surplus += len(part)
         missing = count * dtype.itemsize - len(data)
         if missing > 0:
             raise FileFormatError(
                 f"the file is truncated: {missing} bytes of voxels are missing",
                 where=self.data_path,
                 hint=_EXPORT_AGAIN,
+            )
+        if surplus:
+            raise FileFormatError(
+                f"the file holds {surplus} bytes more than the header's shape "
+                f"{' × '.join(map(str, shape))} and data type {dtype.name} need",
+                where=self.data_path,
+                hint=f"The header is damaged, or something was appended. {_EXPORT_AGAIN}",
             )
         array = np.frombuffer(data, dtype, count).reshape(shape, order="F")
         return _scaled(array.astype(dtype.newbyteorder("="), copy=False), self.header)
@@ -119,7 +128,7 @@ def open_nifti(path: Path) -> RawNifti:
         raise _not_nifti(named, start)
     if len(start) < size:
         raise _truncated(path)
-    with _quiet_nibabel():
+    with quiet_nibabel():
         header = _HEADERS[size](start[:size], order, check=False)  # type: ignore[no-untyped-call]
     single = bytes(start[_MAGIC_AT[size] :][:3]) in (b"n+1", b"n+2")
     data_path = path if single else _partner(path, ".hdr", ".img")
@@ -155,7 +164,8 @@ def _scaled(array: npt.NDArray[Any], header: Any) -> npt.NDArray[Any]:
     intercept = intercept if np.isfinite(intercept) else 0.0
     if slope == 1 and intercept == 0:
         return array
-    scaled: npt.NDArray[Any] = array * np.float64(slope) + np.float64(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        scaled: npt.NDArray[Any] = array * np.float64(slope) + np.float64(intercept)
     return scaled
 
 
@@ -252,7 +262,7 @@ def _not_nifti(path: Path, start: bytes) -> FileFormatError:
 
 
 @contextmanager
-def _quiet_nibabel() -> Iterator[None]:
+def quiet_nibabel() -> Iterator[None]:
     """Keep nibabel's own remarks about a header from the terminal: they are ours to make."""
     logger: logging.Logger = nib.imageglobals.logger
     level = logger.level

@@ -37,6 +37,11 @@ _SINGULAR = 1e-6  # of the product of the steps
 _UNITS_MM = {"meter": 1000.0, "micron": 0.001}
 #: voxels of another size are no MRI of a back: the unit is wrong
 _SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 100.0
+#: of an image of a body, whatever its unit
+_SMALLEST_STEP_MM, _LARGEST_IMAGE_MM = 0.01, 3000.0
+#: beyond it a number is the result of damage
+_LARGEST_NUMBER = 1e100
+_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,10 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
     if unit not in _UNITS_MM:
         return header.copy(), ()
     scaled, factor = header.copy(), _UNITS_MM[unit]
-    scaled["pixdim"][1:4] *= factor
-    for name in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
-        scaled[name] = scaled[name] * factor
+    with np.errstate(over="ignore"):  # what is infinite then is refused as such
+        scaled["pixdim"][1:4] *= factor
+        for name in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
+            scaled[name] = scaled[name] * factor
     scaled.set_xyzt_units("mm", scaled.get_xyzt_units()[1])
     steps = [abs(float(step)) for step in scaled["pixdim"][1:4]]
     if min(steps) < _SMALLEST_VOXEL_MM or max(steps) > _LARGEST_VOXEL_MM:
@@ -165,18 +171,46 @@ def affine_of(
     Raises
     ------
     GeometryError
-        If the accounts contradict each other or there is none, and the options do not settle it.
+        If the accounts contradict each other or there is none, and the options do not settle it;
+        if the image would be larger than any body.
     """
     accounts = _Accounts.of(header, shape)
     with about(where):
         accounts.check_spacing(options)
         if options.spacing_mm is not None:
-            note = f"the spacing {_by(options.spacing_mm)} mm was given by the user"
-            return accounts.with_spacing(options.spacing_mm), (note,)
-        affine, notes = accounts.choose(options.trust)
-        if options.trust is None:
-            _refuse_bare(affine, shape)
+            notes: tuple[str, ...] = (
+                f"the spacing {_by(options.spacing_mm)} mm was given by the user",
+            )
+            affine = accounts.with_spacing(options.spacing_mm)
+        else:
+            affine, notes = accounts.choose(options.trust)
+            if options.trust is None:
+                _refuse_bare(affine, shape)
+        _check_size(affine, shape)
         return affine, notes
+
+
+def _check_size(affine: FloatArray, shape: tuple[int, ...]) -> None:
+    """Refuse an image larger than any body: to resample it would take all memory."""
+    if np.abs(affine[:_AXES, 3]).max() > _FARTHEST_MM:
+        raise GeometryError(
+            f"the first voxel would lie at {_by(affine[:_AXES, 3])} mm",
+            hint="The header is damaged: export the image again",
+        )
+    steps = spacing_mm(affine)
+    extent = [step * n for step, n in zip(steps, shape, strict=True)]
+    if max(extent) > _LARGEST_IMAGE_MM or 0 < min(steps) < _SMALLEST_STEP_MM:
+        raise GeometryError(
+            f"with voxels of {_by(steps)} mm the image would measure {_by(extent)} mm",
+            hint="The header is damaged or its unit is wrong; state the true spacing in mm along "
+            f"the array axes: pass {Remedy.SPACING}",
+            remedy=Remedy.SPACING,
+        )
+
+
+def _makes_sense(*values: Any) -> bool:
+    """Return whether numbers of a header are finite and can be lengths or directions."""
+    return all(np.isfinite(value) and abs(float(value)) <= _LARGEST_NUMBER for value in values)
 
 
 def stated_form(header: Any, name: str) -> FloatArray | None:
@@ -184,9 +218,11 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
     if int(header[f"{name}_code"]) <= 0:
         return None
     if name == "sform":
-        rows = [header[f"srow_{axis}"] for axis in "xyz"]
-        matrix = np.vstack([np.asarray(rows, dtype=np.float64), (0, 0, 0, 1)])
-        return matrix if np.isfinite(matrix).all() else None
+        rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
+        return np.vstack([rows, (0, 0, 0, 1)]) if _makes_sense(*rows.flat) else None
+    fields = [f"quatern_{axis}" for axis in "bcd"] + [f"qoffset_{axis}" for axis in "xyz"]
+    if not _makes_sense(*(header[field] for field in fields), *header["pixdim"][1:4]):
+        return None
     try:
         matrix = np.asarray(header.get_qform(), dtype=np.float64)
     except (ValueError, nib.spatialimages.HeaderDataError):  # no rotation has such a quaternion
@@ -196,26 +232,33 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
 
 @dataclass(frozen=True, eq=False)
 class _Accounts:
-    """The three accounts that a header gives of its geometry; None where it gives none."""
+    """The three accounts that a header gives of its geometry; None where it gives none.
+
+    Where a form is set, but none makes sense, the header `is_damaged`.
+    """
 
     qform: FloatArray | None
     sform: FloatArray | None
     spacing: tuple[float, float, float]
     shape: tuple[int, ...]
+    is_damaged: bool
 
     @classmethod
     def of(cls, header: Any, shape: tuple[int, ...]) -> _Accounts:
         i, j, k = (float(step) for step in header["pixdim"][1:4])
         sform = stated_form(header, "sform")
-        if not all(np.isfinite(step) and step > 0 for step in (i, j, k)):
+        if not (_makes_sense(i, j, k) and min(i, j, k) > 0):
             header = header.copy()
             header["pixdim"][1:4] = 1  # the directions of the qform are known all the same
-        return cls(stated_form(header, "qform"), sform, (i, j, k), shape)
+        qform = stated_form(header, "qform")
+        is_stated = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+        is_damaged = is_stated and sform is None and qform is None
+        return cls(qform, sform, (i, j, k), shape, is_damaged)
 
     @property
     def has_spacing(self) -> bool:
         """Whether pixdim can be the size of a voxel."""
-        return all(np.isfinite(step) and step > 0 for step in self.spacing)
+        return _makes_sense(*self.spacing) and min(self.spacing) > 0
 
     def check_spacing(self, options: HeaderOptions) -> None:
         """Refuse a spacing that cannot be, where it decides; an sform does without it."""
@@ -240,6 +283,13 @@ class _Accounts:
         if self.sform is None:
             if self.qform is not None:  # which takes its steps from pixdim
                 return self.qform, ()
+            if self.is_damaged:
+                raise GeometryError(
+                    "the header states a geometry in numbers that make no sense",
+                    hint="Export the image again; to use the spacing alone, with a guessed "
+                    f"orientation, pass {Remedy.TRUST} (pixdim)",
+                    remedy=Remedy.TRUST,
+                )
             note = "the header states no orientation; left and right are a guess (LAS)"
             return _unplaced(self.shape, self.spacing), (note,)
         others: dict[str, FloatArray] = {}

@@ -121,7 +121,7 @@ def _is_plain_tensor(value: Any) -> bool:
     """
     import torch
 
-    if not isinstance(value, torch.Tensor):
+    if not isinstance(value, torch.Tensor) or value.is_complex():
         return False
     if value.layout is not torch.strided or value.device.type != "cpu" or value.is_quantized:
         return False
