@@ -132,7 +132,7 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
     if unit not in _UNITS_MM:
         return header.copy(), ()
     scaled, factor = header.copy(), _UNITS_MM[unit]
-    with np.errstate(over="ignore"):  # what is infinite then is refused as such
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is refused as such
         scaled["pixdim"][1:4] *= factor
         for name in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
             scaled[name] = scaled[name] * factor
@@ -218,7 +218,8 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
     if int(header[f"{name}_code"]) <= 0:
         return None
     if name == "sform":
-        rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # of a signalling nan
+            rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
         return np.vstack([rows, (0, 0, 0, 1)]) if _makes_sense(*rows.flat) else None
     fields = [f"quatern_{axis}" for axis in "bcd"] + [f"qoffset_{axis}" for axis in "xyz"]
     if not _makes_sense(*(header[field] for field in fields), *header["pixdim"][1:4]):

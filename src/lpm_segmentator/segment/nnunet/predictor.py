@@ -189,7 +189,7 @@ def checked_labels(given: Any, spec: ModelSpec) -> dict[int, int]:
         )
     try:
         mapping = {int(k): own.get(str(v)) or int(v) for k, v in dict(given).items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"the label mapping {given!r} cannot be read ({error})") from error
     if not set(mapping) <= values or not set(mapping.values()) <= set(LPM_SCHEME.values):
         raise ModelError(
