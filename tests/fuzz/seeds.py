@@ -208,5 +208,5 @@ def nnunet_zip() -> Files:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for path, data in nnunet_v2().items():
-            archive.writestr(zipfile.ZipInfo(path), data)
+            archive.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
     return {"v2.zip": content.getvalue()}

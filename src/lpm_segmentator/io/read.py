@@ -284,9 +284,9 @@ def _whole_numbers(
             hint="Give a label map, not an image or probabilities; resample label maps by nearest "
             "neighbour",
         )
-    if array.any() and not whole.any():
+    if whole.min() == whole.max() and (array != whole.flat[0]).any():
         raise LabelError(
-            f"no voxel reaches the value 1; the largest is {np.abs(array).max():g}",
+            f"all values, from {array.min():g} to {array.max():g}, round to {whole.flat[0]:g}",
             where=path,
             hint="The scaling of the header is wrong: export the label map again",
         )

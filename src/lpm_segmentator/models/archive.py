@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -18,6 +20,14 @@ _MAX_RATIO = 50
 _ALWAYS_ALLOWED_BYTES = 100 * 2**20
 _CHUNK = 2**20
 _ENCRYPTED = 0x1
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    EOFError,
+    NotImplementedError,
+    lzma.LZMAError,
+    zlib.error,
+)
 
 
 def extract_zip(
@@ -58,7 +68,7 @@ def extract_zip(
                 for entry, path in zip(entries, paths, strict=True)
                 if not entry.is_dir() and (wanted is None or wanted(path))
             ]
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise ModelError(
             f"is damaged or not a zip file ({error})",
             where=archive,

@@ -140,7 +140,7 @@ def _grid(values: Mapping[str, Any]) -> Geometry | None:
     try:
         i, j, k = (int(n) for n in found["shape"])
         return Geometry((i, j, k), np.asarray(found["affine"], dtype=np.float64))
-    except (KeyError, TypeError, ValueError, LpmError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, LpmError) as error:
         raise InputError(
             f"its grid is no shape and affine ({error!r})",
             hint="Leave the entry 'grid' as 'lpm levels' wrote it",

@@ -31,8 +31,7 @@ _AXES = 3
 #: accounts that differ by less than this share of a voxel anywhere in the image are equal
 _EQUAL_VOXELS = 0.1
 #: beyond these, measures, directions or sides differ: the accounts contradict each other
-_CONTRADICTING_DEG = 1.0
-_CONTRADICTING_SHARE = 0.005
+_CONTRADICTING_DEG, _CONTRADICTING_SHARE = 1.0, 0.005
 _SINGULAR = 1e-6  # of the product of the steps
 _UNITS_MM = {"meter": 1000.0, "micron": 0.001}
 #: voxels of another size are no MRI of a back: the unit is wrong
@@ -40,8 +39,7 @@ _SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 100.0
 #: of an image of a body, whatever its unit
 _SMALLEST_STEP_MM, _LARGEST_IMAGE_MM = 0.01, 3000.0
 #: beyond it a number is the result of damage
-_LARGEST_NUMBER = 1e100
-_FARTHEST_MM = 1e6
+_LARGEST_NUMBER, _FARTHEST_MM = 1e100, 1e6
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
     if unit not in _UNITS_MM:
         return header.copy(), ()
     scaled, factor = header.copy(), _UNITS_MM[unit]
-    with np.errstate(over="ignore"):  # what is infinite then is refused as such
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is refused as such
         scaled["pixdim"][1:4] *= factor
         for name in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
             scaled[name] = scaled[name] * factor
@@ -218,7 +216,8 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
     if int(header[f"{name}_code"]) <= 0:
         return None
     if name == "sform":
-        rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # of a signalling nan
+            rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
         return np.vstack([rows, (0, 0, 0, 1)]) if _makes_sense(*rows.flat) else None
     fields = [f"quatern_{axis}" for axis in "bcd"] + [f"qoffset_{axis}" for axis in "xyz"]
     if not _makes_sense(*(header[field] for field in fields), *header["pixdim"][1:4]):

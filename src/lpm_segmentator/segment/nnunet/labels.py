@@ -93,7 +93,7 @@ def _checked_card(given: Any, spec: ModelSpec) -> dict[int, int]:
     own = {s.key: s.value for s in LPM_SCHEME}
     try:
         mapping = {int(k): own.get(str(v)) or int(v) for k, v in dict(given).items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"the label mapping {given!r} cannot be read ({error})") from error
     values = _values(spec)
     if not set(mapping) <= set(values) or not set(mapping.values()) <= set(LPM_SCHEME.values):

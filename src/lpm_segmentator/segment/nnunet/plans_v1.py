@@ -78,7 +78,7 @@ def spec_from_plans(
     _refuse_other_models(trainer, configuration, where)
     try:
         return _spec(plans, stage, configuration, where)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise ModelError(
             f"the nnU-Net v1 plans are incomplete ({error!r})", where=where, hint=_SUPPORTED
         ) from error
@@ -296,5 +296,5 @@ def read_postprocessing(path: Path) -> Postprocessing | None:
             groups=tuple(tuple(map(int, k)) if isinstance(k, tuple) else (int(k),) for k in keys),
             minimum_size=tuple(None if table is None else float(table[k]) for k in keys),
         )
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, SyntaxError) as error:
         raise ModelError(f"is damaged ({error!r})", where=path) from error

@@ -63,7 +63,7 @@ def spec_from_plans(
     """
     try:
         return _spec(plans, dataset, configuration, where)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise ModelError(
             f"the nnU-Net v2 plans of the configuration {configuration!r} are incomplete "
             f"(trainer {trainer}; {error!r})",

@@ -251,7 +251,7 @@ class ModelSpec:
             fields["label_names"] = {int(k): str(v) for k, v in fields["label_names"].items()}
             keep = {k: fields.pop(k) for k in ("normalization", "label_names")}
             return cls(**_tuples(fields), **keep)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise ModelError(
                 f"the model's description is damaged ({error!r})",
                 where=where,
