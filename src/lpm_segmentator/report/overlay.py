@@ -56,6 +56,8 @@ _CONTOUR_LEVEL = 0.75
 _FLAG_COLOUR = "#FFB000"
 #: width of the longest name in the legend, height of a line of it
 _ENTRY_INCHES, _LINE_INCHES = 1.55, 0.17
+#: height of a title, and what separates panels
+_TITLE_INCHES, _GAP_INCHES = 0.22, 0.06
 
 Box = tuple[slice, slice]
 
@@ -187,7 +189,7 @@ def overlay_montage(
         if reference_masks is not None:
             _draw_outlines(axis, reference_masks[pick][box], labels, as_reference=True)
         colour = _FLAG_COLOUR if pick in flagged else "white"
-        axis.set_title(notes.title(numbers[pick]), color=colour, fontsize=8, pad=2)
+        axis.set_title(notes.title(numbers[pick]), color=colour, fontsize=8, pad=2, y=1.0)
         _mark_sides(axis)
         if pick in flagged:
             _frame(axis)
@@ -203,25 +205,32 @@ def _aspect(box: Box, pixel_aspect: float) -> float:
 
 def _black_figure(
     count: int, aspect: float, layout: Layout, names: Sequence[Line2D]
-) -> tuple[Figure, npt.NDArray[Any]]:
+) -> tuple[Figure, list[Axes]]:
     """Make a black figure with a panel for each slice and a legend below."""
     from matplotlib.figure import Figure
 
-    columns, tile_inches = min(layout.columns, count), layout.tile_inches
+    columns, tile = min(layout.columns, count), layout.tile_inches
     rows = -(-count // columns)
-    names_per_line = min(len(names), max(1, int(columns * tile_inches / _ENTRY_INCHES)))
-    legend_inches = 0.45 + _LINE_INCHES * (-(-len(names) // names_per_line) - 1)
-    figure = Figure(
-        figsize=(columns * tile_inches, rows * (tile_inches * aspect + 0.2) + legend_inches),
-        facecolor="black",
-        layout="constrained",
-    )
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in panels:
+    names_per_line = min(len(names), max(1, int(columns * tile / _ENTRY_INCHES)))
+    legend_inches = 0.3 + _LINE_INCHES * -(-len(names) // names_per_line)
+    height = tile * aspect
+    row_inches = height + _TITLE_INCHES
+    width_inches, height_inches = columns * tile, rows * row_inches + legend_inches
+    figure = Figure(figsize=(width_inches, height_inches), facecolor="black")
+    panels = []
+    for number in range(count):
+        # Placed by hand: the layouts of matplotlib take seconds for as many panels.
+        left = (number % columns) * tile + _GAP_INCHES / 2
+        bottom = height_inches - (number // columns + 1) * row_inches
+        box = (left, bottom, tile - _GAP_INCHES, height - _GAP_INCHES)
+        sizes = (width_inches, height_inches, width_inches, height_inches)
+        x, y, across, up = (part / size for part, size in zip(box, sizes, strict=True))
+        axis = figure.add_axes((x, y, across, up))
         axis.set_axis_off()
+        panels.append(axis)
     figure.legend(
         handles=names,
-        loc="outside lower center",
+        loc="lower center",
         ncols=names_per_line,
         fontsize=8,
         frameon=False,
@@ -262,17 +271,24 @@ def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
 def _draw_outlines(
     axis: Axes, mask: npt.NDArray[Any], labels: LabelMap, *, as_reference: bool = False
 ) -> None:
+    from contourpy import contour_generator
+    from matplotlib.collections import LineCollection
+
     for structure in labels.scheme:
         part = mask == structure.value
         # A contour needs a plane of at least 2 x 2 pixels, some inside and some outside.
         if part.any() and not part.all() and min(part.shape) > 1:
-            axis.contour(
-                part,
-                [_CONTOUR_LEVEL],
-                colors=_REFERENCE_COLOUR if as_reference else structure_colour(structure),
-                linewidths=0.7 if as_reference else 1.1,
-                linestyles=":" if as_reference else "-",
-            ).set(path_effects=() if as_reference else _halo(2.2))
+            lines: Any = contour_generator(z=part.astype(np.float64)).lines(_CONTOUR_LEVEL)
+            axis.add_collection(
+                LineCollection(
+                    lines,
+                    colors=_REFERENCE_COLOUR if as_reference else structure_colour(structure),
+                    linewidths=0.7 if as_reference else 1.1,
+                    linestyles=":" if as_reference else "-",
+                    path_effects=[] if as_reference else _halo(2.2),
+                ),
+                autolim=False,
+            )
 
 
 def _halo(width: float) -> list[Any]:
