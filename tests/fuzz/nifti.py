@@ -142,9 +142,10 @@ def extension(rng: Rng, parts: Parsed) -> None:
 def second_version(_rng: Rng, parts: Parsed) -> bool | None:
     if isinstance(parts.header, nib.Nifti2Header) or parts.header.endianness != "<":
         return False
-    slope, intercept = parts.header["scl_slope"], parts.header["scl_inter"]
-    parts.header = nib.Nifti2Header.from_header(parts.header, check=False)
-    parts.fields["scl_slope"], parts.fields["scl_inter"] = slope, intercept
+    second, first = nib.Nifti2Header(), parts.fields
+    for name in set(first.dtype.names) & set(second._structarr.dtype.names):
+        second._structarr[name] = first[name]
+    parts.header = second
     parts.fields["sizeof_hdr"], parts.fields["magic"] = 540, b"n+2\0\r\n\x1a\n"
     parts.between = b"\0\0\0\0"
     parts.fields["vox_offset"] = 544

@@ -26,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 _CODES = (("L", "R"), ("P", "A"), ("I", "S"))
 _S = 2  # row of the S-I direction in the world
 _AXIAL_LIMIT_DEG = 45.0
+_SHORTEST_MM, _LARGEST = 1e-9, 1e100  # beyond which computers round to 0 or infinity
 # Above this ratio of the coarsest to the next spacing, the coarsest axis is where slices were
 # stacked; below it the voxels are near enough to cubes that the spacing tells nothing.
 _ANISOTROPY = 1.3
@@ -49,12 +50,14 @@ def checked_affine(affine: npt.ArrayLike) -> FloatArray:
         raise GeometryError(f"an affine must have shape (4, 4), got {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise GeometryError("the affine holds values that are not finite")
+    if np.abs(matrix).max() > _LARGEST:
+        raise GeometryError("the affine holds values that are no lengths in mm")
     if not np.array_equal(matrix[3], (0, 0, 0, 1)):
         raise GeometryError(f"the affine's last row must be 0 0 0 1, got {matrix[3].tolist()}")
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
     # Scaled by the step lengths, the determinant is the volume of the unit steps: 1 when they are
     # perpendicular, 0 when they lie in a plane, whatever the spacing.
-    if not lengths.all() or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-4:
+    if lengths.min() < _SHORTEST_MM or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-4:
         raise GeometryError(
             "the affine is singular: two array axes point the same way or a spacing is 0",
             hint="Export the image again; its header does not say where the voxels lie",

@@ -94,7 +94,15 @@ class RawNifti:
                 hint=f"The header is damaged, or something was appended. {_EXPORT_AGAIN}",
             )
         array = np.frombuffer(data, dtype, count).reshape(shape, order="F")
-        return _scaled(array.astype(dtype.newbyteorder("="), copy=False), self.header)
+        stored = array.astype(dtype.newbyteorder("="), copy=False)
+        scaled = _scaled(stored, self.header)
+        if scaled is not stored and scaled.min() == scaled.max() and stored.min() < stored.max():
+            raise FileFormatError(
+                f"the scaling of the header turns all values into {scaled.flat[0]:g}",
+                where=self.path,
+                hint=_EXPORT_AGAIN,
+            )
+        return scaled
 
     def _offset(self) -> int:
         """Return where the voxels begin in their file."""

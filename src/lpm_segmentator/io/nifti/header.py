@@ -19,6 +19,7 @@ import numpy.typing as npt
 from lpm_segmentator.core.about import about
 from lpm_segmentator.core.errors import FileFormatError, GeometryError, Remedy
 from lpm_segmentator.core.geometry import axis_codes, spacing_mm
+from lpm_segmentator.io.nifti.limits import check_size, joined, makes_sense
 
 __all__ = ["Form", "HeaderOptions", "affine_of", "in_mm", "read_shape", "stated_form"]
 
@@ -31,15 +32,12 @@ _AXES = 3
 #: accounts that differ by less than this share of a voxel anywhere in the image are equal
 _EQUAL_VOXELS = 0.1
 #: beyond these, measures, directions or sides differ: the accounts contradict each other
-_CONTRADICTING_DEG, _CONTRADICTING_SHARE = 1.0, 0.005
+_CONTRADICTING_DEG = 1.0
+_CONTRADICTING_SHARE = 0.005
 _SINGULAR = 1e-6  # of the product of the steps
 _UNITS_MM = {"meter": 1000.0, "micron": 0.001}
 #: voxels of another size are no MRI of a back: the unit is wrong
 _SMALLEST_VOXEL_MM, _LARGEST_VOXEL_MM = 0.05, 100.0
-#: of an image of a body, whatever its unit
-_SMALLEST_STEP_MM, _LARGEST_IMAGE_MM = 0.01, 3000.0
-#: beyond it a number is the result of damage
-_LARGEST_NUMBER, _FARTHEST_MM = 1e100, 1e6
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
     steps = [abs(float(step)) for step in scaled["pixdim"][1:4]]
     if min(steps) < _SMALLEST_VOXEL_MM or max(steps) > _LARGEST_VOXEL_MM:
         raise FileFormatError(
-            f"the header gives lengths in {unit}s, so that a voxel would measure {_by(steps)} mm",
+            f"the header gives lengths in {unit}s, so that a voxel would measure {joined(steps)} mm",
             where=where,
             hint="If they are millimetres, save the file again with the unit mm, e.g. with "
             "nibabel: image.header.set_xyzt_units('mm')",
@@ -177,38 +175,15 @@ def affine_of(
         accounts.check_spacing(options)
         if options.spacing_mm is not None:
             notes: tuple[str, ...] = (
-                f"the spacing {_by(options.spacing_mm)} mm was given by the user",
+                f"the spacing {joined(options.spacing_mm)} mm was given by the user",
             )
             affine = accounts.with_spacing(options.spacing_mm)
         else:
             affine, notes = accounts.choose(options.trust)
             if options.trust is None:
                 _refuse_bare(affine, shape)
-        _check_size(affine, shape)
+        check_size(affine, shape)
         return affine, notes
-
-
-def _check_size(affine: FloatArray, shape: tuple[int, ...]) -> None:
-    """Refuse an image larger than any body: to resample it would take all memory."""
-    if np.abs(affine[:_AXES, 3]).max() > _FARTHEST_MM:
-        raise GeometryError(
-            f"the first voxel would lie at {_by(affine[:_AXES, 3])} mm",
-            hint="The header is damaged: export the image again",
-        )
-    steps = spacing_mm(affine)
-    extent = [step * n for step, n in zip(steps, shape, strict=True)]
-    if max(extent) > _LARGEST_IMAGE_MM or 0 < min(steps) < _SMALLEST_STEP_MM:
-        raise GeometryError(
-            f"with voxels of {_by(steps)} mm the image would measure {_by(extent)} mm",
-            hint="The header is damaged or its unit is wrong; state the true spacing in mm along "
-            f"the array axes: pass {Remedy.SPACING}",
-            remedy=Remedy.SPACING,
-        )
-
-
-def _makes_sense(*values: Any) -> bool:
-    """Return whether numbers of a header are finite and can be lengths or directions."""
-    return all(np.isfinite(value) and abs(float(value)) <= _LARGEST_NUMBER for value in values)
 
 
 def stated_form(header: Any, name: str) -> FloatArray | None:
@@ -218,9 +193,9 @@ def stated_form(header: Any, name: str) -> FloatArray | None:
     if name == "sform":
         with np.errstate(invalid="ignore"):  # of a signalling nan
             rows = np.array([header[f"srow_{axis}"] for axis in "xyz"], dtype=np.float64)
-        return np.vstack([rows, (0, 0, 0, 1)]) if _makes_sense(*rows.flat) else None
+        return np.vstack([rows, (0, 0, 0, 1)]) if makes_sense(*rows.flat) else None
     fields = [f"quatern_{axis}" for axis in "bcd"] + [f"qoffset_{axis}" for axis in "xyz"]
-    if not _makes_sense(*(header[field] for field in fields), *header["pixdim"][1:4]):
+    if not makes_sense(*(header[field] for field in fields), *header["pixdim"][1:4]):
         return None
     try:
         matrix = np.asarray(header.get_qform(), dtype=np.float64)
@@ -246,7 +221,7 @@ class _Accounts:
     def of(cls, header: Any, shape: tuple[int, ...]) -> _Accounts:
         i, j, k = (float(step) for step in header["pixdim"][1:4])
         sform = stated_form(header, "sform")
-        if not (_makes_sense(i, j, k) and min(i, j, k) > 0):
+        if not (makes_sense(i, j, k) and min(i, j, k) > 0):
             header = header.copy()
             header["pixdim"][1:4] = 1  # the directions of the qform are known all the same
         qform = stated_form(header, "qform")
@@ -257,14 +232,14 @@ class _Accounts:
     @property
     def has_spacing(self) -> bool:
         """Whether pixdim can be the size of a voxel."""
-        return _makes_sense(*self.spacing) and min(self.spacing) > 0
+        return makes_sense(*self.spacing) and min(self.spacing) > 0
 
     def check_spacing(self, options: HeaderOptions) -> None:
         """Refuse a spacing that cannot be, where it decides; an sform does without it."""
         decides = self.sform is None or options.trust in ("qform", "pixdim")
         if decides and not self.has_spacing and options.spacing_mm is None:
             raise GeometryError(
-                f"the header's spacing {_by(self.spacing)} mm is not positive, so that the size "
+                f"the header's spacing {joined(self.spacing)} mm is not positive, so that the size "
                 "of the voxels is not known",
                 hint=f"State the true spacing in mm along the array axes: pass {Remedy.SPACING}",
                 remedy=Remedy.SPACING,
@@ -331,6 +306,8 @@ def _refuse_bare(affine: FloatArray, shape: tuple[int, ...]) -> None:
 def _contradict(one: FloatArray, other: FloatArray) -> bool:
     """Return whether two accounts give other sizes, directions or sides, not only a place."""
     steps = np.array(spacing_mm(one)), np.array(spacing_mm(other))
+    if min(steps[0]) < _SINGULAR:
+        return False
     volume = abs(float(np.linalg.det(one[:_AXES, :_AXES])))
     if volume <= _SINGULAR * float(np.prod(steps[0])):
         return False  # singular, which is refused elsewhere
@@ -351,10 +328,12 @@ def _contradiction(sform: FloatArray, name: str, other: FloatArray) -> GeometryE
 
 
 def _in_words(affine: FloatArray) -> str:
+    if min(spacing_mm(affine)) < _SINGULAR:  # no axis has a direction then
+        return f"{joined(spacing_mm(affine))} mm"
     directions = affine[:_AXES, :_AXES] / np.maximum(spacing_mm(affine), 1e-9)
     turn = float(np.degrees(np.arccos(np.clip(np.abs(directions).max(axis=0), 0, 1))).max())
     turned = f", turned by {turn:.0f}°" if turn > 1 else ""
-    return f"{_by(spacing_mm(affine))} mm, axes {''.join(axis_codes(affine))}{turned}"
+    return f"{joined(spacing_mm(affine))} mm, axes {''.join(axis_codes(affine))}{turned}"
 
 
 def _corners(shape: tuple[int, ...]) -> FloatArray:
@@ -394,7 +373,3 @@ def _is_bare(affine: FloatArray, shape: tuple[int, ...]) -> bool:
     signs = tuple(np.sign(np.diag(affine)[:_AXES]))
     at_origin = not affine[:_AXES, 3].any() and signs in ((1, 1, 1), (-1, -1, 1))
     return at_origin or bool(np.array_equal(affine, _unplaced(shape, (1.0, 1.0, 1.0))))
-
-
-def _by(steps: Any) -> str:
-    return " × ".join(f"{step:.4g}" for step in steps)

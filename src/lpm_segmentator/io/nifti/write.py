@@ -28,6 +28,7 @@ _WRITTEN_SUFFIXES = (".nii.gz", ".nii")
 _SAME_MM = 1e-3  # grids closer than this are one grid; headers hold float32
 _AXES = 3
 _NIFTI1_BYTES = 348
+_ALIGNED, _LAST_CODE = 2, 4
 
 
 def write_label_map(
@@ -163,12 +164,17 @@ def _move_origin(header: Any, start: npt.NDArray[np.float64]) -> None:
         header["srow_x"][3], header["srow_y"][3], header["srow_z"][3] = origin
 
 
+def _known_code(code: Any) -> int:
+    """Return the code of a form; one that NIfTI does not define becomes "aligned"."""
+    return int(code) if code <= _LAST_CODE else _ALIGNED
+
+
 def _replace_forms(header: Any, geometry: Geometry) -> None:
     """Set both forms to a grid that is no crop of the template; codes that are set are kept.
 
     A header without any code cannot state another grid; it gets an sform ("aligned"). So does one
     with a qform alone, which cannot hold shear.
     """
-    q, s = int(header["qform_code"]), int(header["sform_code"])
+    q, s = (_known_code(header[name]) for name in ("qform_code", "sform_code"))
     header.set_qform(geometry.affine, code=max(q, 0))
-    header.set_sform(geometry.affine, code=s if s > 0 else q if q > 0 else 2)
+    header.set_sform(geometry.affine, code=s if s > 0 else q if q > 0 else _ALIGNED)
