@@ -23,6 +23,8 @@ __all__ = ["counts_line", "echo_summary", "grouped_findings"]
 #: with more cases the table has one line a case, and findings are grouped
 _FEW_CASES = 5
 _SHOWN_CASES = 40
+#: findings about the installation, which are said once a run
+_OF_ALL = "missing-extra"
 _SHOWN_NAMES = 3
 _SHOWN = ("volume_ml", "csa_mean_mm2")
 #: numbers and lists of them, which differ between findings of one kind
@@ -58,16 +60,24 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
         Console().print(table)
         if few:
             for record in measured:
-                echo_findings(record.case, record.findings, quiet=False)
+                own = [finding for finding in record.findings if finding.code != _OF_ALL]
+                echo_findings(record.case, own, quiet=False)
         else:
             hidden = len(measured) - _SHOWN_CASES
             if hidden > 0:
                 announce(f"{hidden} more cases are in measures.csv", quiet=False)
             for line in grouped_findings(measured):
                 announce(line, quiet=False)
+    for message in sorted(_messages_of_all(measured)):
+        announce(message, quiet=False)
     click.echo(counts_line(result, records, seconds))
     if result.report is not None:
         click.echo(f"report: {result.report}")
+
+
+def _messages_of_all(records: Sequence[CaseRecord]) -> set[str]:
+    """Return what is true of the whole run, such as a package that is not installed."""
+    return {f.message for r in records for f in r.findings if f.code == _OF_ALL}
 
 
 def counts_line(result: CohortResult, records: Sequence[CaseRecord], seconds: float) -> str:
