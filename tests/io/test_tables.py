@@ -105,3 +105,12 @@ def test_tables_without_what_is_needed(tmp_path, text, words):
 
 def test_tables_of_one_column_can_be_read(tmp_path):
     assert list(read_table(write(tmp_path, "case\n01\n02\n"))["case"]) == ["01", "02"]
+
+
+@pytest.mark.parametrize("blank", ["", ",", " ,", " ,  "])
+def test_rows_of_spaces_count_as_blank(tmp_path, blank):
+    path = tmp_path / "a.csv"
+    path.write_text(f"case,volume_ml\nA,1.5\n{blank}\nB,2.5\n")
+    table = read_table(path)
+    assert list(table["case"]) == ["A", "B"]
+    assert list(table["volume_ml"]) == [1.5, 2.5]

@@ -136,7 +136,8 @@ def in_mm(header: Any, where: object) -> tuple[Any, tuple[str, ...]]:
     steps = [abs(float(step)) for step in scaled["pixdim"][1:4]]
     if min(steps) < _SMALLEST_VOXEL_MM or max(steps) > _LARGEST_VOXEL_MM:
         raise FileFormatError(
-            f"the header gives lengths in {unit}s, so that a voxel would measure {joined(steps)} mm",
+            f"the header gives lengths in {unit}s, so that a voxel would measure {joined(steps)} "
+            "mm",
             where=where,
             hint="If they are millimetres, save the file again with the unit mm, e.g. with "
             "nibabel: image.header.set_xyzt_units('mm')",
