@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import Muscle, OutputError
-from lpm_segmentator.io import atomic_path, remove_leftovers, write_json, write_text
+from lpm_segmentator.core import FileFormatError, Muscle, OutputError
+from lpm_segmentator.io import atomic_path, read_json, remove_leftovers, write_json, write_text
 
 
 def test_the_file_appears_whole_and_keeps_its_suffixes(tmp_path):
@@ -110,3 +110,17 @@ def test_the_names_to_remove_are_those_that_are_given(tmp_path):
         remove_leftovers(tmp_path)
         assert not temporary.exists()
         temporary.write_text("whole")
+
+
+@pytest.mark.parametrize("text", [f'{{"a": 1{"0" * 400}}}', "[18446744073709551616]", r'"\ud800"'])
+def test_json_that_no_record_can_hold_is_refused(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match="cannot be read as JSON"):
+        read_json(path)
+
+
+def test_characters_of_two_halves_are_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(r'"\ud83d\ude00"')
+    assert read_json(path) == "\U0001f600"

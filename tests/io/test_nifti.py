@@ -641,3 +641,76 @@ def test_the_source_of_an_image(tmp_path):
     assert str(image.volume.contrast) == "water"
     (tmp_path / "a_T2w.json").unlink()
     assert str(read_image(path).known_contrast) == "T2w (file name)"
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_bytes_that_the_shape_does_not_account_for_are_refused(tmp_path, name):
+    path = save(tmp_path / name, RAMP)
+    plain = path.read_bytes() if name == "a.nii" else gzip.decompress(path.read_bytes())
+    shorter = bytearray(plain)
+    struct.pack_into("<h", shorter, 46, 4)  # the third axis has 5 voxels
+    path.write_bytes(shorter if name == "a.nii" else gzip.compress(shorter))
+    with pytest.raises(FileFormatError, match=r"24 bytes more than the header's shape 3 × 4 × 4"):
+        read_image(path)
+
+
+def test_a_shape_whose_product_no_integer_of_64_bits_holds_is_refused(tmp_path):
+    header = nib.Nifti2Image(RAMP, AFFINE).header
+    header["dim"][1:4] = 2**32, 2**32, 1
+    path = tmp_path / "a.nii"
+    path.write_bytes(header.binaryblock + b"\0" * 4 + RAMP.tobytes())
+    with pytest.raises(GeometryError, match="would measure"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(1e-3, 0), (0.0024, 1), (1e-30, 1)])
+def test_a_scaling_that_makes_all_labels_one_is_refused(tmp_path, slope, inter):
+    labels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 5
+    path = save(tmp_path / "a.nii", labels)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<2f", data, 112, slope, inter)
+    path.write_bytes(data)
+    with pytest.raises((FileFormatError, LabelError), match="all values"):
+        read_label_map(path)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e3, 1e12])
+def test_an_image_larger_than_any_body_is_refused(tmp_path, factor):
+    affine = AFFINE.copy()
+    affine[:3, :3] *= factor
+    path = save(tmp_path / "a.nii.gz", RAMP, affine)
+    with pytest.raises(GeometryError, match="would measure") as caught:
+        read_image(path)
+    assert caught.value.remedies == (Remedy.SPACING,)
+    assert read_image(path, HeaderOptions(spacing_mm=(1.5, 1.5, 4))).volume.shape == RAMP.shape
+
+
+def test_an_origin_beyond_the_house_is_refused(tmp_path):
+    path = save(tmp_path / "a.nii.gz", RAMP, qform_code=0, srow_x=(-1.5, 0, 0, 1e30))
+    with pytest.raises(GeometryError, match="first voxel"):
+        read_image(path)
+
+
+def test_forms_that_make_no_sense_are_no_missing_forms(tmp_path):
+    path = save(tmp_path / "a.nii.gz", RAMP, qform_code=0, srow_x=(np.nan, 0, 0, 1))
+    with pytest.raises(GeometryError, match="make no sense") as caught:
+        read_image(path)
+    assert caught.value.remedies == (Remedy.TRUST,)
+    assert read_image(path, HeaderOptions(trust="pixdim")).volume.spacing_mm == (1.5, 1.5, 4)
+
+
+@pytest.mark.parametrize("value", [1e16, -1e300])
+def test_values_that_no_scanner_gives_are_refused(tmp_path, value):
+    array = RAMP.astype(np.float64)
+    array[0, 0, 0] = value
+    with pytest.raises(FileFormatError, match="no scanner"):
+        read_image(save(tmp_path / "a.nii.gz", array))
+
+
+def test_a_form_of_an_unknown_code_is_written_as_aligned(tmp_path, capfd):
+    path = save(tmp_path / "a.nii.gz", RAMP, sform_code=16, qform_code=0)
+    image = read_image(path)
+    turned = reorient(image.volume, ("R", "A", "S"))
+    write_image(turned, tmp_path / "b.nii.gz", like=image.source)
+    assert int(nib.load(tmp_path / "b.nii.gz").header["sform_code"]) == 2
+    assert capfd.readouterr() == ("", "")

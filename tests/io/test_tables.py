@@ -143,3 +143,12 @@ def test_a_wrong_table_of_discs_is_refused(tmp_path, rows, message):
     path.write_text("case,L4-L5\nA,1\n")
     with pytest.raises(TableError, match="columns pid are missing"):
         read_disc_table(path, DISCS)
+
+
+@pytest.mark.parametrize("blank", ["", ",", " ,", " ,  "])
+def test_rows_of_spaces_count_as_blank(tmp_path, blank):
+    path = tmp_path / "a.csv"
+    path.write_text(f"case,volume_ml\nA,1.5\n{blank}\nB,2.5\n")
+    table = read_table(path)
+    assert list(table["case"]) == ["A", "B"]
+    assert list(table["volume_ml"]) == [1.5, 2.5]

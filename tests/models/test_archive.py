@@ -110,3 +110,12 @@ def test_a_truncated_zip_is_named_as_such(tmp_path, target, keep):
     archive.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
     with pytest.raises(ModelError, match="damaged or not a zip"):
         extract_zip(archive, target)
+
+
+def test_a_damaged_stream_is_named_as_such(tmp_path, target):
+    archive = _zip(tmp_path / "a.zip", {"plans.json": bytes(range(256)) * 50})
+    data = bytearray(archive.read_bytes())
+    data[45:60] = b"\xff" * 15
+    archive.write_bytes(data)
+    with pytest.raises(ModelError, match="damaged or not a zip"):
+        extract_zip(archive, target)

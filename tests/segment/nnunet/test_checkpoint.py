@@ -106,3 +106,10 @@ def test_a_checkpoint_that_expands_is_refused(tmp_path):
             new.writestr(entry.filename, old.read(entry))
     with pytest.raises(ModelError, match="expands"):
         load_checkpoint(packed)
+
+
+def test_complex_weights_are_refused(tmp_path):
+    path = tmp_path / "a.model"
+    torch.save({"state_dict": {"w": torch.ones(2, dtype=torch.complex64)}}, path)
+    with pytest.raises(ModelError, match="not a plain tensor"):
+        weights_of(load_checkpoint(path), "state_dict", where=path)

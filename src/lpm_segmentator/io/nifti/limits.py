@@ -44,8 +44,8 @@ def check_size(affine: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
     if max(extent) > _LARGEST_IMAGE_MM or 0 < min(steps) < _SMALLEST_STEP_MM:
         raise GeometryError(
             f"with voxels of {joined(steps)} mm the image would measure {joined(extent)} mm",
-            hint="The header is damaged or its unit is wrong; state the true spacing in mm along "
-            f"the array axes: pass {Remedy.SPACING}",
+            hint="Shape, spacing or unit in the header are wrong; state the true spacing in mm "
+            f"along the array axes: pass {Remedy.SPACING}",
             remedy=Remedy.SPACING,
         )
 
