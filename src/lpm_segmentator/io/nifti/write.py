@@ -28,6 +28,7 @@ _WRITTEN_SUFFIXES = (".nii.gz", ".nii")
 _SAME_MM = 1e-3  # grids closer than this are one grid; headers hold float32
 _AXES = 3
 _NIFTI1_BYTES = 348
+_EOL_CHECK = (13, 10, 26, 10)  # shows whether a transfer converted the ends of lines
 _ALIGNED, _LAST_CODE = 2, 4
 
 
@@ -140,7 +141,9 @@ def _decoded(block: bytes) -> Any:
     """Return the header of its bytes, as that of a single file."""
     kind: Any = nib.Nifti1Header if len(block) == _NIFTI1_BYTES else nib.Nifti2Header
     header = kind(block, check=False).as_byteswapped("<")
-    header["magic"] = b"n+1" if len(block) == _NIFTI1_BYTES else b"n+2\0\r\n\x1a\n"
+    header["magic"] = b"n+1" if len(block) == _NIFTI1_BYTES else b"n+2"
+    if "eol_check" in header.keys():  # noqa: SIM118 - a header is no mapping; NIfTI-2 alone
+        header["eol_check"] = _EOL_CHECK
     header["vox_offset"] = 0  # nibabel sets it when it writes
     return header
 
