@@ -7,14 +7,14 @@ import json
 import logging
 import math
 import re
-import resource
 import shutil
 import signal
+import sys
 import traceback
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -247,22 +247,32 @@ def _without_remarks() -> Iterator[None]:
 
 @contextmanager
 def limits(seconds: float, memory_bytes: int = MEMORY_BYTES) -> Iterator[None]:
-    """Interrupt what takes too long, and deny memory beyond a limit."""
+    """Interrupt what takes too long, and deny memory beyond a limit; the latter on Linux only."""
 
     def interrupt(_signal: int, _frame: object) -> None:
         raise CaseTimeoutError
 
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        with _less_memory(memory_bytes) if sys.platform == "linux" else nullcontext():
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _less_memory(memory_bytes: int) -> Iterator[None]:
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    before = signal.signal(signal.SIGALRM, interrupt)
     resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, hard))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, before)
 
 
 # kept cases

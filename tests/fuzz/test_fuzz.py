@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def test_a_case_that_hangs_is_interrupted_and_no_handler_of_errors_prevents_it()
         hang()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
 def test_memory_beyond_the_limit_is_denied():
     with pytest.raises(MemoryError), limits(5, memory_bytes=2**28):
         np.ones(2**32)
