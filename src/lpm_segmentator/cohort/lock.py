@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,14 @@ from lpm_segmentator.study.layout import StudyFolder
 
 __all__ = ["run_lock"]
 
+logger = logging.getLogger(__name__)
+
 
 @contextmanager
 def run_lock(out: Path) -> Iterator[None]:
     """Hold an output folder for one run; the system releases it when the process ends.
+
+    Where the file system has no locks, a warning says that other runs are not noticed.
 
     Raises
     ------
@@ -33,10 +38,13 @@ def run_lock(out: Path) -> Iterator[None]:
             hint="Wait until it has ended, or choose another folder",
             remedy=Remedy.OUTPUT,
         ) from error
-    except (OSError, NotImplementedError):  # a file system without locks
-        yield
-        return
+    except (OSError, NotImplementedError) as error:
+        logger.warning(
+            "%s: the folder cannot be locked (%s). Make sure that no other run writes to it",
+            out,
+            error,
+        )
     try:
         yield
     finally:
-        lock.release()
+        lock.release()  # does nothing if it was not acquired
