@@ -56,10 +56,10 @@ $(STAMPS)/base: $(PINNED) | $(BIN)/python
 
 # Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK: the extras.
 $(STAMPS)/test: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[nnunet,t1t2,train,test]'
+	$(INSTALL) '.[dicom,nnunet,t1t2,train,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
 
 # Types can be checked only against packages that are there.
 $(STAMPS)/lint: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[nnunet,t1t2,train,lint]'
+	$(INSTALL) '.[dicom,nnunet,t1t2,train,lint]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base

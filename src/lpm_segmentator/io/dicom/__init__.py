@@ -1,0 +1,21 @@
+"""DICOM: find images by their headers (`scan`), sort them into stacks, read their pixels."""
+
+from __future__ import annotations
+
+from lpm_segmentator.io.dicom.header import Frame, SeriesTags
+from lpm_segmentator.io.dicom.read import read_stack, series_name
+from lpm_segmentator.io.dicom.scan import Scan, Skipped, scan, source_hash
+from lpm_segmentator.io.dicom.stacks import Stack, stacks_of
+
+__all__ = [
+    "Frame",
+    "Scan",
+    "SeriesTags",
+    "Skipped",
+    "Stack",
+    "read_stack",
+    "scan",
+    "series_name",
+    "source_hash",
+    "stacks_of",
+]

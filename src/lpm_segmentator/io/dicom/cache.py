@@ -1,0 +1,123 @@
+"""What was read of headers, kept between runs: files that did not change are not read again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lpm_segmentator.core.errors import OutputError
+from lpm_segmentator.io.dicom.header import Frame, SeriesTags
+from lpm_segmentator.io.files import atomic_path
+
+if TYPE_CHECKING:  # in typing only from Python 3.11 on
+    from typing_extensions import Self
+
+__all__ = ["ScanCache"]
+
+#: raised when the content of `SeriesTags` or `Frame` changes its meaning
+_VERSION = 1
+_OWN = [f.name for f in fields(Frame) if f.name not in ("tags", "path", "member")]
+Stamp = tuple[int, int]
+
+
+class ScanCache:
+    """The headers below one folder, as they were read before.
+
+    The file holds hashes in place of patients' identifiers. A cache that cannot be read or written
+    counts as empty: it only saves time.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known: dict[str, tuple[Stamp, list[list[Any]]]] = {}
+        self._tags: list[SeriesTags] = []
+        self._kept: dict[str, tuple[Stamp, tuple[Frame, ...]]] = {}
+        self._changed = False
+
+    @classmethod
+    def at(cls, folder: Path | None, root: Path) -> Self:
+        """Return the cache of an input, filled where there is one on disk."""
+        if folder is None or not root.is_dir():
+            return cls(None)
+        name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
+        cache = cls(folder / f"{name}.msgpack")
+        cache._load()
+        return cache
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._path is None or kind is not None:
+            return
+        if self._changed or len(self._kept) != len(self._known):
+            self._save(self._path)
+
+    def get(self, path: Path, stamp: Stamp) -> tuple[Frame, ...] | None:
+        """Return the frames of a file with this size and time; None if they are not known."""
+        known = self._known.get(str(path))
+        if known is None or tuple(known[0]) != stamp:
+            return None
+        frames = tuple(
+            Frame(self._tags[row[0]], str(path), "", *_restored(row[1:])) for row in known[1]
+        )
+        self._kept[str(path)] = stamp, frames
+        return frames
+
+    def put(self, path: Path, stamp: Stamp, frames: tuple[Frame, ...]) -> None:
+        """Keep the frames of a file."""
+        if self._path is not None:
+            self._kept[str(path)] = stamp, frames
+            self._changed = True
+
+    def _load(self) -> None:
+        if self._path is None or not self._path.is_file():
+            return
+        try:
+            version, tags, files = msgspec.msgpack.decode(self._path.read_bytes())
+            if version != _VERSION:
+                return
+            decoded = msgspec.convert(tags, list[SeriesTags])
+            known = {str(path): ((int(s[0]), int(s[1])), rows) for path, (s, rows) in files.items()}
+        except (OSError, ValueError, TypeError, msgspec.MsgspecError):
+            return
+        self._tags, self._known = decoded, known
+
+    def _save(self, path: Path) -> None:
+        shared: dict[int, tuple[int, SeriesTags]] = {}
+        files = {
+            file: (stamp, [_row(frame, shared) for frame in frames])
+            for file, (stamp, frames) in self._kept.items()
+        }
+        content = msgspec.msgpack.encode((_VERSION, [tags for _, tags in shared.values()], files))
+        try:
+            with atomic_path(path) as temporary:
+                temporary.touch(mode=0o600)
+                temporary.write_bytes(content)
+        except OutputError:
+            return
+
+
+def _row(frame: Frame, shared: dict[int, tuple[int, SeriesTags]]) -> list[Any]:
+    # By identity: hashing 40 fields for each of 100,000 frames would take seconds.
+    number, _ = shared.setdefault(id(frame.tags), (len(shared), frame.tags))
+    return [number, *(getattr(frame, name) for name in _OWN)]
+
+
+def _restored(values: list[Any]) -> list[Any]:
+    return [tuple(value) if isinstance(value, list) else value for value in values]

@@ -1,0 +1,195 @@
+"""Read the pixels of a stack."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lpm_segmentator.core.contrast import Contrast
+from lpm_segmentator.core.errors import FileFormatError, GeometryError, MissingExtraError
+from lpm_segmentator.core.volume import Volume
+from lpm_segmentator.io.dicom.header import ENHANCED, Frame
+from lpm_segmentator.io.dicom.scan import require_pydicom
+from lpm_segmentator.io.dicom.stacks import Stack
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["read_stack", "series_name"]
+
+_JPIP = frozenset({"1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95"})
+_VIDEO = "1.2.840.10008.1.2.4.10"
+#: Philips: scale slope between stored and floating point values
+_SCALE_SLOPE, _PRIVATE_GROUP = 0x2005100E, 0x2005140F
+_AGAIN = "Export the series again"
+
+
+def series_name(stack: Stack) -> str:
+    """Return a series in words, for messages: number and description."""
+    tags = stack.tags
+    number = "series" if tags.number is None else f"series {tags.number}"
+    return f"{number} ({tags.description})" if tags.description else number
+
+
+def read_stack(stack: Stack, contrast: Contrast = Contrast.UNKNOWN) -> Volume:
+    """Read the voxels of a stack.
+
+    Rescale slope and intercept are applied slice by slice. Of Philips images with a scale slope SS
+    (2005,100E) the values are the floating point values ``(stored + RI/RS) / SS`` (Chenevert et al.
+    2014, doi 10.1593/tlo.13811), as of dcm2niix: only these are comparable between images, such as
+    the water and fat images of a scan.
+
+    Parameters
+    ----------
+    stack : Stack
+    contrast : Contrast
+
+    Returns
+    -------
+    Volume
+        Integers where nothing has to be scaled, otherwise float32.
+
+    Raises
+    ------
+    FileFormatError
+        If a file cannot be read any more, has no pixels, or these are truncated, encrypted or
+        compressed in a way that cannot be decoded; the message names the series and the file.
+    GeometryError
+        If the slices form no image (`Stack.problem`).
+    MissingExtraError
+        If pydicom or a decoder is not installed.
+    """
+    require_pydicom()
+    geometry = stack.geometry
+    if geometry is None:
+        raise GeometryError(stack.problem, where=series_name(stack))
+    slices: dict[int, npt.NDArray[Any]] = {}
+    scales: dict[int, tuple[float, float]] = {}
+    numbers = {id(frame): k for k, frame in enumerate(stack.frames)}
+    with ExitStack() as resources:
+        archives: dict[str, zipfile.ZipFile] = {}
+        for frames in _by_file(stack.frames):
+            content = _content(frames[0], archives, resources, stack)
+            for frame, pixels, scale in _decoded(content, frames, stack):
+                slices[numbers[id(frame)]] = pixels
+                scales[numbers[id(frame)]] = scale
+    ordered = [slices[k] for k in range(len(slices))]
+    array = _scaled(ordered, [scales[k] for k in range(len(ordered))])
+    # Rows are stored in reverse (see `Stack.geometry`).
+    return Volume(array[:, ::-1].transpose(2, 1, 0), geometry.affine, contrast)
+
+
+def _by_file(frames: tuple[Frame, ...]) -> Iterator[list[Frame]]:
+    def file(frame: Frame) -> tuple[str, str]:
+        return frame.path, frame.member
+
+    for _, group in groupby(sorted(frames, key=file), file):
+        yield list(group)
+
+
+def _content(
+    frame: Frame, archives: dict[str, zipfile.ZipFile], resources: ExitStack, stack: Stack
+) -> bytes:
+    try:
+        if not frame.member:
+            return Path(frame.path).read_bytes()
+        if frame.path not in archives:
+            archives[frame.path] = resources.enter_context(zipfile.ZipFile(frame.path))
+        return archives[frame.path].read(frame.member)
+    except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _wrong(stack, frame, f"cannot be read ({error})") from error
+
+
+def _wrong(stack: Stack, frame: Frame, what: str, hint: str = _AGAIN) -> FileFormatError:
+    name = PurePosixPath(frame.member).name or Path(frame.path).name
+    return FileFormatError(f"the file {name} {what}", where=series_name(stack), hint=hint)
+
+
+def _decoded(
+    content: bytes, frames: list[Frame], stack: Stack
+) -> Iterator[tuple[Frame, npt.NDArray[Any], tuple[float, float]]]:
+    """Yield the frames of a file with their pixels and scale."""
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    first = frames[0]
+    if first.tags.syntax in _JPIP:
+        hint = "Export it with its pixels instead of links to a server"
+        raise _wrong(stack, first, "holds no pixels but the address of a server (JPIP)", hint)
+    if first.tags.syntax.startswith(_VIDEO):
+        raise _wrong(stack, first, "is a video")
+    try:
+        data = dcmread(BytesIO(content), force=True)
+    except (InvalidDicomError, OSError, ValueError, EOFError, NotImplementedError) as error:
+        raise _wrong(stack, first, f"cannot be read ({error})") from error
+    if "PixelData" not in data:
+        kind = "floating point pixels" if "FloatPixelData" in data else "no pixels"
+        raise _wrong(stack, first, f"holds {kind}")
+    for frame in frames:
+        index = frame.index if first.tags.sop_class in ENHANCED else None
+        pixels = _pixels(data, index, stack, frame)
+        if pixels.shape != (frame.tags.rows, frame.tags.columns):
+            shown = " × ".join(map(str, pixels.shape))
+            raise _wrong(stack, frame, f"holds pixels of the shape {shown}, not one slice")
+        yield frame, pixels, _scale(data, frame)
+
+
+def _pixels(data: Dataset, index: int | None, stack: Stack, frame: Frame) -> npt.NDArray[Any]:
+    from pydicom.pixels.utils import pixel_array
+
+    try:
+        return pixel_array(data, index=index, raw=True)
+    except RuntimeError as error:
+        if "missing dependencies" in str(error) or "plugins" in str(error):
+            raise MissingExtraError(
+                f"decoding the compressed pixels of {series_name(stack)}", extra="dicom"
+            ) from error
+        raise _wrong(stack, frame, f"cannot be decoded ({error})") from error
+    except (ValueError, AttributeError, NotImplementedError, EOFError, OSError) as error:
+        raise _wrong(stack, frame, f"holds pixels that cannot be decoded ({error})") from error
+
+
+def _scale(data: Dataset, frame: Frame) -> tuple[float, float]:
+    """Return factor and summand that turn stored into real values."""
+    slope, intercept = frame.slope, frame.intercept
+    if not frame.tags.manufacturer.lower().startswith("philips"):
+        return slope, intercept
+    scale = _scale_slope(data, frame.index)
+    return (1.0 / scale, intercept / slope / scale) if scale > 0 else (slope, intercept)
+
+
+def _scale_slope(data: Dataset, index: int) -> float:
+    """Return the scale slope of Philips; 0 where it is not stated."""
+    import struct
+
+    holder: Any = data
+    if "PerFrameFunctionalGroupsSequence" in data:
+        item = data.PerFrameFunctionalGroupsSequence[index]
+        if _PRIVATE_GROUP not in item:
+            return 0.0
+        holder = item[_PRIVATE_GROUP].value[0]
+    if _SCALE_SLOPE not in holder:
+        return 0.0
+    value = holder[_SCALE_SLOPE].value
+    if isinstance(value, bytes):  # a private element of unknown VR in an implicit file
+        return float(struct.unpack("<f", value[:4])[0]) if len(value) >= 4 else 0.0
+    return float(value)
+
+
+def _scaled(slices: list[npt.NDArray[Any]], scales: list[tuple[float, float]]) -> npt.NDArray[Any]:
+    """Return the slices as one array, scaled where there is anything to scale."""
+    array = np.stack(slices)
+    if all(scale == (1.0, 0.0) for scale in scales):
+        return array
+    factor, summand = np.array(scales).T[:, :, None, None]
+    scaled: npt.NDArray[Any] = (array * factor + summand).astype(np.float32)
+    return scaled

@@ -1,0 +1,291 @@
+"""Find the DICOM images among files, folders and zip archives; only headers are read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
+from lpm_segmentator.io.dicom.cache import ScanCache
+from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
+
+__all__ = ["Scan", "Skipped", "open_file", "require_pydicom", "scan", "source_hash"]
+
+_DICOMDIR = "DICOMDIR"
+_ZIP = b"PK\x03\x04"
+#: a member that grows by more than this and is larger than this is no image
+_MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
+_LARGEST_MEMBER = 2**32
+#: files that are no DICOM are counted; so many of them are named
+_NAMED = 5
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Files that were left out for one reason.
+
+    Attributes
+    ----------
+    reason : str
+    paths : tuple of str
+        All of them, or for files that are no DICOM files the first few.
+    count : int
+    """
+
+    reason: str
+    paths: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The DICOM images among some inputs.
+
+    Attributes
+    ----------
+    frames : tuple of Frame
+        Slices, in the order of their files. DICOM files that hold no image (reports, presentation
+        states) give one each, with 0 rows.
+    skipped : tuple of Skipped
+        What was left out, and why.
+    n_files : int
+        Files that were looked at.
+    """
+
+    frames: tuple[Frame, ...]
+    skipped: tuple[Skipped, ...]
+    n_files: int
+
+
+@dataclass
+class _Findings:
+    """What was found so far."""
+
+    reader: HeaderReader = field(default_factory=HeaderReader)
+    frames: list[Frame] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    n_files: int = 0
+
+    def skip(self, reason: str, path: str, *, name_all: bool = True) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        named = self.skipped.setdefault(reason, [])
+        if name_all or len(named) < _NAMED:
+            named.append(path)
+
+
+def scan(
+    inputs: Iterable[str | os.PathLike[str]],
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Read the headers of all DICOM files among the inputs.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        Files with or without suffix, folders of any depth, zip archives, a ``DICOMDIR`` (which
+        stands for its folder). Archives are read where they are: nothing is unpacked to disk.
+    cache : Path, optional
+        Folder that keeps what was read, without identities. Files that are as they were are not
+        read again.
+    progress : callable, optional
+        Called with the number of files so far.
+
+    Raises
+    ------
+    FileFormatError
+        If an input does not exist.
+    MissingExtraError
+        If pydicom is not installed.
+    """
+    require_pydicom()
+    found = _Findings()
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise FileFormatError(
+                "there is no such file or folder", where=given, hint="Check the path"
+            )
+        root = given.parent if given.name.upper() == _DICOMDIR else given
+        with ScanCache.at(cache, root) as known:
+            for path in _files(root):
+                found.n_files += 1
+                if progress is not None:
+                    progress(found.n_files)
+                _read_file(path, found, known)
+    skipped = [Skipped(r, tuple(p), found.counts[r]) for r, p in found.skipped.items()]
+    return Scan(tuple(found.frames), tuple(skipped), found.n_files)
+
+
+def require_pydicom() -> None:
+    """Check that pydicom is installed.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not.
+    """
+    try:
+        import pydicom  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("reading DICOM", extra="dicom") from error
+
+
+@contextmanager
+def open_file(path: str, member: str = "") -> Iterator[IO[bytes]]:
+    """Open a file, or a member of an archive.
+
+    Raises
+    ------
+    OSError, zipfile.BadZipFile
+    """
+    if not member:
+        with Path(path).open("rb") as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        yield stream
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not _is_system_file(name))
+        for name in sorted(names):
+            if not _is_system_file(name):
+                yield Path(folder) / name
+
+
+def _is_system_file(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
+    try:
+        stat = path.stat()
+        stamp = (stat.st_size, stat.st_mtime_ns)
+        frames = known.get(path, stamp)
+        if frames is None:
+            with path.open("rb") as stream:
+                if path.name.upper() == _DICOMDIR:
+                    _check_directory(path, found)
+                    return
+                if stream.read(len(_ZIP)) == _ZIP:
+                    _read_archive(path, found)
+                    return
+                stream.seek(0)
+                frames = tuple(found.reader.frames(stream, str(path)))
+            known.put(path, stamp, frames)
+    except NotDicomError as error:
+        reason = str(error)
+        found.skip(reason, str(path), name_all="no DICOM" not in reason)
+    except OSError as error:
+        found.skip(f"cannot be read ({error.strerror or error})", str(path))
+    else:
+        _add(frames, str(path), found)
+
+
+def _add(frames: Iterable[Frame], path: str, found: _Findings) -> None:
+    """Add the frames of a file; a second copy of it is left out."""
+    for frame in frames:
+        key = f"{frame.sop} {frame.index}"
+        if frame.sop and key in found.seen:
+            found.skip("is a copy of another file (the SOP instance UID is equal)", path)
+            return
+        found.seen.add(key)
+        found.frames.append(frame)
+
+
+def _read_archive(path: Path, found: _Findings) -> None:
+    """Read the headers of an archive's members."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                name = PurePosixPath(member.filename).name
+                if member.is_dir() or _is_system_file(name) or name.upper() == _DICOMDIR:
+                    continue
+                found.n_files += 1
+                shown = f"{path}/{member.filename}"
+                if reason := _unsafe(member):
+                    found.skip(reason, shown)
+                else:
+                    _read_member(archive, member, path, found)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+        found.skip(f"the archive cannot be read ({error}); download or copy it again", str(path))
+
+
+def _unsafe(member: zipfile.ZipInfo) -> str:
+    """Return why a member of an archive is not read; empty if it is."""
+    parts = PurePosixPath(member.filename.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        return "leads out of the archive, which a PACS export does not"
+    if member.flag_bits & 1:
+        return "is encrypted: unpack the archive with its password first"
+    growth = member.file_size / max(1, member.compress_size)
+    if member.file_size > _LARGEST_MEMBER or (
+        member.file_size > _HARMLESS_BYTES and growth > _MOST_GROWTH
+    ):
+        return f"would grow to {member.file_size / 1e6:.0f} MB, which no image does"
+    return ""
+
+
+def _read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, found: _Findings
+) -> None:
+    shown = f"{path}/{member.filename}"
+    try:
+        with archive.open(member) as stream:
+            if stream.read(len(_ZIP)) == _ZIP:
+                found.skip("is an archive within an archive: unpack it first", shown)
+                return
+            stream.seek(0)
+            frames = tuple(found.reader.frames(stream, str(path), member.filename))
+    except NotDicomError as error:
+        found.skip(str(error), shown, name_all="no DICOM" not in str(error))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError) as error:
+        found.skip(f"cannot be unpacked ({error})", shown)
+    else:
+        _add(frames, shown, found)
+
+
+def _check_directory(path: Path, found: _Findings) -> None:
+    """Report the files that a ``DICOMDIR`` names and that are not there."""
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        records = dcmread(path).get("DirectoryRecordSequence") or []
+        named = [record.get("ReferencedFileID") for record in records]
+    except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError, KeyError) as error:
+        found.skip(f"the directory cannot be read ({error}); the files were searched", str(path))
+        return
+    for parts in filter(None, named):
+        whole = parts if isinstance(parts, str) else "/".join(chain(parts))
+        if not (path.parent / whole).exists() and not (path.parent / whole.lower()).exists():
+            found.skip("is named in the DICOMDIR and missing", str(path.parent / whole))
+
+
+def source_hash(frames: Iterable[Frame]) -> str:
+    """Return a hash of the files behind some frames: of their instances, sizes and times."""
+    digest = hashlib.sha256()
+    stamps: dict[str, str] = {}
+    for frame in frames:
+        if frame.path not in stamps:
+            stat = Path(frame.path).stat()
+            stamps[frame.path] = f"{stat.st_size} {stat.st_mtime_ns}"
+        digest.update(f"{frame.sop} {frame.index} {stamps[frame.path]}\n".encode())
+    return digest.hexdigest()
