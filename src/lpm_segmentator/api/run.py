@@ -20,6 +20,7 @@ from lpm_segmentator.io import atomic_path, file_sha256, read_label_map, read_si
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.dicom.source import import_images
 from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import load_case
@@ -75,6 +76,8 @@ def process_case(
     folder = StudyFolder(Path(out)).case(files.case)
     refuse_overwriting([folder.mask], files.paths.values())
     began = time.perf_counter()
+    if files.dicom is not None:
+        import_images(files.dicom, files.paths)
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     read_seconds = time.perf_counter() - began
     if predictor is None:
@@ -146,7 +149,7 @@ def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecor
     """Measure a mask in the folder of a case with the inputs and options that were recorded."""
     options = RunOptions.from_dict(record.options)
     roles = {role: Path(path) for role, path in record.inputs.items() if role != "mask"}
-    files = CaseFiles(record.case, **roles)  # type: ignore[arg-type]
+    files = CaseFiles(record.case, **roles, examination=record.examination)  # type: ignore[arg-type]
     began = time.perf_counter()
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     image = read_label_map(mask, options=options.read.header)

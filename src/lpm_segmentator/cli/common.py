@@ -27,6 +27,7 @@ __all__ = [
     "print_json",
     "progress_bar",
     "read_options",
+    "scan_progress",
     "slice_options",
     "take_read_options",
 ]
@@ -216,6 +217,28 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
     with bars as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def scan_progress(*, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows how many files were looked at; nothing if quiet."""
+    if quiet:
+        yield lambda files: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bars as progress:
+        task = progress.add_task("reading DICOM headers")
+
+        def show(files: int) -> None:
+            if files % 100 == 0:
+                progress.update(task, description=f"reading DICOM headers: {files} files")
+
+        yield show
 
 
 def announce(message: str, *, quiet: bool) -> None:

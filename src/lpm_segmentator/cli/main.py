@@ -25,6 +25,7 @@ __all__ = ["cli", "main"]
 #: subcommand → where it lives, and its line in the help
 _COMMANDS = {
     "run": ("lpm_segmentator.cli.run:run", "From images to masks, tables and a report."),
+    "inspect": ("lpm_segmentator.cli.dicom:inspect", "Show what is in a DICOM export."),
     "remeasure": ("lpm_segmentator.cli.study:remeasure", "Measure masks that were edited."),
     "report": ("lpm_segmentator.cli.study:report", "Make tables and report of a run again."),
     "demo": ("lpm_segmentator.cli.demo:demo", "Run on the sample that comes with the package."),

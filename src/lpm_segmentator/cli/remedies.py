@@ -38,6 +38,7 @@ FLAGS = {
     Remedy.RESAMPLE: "--resample",
     Remedy.ROLES: "--roles REF PRED",
     Remedy.SAGITTAL: "--sagittal PATH",
+    Remedy.SERIES: "--series UID|NUMBER|TEXT",
     Remedy.SLICE_END: "--slice-end END",
     Remedy.SLICE_TABLE: "--slices TABLE",
     Remedy.SPACING: "--spacing I,J,K",

@@ -26,6 +26,12 @@ from lpm_segmentator.cli.common import (
     slice_options,
     take_read_options,
 )
+from lpm_segmentator.cli.dicom import (
+    check_dicom_options,
+    dicom_options,
+    find_dicom,
+    take_dicom_options,
+)
 from lpm_segmentator.cli.level_options import (
     given_level_options,
     level_options,
@@ -55,13 +61,12 @@ __all__ = ["execute", "run"]
 )
 @click.option(
     "--levels",
-    default="none",
-    show_default=True,
     metavar="auto|none|SLICES.csv|LEVELS.json",
     help="Which slices to segment and measure: all, those between the discs L1-L2 and L5-S1 "
     "(located in the image or in a sagittal series), those of a table with the columns pid, "
     "slice_start and slice_stop, or those between discs that a file states: a table with the "
-    "columns pid and L1-L2 to L5-S1, a file of levels, or a folder of CASE_levels.json.",
+    "columns pid and L1-L2 to L5-S1, a file of levels, or a folder of CASE_levels.json.  "
+    "[default: none; auto for DICOM examinations with a sagittal series]",
 )
 @level_options
 @click.option("--from-slice", type=int, help="First slice to segment and measure, from 0.")
@@ -69,6 +74,7 @@ __all__ = ["execute", "run"]
 @slice_options
 @model_options
 @read_options("origin", "resample", "scheme", "ignore", "header", "contrast")
+@dicom_options
 @low_confidence_option
 @click.option(
     "--no-intensity-fat",
@@ -88,30 +94,32 @@ __all__ = ["execute", "run"]
 def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
     """Segment, measure and report one case or a whole study.
 
-    INPUT is one or more NIfTI files or folders of them, at any depth. Files named …_water… and
+    INPUT is one or more NIfTI files or folders of them, at any depth, or DICOM exports: folders,
+    zip archives, a DICOMDIR ('lpm inspect' shows what would be segmented). Files named …_water… and
     …_fat… become Dixon pairs and get fat measures. With --levels auto, sagittal series among them
     serve to locate the discs of the same subject's images. Finished cases are skipped when the
     command is repeated.
     """
     from lpm_segmentator.core import InputError
-    from lpm_segmentator.study.discovery import discover
+    from lpm_segmentator.study.discovery import Discovery
+    from lpm_segmentator.study.inputs import split_inputs
 
+    dicom = take_dicom_options(options)
     picked = _picked_slices(options)
     table, levels = _levels_of(options)
     _check_slice_options(options, table, picked)
     if table is not None:
         announce(f"slice_stop of {table.path.name} is {table.end}", quiet=quiet or as_json)
     read = take_read_options(options)
-    plan = discover(
-        inputs,
-        water=options["water"],
-        fat=options["fat"],
-        reference=options["reference"],
-        masks=options["masks"],
-        contrast=read.contrast,
-    )
-    if levels is not None:
-        plan, levels = _with_levels(plan, levels, read.header)
+    given = split_inputs(inputs)
+    plan = Discovery((), given.unused)
+    if given.nifti or not given.dicom:
+        found, levels = _find_nifti(given.nifti, options, read, levels)
+        plan = plan.joined(found)
+    check_dicom_options(dicom, read.contrast, has_dicom=bool(given.dicom))
+    if given.dicom:
+        found, levels = find_dicom(given.dicom, out, dicom, options, levels, quiet=quiet or as_json)
+        plan = plan.joined(found)
     if picked is not None and len(plan.cases) > 1:
         raise InputError(
             f"--from-slice is about one image, and {len(plan.cases)} cases were given",
@@ -130,6 +138,25 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         quiet=quiet,
         as_json=as_json,
     )
+
+
+def _find_nifti(
+    inputs: Sequence[Path],
+    options: dict[str, Any],
+    read: ReadOptions,
+    levels: LevelOptions | None,
+) -> tuple[Discovery, LevelOptions | None]:
+    from lpm_segmentator.study.discovery import discover
+
+    found = discover(
+        inputs,
+        water=options["water"],
+        fat=options["fat"],
+        reference=options["reference"],
+        masks=options["masks"],
+        contrast=read.contrast,
+    )
+    return (found, None) if levels is None else _with_levels(found, levels, read.header)
 
 
 def _run_options(
@@ -199,7 +226,7 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
 
     given = given_level_options(options)
     named = LevelOptions(**take_level_options(options))
-    levels = options["levels"]
+    levels = options["levels"] or "none"
     if levels == "auto":
         return None, named
     path = Path(levels)

@@ -79,6 +79,7 @@ class Remedy(str, Enum):
     RESAMPLE = "resample=True"
     ROLES = "roles=(reference, prediction)"
     SAGITTAL = "sagittal=PATH"
+    SERIES = "series=(UID, NUMBER or TEXT)"
     SLICE_END = "slice_end=END"
     SLICE_TABLE = "slices=TABLE"
     SPACING = "spacing_mm=(i, j, k)"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpm_segmentator.core import KnownContrast
 from lpm_segmentator.io import case_id, set_paths, subject_key
+
+if TYPE_CHECKING:
+    from lpm_segmentator.study.dicom.source import DicomSource
+    from lpm_segmentator.study.record_parts import ExaminationRecord
 
 __all__ = ["CaseFiles", "Unused"]
 
@@ -35,6 +40,10 @@ class CaseFiles:
         What was uncertain when the files were grouped.
     problem : str
         Why the case cannot be run at all; empty if it can.
+    dicom : DicomSource, optional
+        The DICOM images that the files are made of when the case is run.
+    examination : ExaminationRecord, optional
+        What is recorded of that examination.
     """
 
     case: str
@@ -47,6 +56,8 @@ class CaseFiles:
     contrast: KnownContrast = field(default_factory=KnownContrast)
     notes: tuple[str, ...] = ()
     problem: str = ""
+    dicom: DicomSource | None = None
+    examination: ExaminationRecord | None = None
 
     def __post_init__(self) -> None:
         set_paths(self, "image", "water", "fat", "reference", "mask", "sagittal")

@@ -43,6 +43,16 @@ class Discovery:
     cases: tuple[CaseFiles, ...]
     unused: tuple[Unused, ...] = ()
 
+    def joined(self, other: Discovery) -> Discovery:
+        """Return the cases of both.
+
+        Raises
+        ------
+        InputError
+            If two cases have one id.
+        """
+        return _checked((*self.cases, *other.cases), (*self.unused, *other.unused))
+
 
 def find_cases(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],

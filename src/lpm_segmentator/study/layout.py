@@ -78,6 +78,10 @@ class CaseFolder:
         ending = "" if number == 1 else f"-{number}"
         return self.path / f"{self.case}_levels-corrected{ending}.json"
 
+    def imported(self, label: str) -> Path:
+        """Return the file of an image that was imported from DICOM, such as ``water``."""
+        return self.path / "images" / f"{self.case}_{label}.nii.gz"
+
     def fat_map(self, name: str) -> Path:
         """Return the file of a map of fat: ``dixon``, or a method of intensity-based fat."""
         return self.path / f"{self.case}_fatmap-{name}.nii.gz"
@@ -112,6 +116,11 @@ class StudyFolder:
     def lock(self) -> Path:
         """The file that a run locks while it writes to the folder."""
         return self.path / ".run.lock"
+
+    @property
+    def salt(self) -> Path:
+        """The secret that pseudonyms of patients are made with."""
+        return self.path / ".salt"
 
     @property
     def report(self) -> Path:

@@ -104,7 +104,7 @@ def load_case(
         mask, more = label_map_on(volume.geometry, files.mask, files, read)
         findings += more
     request = None
-    if levels is not None:
+    if levels is not None and levels.apply_to(files.sagittal):
         request, notes = _request(files, levels, image, read)
         findings += map(input_note, notes)
     case = Case(

@@ -77,6 +77,8 @@ class LevelOptions:
         Discs and the slices of the image that show them.
     model : Path, optional
         Another level model than the embedded one.
+    sagittal_only : bool
+        Whether levels are located only in cases that have a sagittal series.
     accept_frame_mismatch : bool
         Whether a series of another frame of reference, or a file of levels that was written for
         another subject, is used where it lies.
@@ -90,9 +92,14 @@ class LevelOptions:
     anchors: tuple[tuple[Disc, int], ...] = ()
     model: Path | None = None
     accept_frame_mismatch: bool = False
+    sagittal_only: bool = False
 
     def __post_init__(self) -> None:
         set_paths(self, "sagittal", "vertebrae", "written", "table", "model")
+
+    def apply_to(self, sagittal: Path | None) -> bool:
+        """Return whether levels are wanted for a case with this sagittal series, or with none."""
+        return sagittal is not None or not self.sagittal_only
 
     def of_case(self, case: str) -> LevelOptions:
         """Return the options with the case's own file of levels, or its row of the table.

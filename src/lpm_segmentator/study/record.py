@@ -18,6 +18,7 @@ from lpm_segmentator.core import Finding, InputError, RecordError
 from lpm_segmentator.io import read_json, write_json
 from lpm_segmentator.study.record_parts import (
     CoverageRecord,
+    ExaminationRecord,
     ImageRecord,
     LevelsRecord,
     MaskRecord,
@@ -110,6 +111,8 @@ class CaseRecord:
         What there is to say about the case.
     seconds : mapping of str to float
         Time of each step.
+    examination : ExaminationRecord or None
+        The DICOM examination that the case comes from.
     schema_version : int
     """
 
@@ -139,6 +142,7 @@ class CaseRecord:
     quality: QualityRecord | None
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
+    examination: ExaminationRecord | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

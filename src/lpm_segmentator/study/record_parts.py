@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["CoverageRecord", "ImageRecord", "LevelsRecord", "MaskRecord", "QualityRecord"]
+__all__ = [
+    "CoverageRecord",
+    "ExaminationRecord",
+    "ImageRecord",
+    "LevelsRecord",
+    "MaskRecord",
+    "QualityRecord",
+    "SeriesRecord",
+]
 
 
 @dataclass(frozen=True)
@@ -124,3 +132,50 @@ class CoverageRecord:
     spacing_mm: float
     covered_mm: float
     gap_mm: float | None
+
+
+@dataclass(frozen=True)
+class SeriesRecord:
+    """A series of the examination.
+
+    Attributes
+    ----------
+    role : str
+        What it was used as (``"image"``, ``"water"``, ``"fat"``, ``"sagittal"``); empty if it was
+        not used.
+    number : int or None
+    description : str
+    plane : str
+    contrast : str
+    slices : int
+    reason : str
+        Why it was used, or why it was not.
+    """
+
+    role: str
+    number: int | None
+    description: str
+    plane: str
+    contrast: str
+    slices: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExaminationRecord:
+    """The DICOM examination that a case comes from.
+
+    Attributes
+    ----------
+    subject, session : str
+        Pseudonyms of the patient and of the examination.
+    series : tuple of SeriesRecord
+        All series, those that were used first.
+    covariates : mapping
+        Row of ``cases.csv``: age, sex, height and weight, scanner and sequence.
+    """
+
+    subject: str
+    session: str
+    series: tuple[SeriesRecord, ...]
+    covariates: dict[str, bool | int | float | str | None]

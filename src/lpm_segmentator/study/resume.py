@@ -10,6 +10,7 @@ from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
 from lpm_segmentator.io import file_sha256
 from lpm_segmentator.measure import intensity_fat_possible
+from lpm_segmentator.study.dicom.source import is_imported
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 
@@ -26,13 +27,15 @@ __all__ = ["edited_mask_of", "fingerprint_of", "is_done"]
 def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
     """Return whether the folder holds a complete result of these files, options and model."""
     folder = StudyFolder(out).case(files.case)
+    if files.dicom is not None and not is_imported(files.dicom, files.paths):
+        return False
     try:
         record = read_case_record(folder.record)
         fingerprint = fingerprint_of(files, options, model)
     except (OSError, LpmError):  # no record, or an input is gone: the run will report it
         return False
     expected = [folder.mask, folder.picture]
-    if options.levels is not None:
+    if options.levels is not None and options.levels.apply_to(files.sagittal):
         expected.append(folder.levels)
     return all(path.exists() for path in expected) and record.fingerprint == fingerprint
 

@@ -39,6 +39,33 @@ _WIDE = (
 )
 
 
+_CASES = tuple(
+    ("cases.csv", name, unit, label, text)
+    for name, unit, label, text in (
+        ("subject", "", "Subject", "Pseudonym of the patient, equal in all cases of this folder."),
+        ("session", "", "Session", "Pseudonym of the examination."),
+        ("patient_id", "", "Patient ID", "Kept on request only; so are the next two."),
+        ("accession_number", "", "Accession number", ""),
+        ("study_date", "", "Date", "Of the examination, YYYYMMDD."),
+        ("age_years", "years", "Age", "At the examination."),
+        ("sex", "", "Sex", "M, F or O, as in the header."),
+        ("height_m", "m", "Height", ""),
+        ("weight_kg", "kg", "Weight", ""),
+        ("manufacturer", "", "Manufacturer", "Of the scanner."),
+        ("scanner_model", "", "Scanner", ""),
+        ("field_strength_t", "T", "Field strength", ""),
+        ("sequence_name", "", "Sequence", "As the scanner names it."),
+        ("acquisition_type", "", "Acquisition", "2D or 3D."),
+        ("repetition_time_ms", "ms", "TR", ""),
+        ("echo_time_ms", "ms", "TE", "Of the image that was segmented."),
+        ("flip_angle_deg", "°", "Flip angle", ""),
+        ("slice_thickness_mm", "mm", "Slice thickness", ""),
+        ("series_number", "", "Series", "Of the image that was segmented."),
+        ("series_in_study", "", "Series", "Number of series in the examination."),
+    )
+)
+
+
 def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
     """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
 
@@ -60,6 +87,7 @@ def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
         "accuracy_levels": [row for r in records for row in r.accuracy_levels],
         "accuracy_slices": [row for r in records for row in r.accuracy_slices],
         "paired_measures": [row for r in measured for row in _paired(r)],
+        "cases": [row for r in records for row in _examination(r)],
         "dictionary": dictionary() if records else [],
     }
     folder = StudyFolder(out)
@@ -94,9 +122,19 @@ def dictionary() -> list[Row]:
     ]
     rows += [
         {"table": table, "column": name, "unit": unit, "label": label, "description": text}
-        for table, name, unit, label, text in _WIDE
+        for table, name, unit, label, text in (*_WIDE, *_CASES)
     ]
     return rows
+
+
+def _examination(record: CaseRecord) -> list[Row]:
+    """Return the row of a case from DICOM in ``cases.csv``."""
+    exam = record.examination
+    if exam is None:
+        return []
+    return [
+        {"case": record.case, "subject": exam.subject, "session": exam.session, **exam.covariates}
+    ]
 
 
 def _measures(record: CaseRecord) -> Iterable[Row]:

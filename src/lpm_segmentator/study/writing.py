@@ -239,6 +239,7 @@ def _record(
         quality=None if result.quality is None else _quality(result.quality),
         findings=findings,
         seconds=dict(result.seconds),
+        examination=files.examination,
     )
 
 

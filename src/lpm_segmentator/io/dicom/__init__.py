@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from lpm_segmentator.io.dicom.header import Frame, SeriesTags
+from lpm_segmentator.io.dicom.identity import Identity, read_identity
 from lpm_segmentator.io.dicom.read import read_stack, series_name
 from lpm_segmentator.io.dicom.scan import Scan, Skipped, scan, source_hash
 from lpm_segmentator.io.dicom.stacks import Stack, stacks_of
 
 __all__ = [
     "Frame",
+    "Identity",
     "Scan",
     "SeriesTags",
     "Skipped",
     "Stack",
+    "read_identity",
     "read_stack",
     "scan",
     "series_name",

@@ -1,0 +1,217 @@
+"""Which series of an examination are segmented, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lpm_segmentator.core import Contrast
+from lpm_segmentator.study.dicom.describe import Described
+from lpm_segmentator.study.dicom.pairs import dixon_scans
+
+__all__ = ["Candidate", "Choice", "Selector", "choose"]
+
+#: kinds of images from the best to the worst
+_KINDS = ("Dixon pair", "T2w", "T1w")
+_SAGITTAL = (Contrast.T2W, Contrast.T1W, Contrast.WATER, Contrast.IN_PHASE, Contrast.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Selector:
+    """What a user named a series by.
+
+    Attributes
+    ----------
+    text : str
+        A series instance UID, a series number, or a part of a description.
+    """
+
+    text: str
+
+    def matches(self, image: Described) -> bool:
+        """Whether a stack is of a series that is named so."""
+        tags = image.tags
+        if self.text == tags.series:
+            return True
+        if self.text.isdigit():
+            return tags.number == int(self.text)
+        return self.text.casefold() in tags.description.casefold()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What could be segmented as one case.
+
+    Attributes
+    ----------
+    image : Described
+        The image that masks are drawn on: of a Dixon pair the water image.
+    fat : Described or None
+    reasons : tuple of str
+        What speaks for and against it.
+    rank : int
+        0 for the best kind of image; equal ranks are a tie.
+    """
+
+    image: Described
+    fat: Described | None
+    reasons: tuple[str, ...]
+    rank: int
+
+    @property
+    def images(self) -> tuple[Described, ...]:
+        """Its stacks."""
+        return (self.image,) if self.fat is None else (self.image, self.fat)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is done with the series of an examination.
+
+    Attributes
+    ----------
+    chosen : tuple of Candidate
+        To be segmented, each as a case; several where nothing distinguishes them.
+    sagittal : Described or None
+        The series that the levels are located in.
+    others : tuple of (Described, str)
+        All other stacks with the reason why they are not used.
+    """
+
+    chosen: tuple[Candidate, ...]
+    sagittal: Described | None
+    others: tuple[tuple[Described, str], ...]
+
+
+def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> Choice:
+    """Choose what is segmented.
+
+    Parameters
+    ----------
+    images : sequence of Described
+        All stacks of one examination.
+    selectors : sequence of Selector
+        The series that the user named; then these are segmented whatever they show, as far as they
+        form axial images.
+
+    Notes
+    -----
+    Dixon pairs come before T2w, T2w before T1w; series whose header names the lumbar spine before
+    those that name no part of the body. Everything of the best rank is chosen.
+    """
+    scans, unpaired = dixon_scans(images)
+    halves = {id(half) for scan in scans for half in (scan.water, scan.fat)}
+    reasons = {id(image): reason for image in images if (reason := _unused(image))}
+    reasons |= {key: text for key, text in unpaired.items() if key not in reasons}
+    candidates = [
+        _candidate(scan.water, scan.fat, scan.evidence)
+        for scan in scans
+        if not {id(scan.water), id(scan.fat)} & set(reasons)
+    ]
+    candidates += [
+        _candidate(image, None, "")
+        for image in images
+        if id(image) not in halves and id(image) not in reasons
+    ]
+    if selectors:
+        chosen = _selected(images, candidates, selectors)
+    else:
+        best = min((candidate.rank for candidate in candidates), default=0)
+        chosen = [candidate for candidate in candidates if candidate.rank == best]
+    sagittal = _sagittal(images, chosen)
+    used = {id(i) for c in chosen for i in c.images} | {id(sagittal)}
+    others = tuple(
+        (image, _why_not(image, reasons, chosen, selected=bool(selectors)))
+        for image in images
+        if id(image) not in used
+    )
+    return Choice(tuple(chosen), sagittal, others)
+
+
+def _unused(image: Described) -> str:
+    """Return why an image is not segmented by itself; empty if it may be."""
+    checks = {
+        image.unsuitable: bool(image.unsuitable),
+        f"{image.plane}, not axial": image.plane != "axial",
+        f"another part of the body ({image.body_part})": (
+            image.body_part not in ("", "lumbar")
+        ),
+        f"{image.contrast} image of a Dixon scan": image.contrast
+        in (Contrast.IN_PHASE, Contrast.OPPOSED_PHASE, Contrast.FAT_FRACTION),
+        "fat-suppressed, on which the model was not trained": image.fat_suppressed,
+        "contrast not known": image.contrast is Contrast.UNKNOWN,
+    }  # fmt: skip
+    return next((text for text, is_so in checks.items() if is_so), "")
+
+
+def _candidate(image: Described, fat: Described | None, evidence: str) -> Candidate:
+    kind = "Dixon pair" if fat is not None else str(image.contrast)
+    is_named = image.body_part == "lumbar"
+    reasons = [f"axial {kind}", evidence or f"by {image.evidence}"]
+    if is_named:
+        reasons.append("lumbar by header")
+    rank = 2 * (_KINDS.index(kind) if kind in _KINDS else len(_KINDS)) + (not is_named)
+    return Candidate(image, fat, tuple(reasons), rank)
+
+
+def _selected(
+    images: Sequence[Described], candidates: Sequence[Candidate], selectors: Sequence[Selector]
+) -> list[Candidate]:
+    """Return what the user named: of a Dixon scan the pair, whichever image was named."""
+
+    def named(image: Described) -> bool:
+        return any(selector.matches(image) for selector in selectors)
+
+    chosen = [c for c in candidates if any(map(named, c.images))]
+    taken = {id(image) for candidate in chosen for image in candidate.images}
+    reason = ("named by the user",)
+    forced = [
+        Candidate(image, None, reason, 0)
+        for image in images
+        if named(image) and id(image) not in taken and image.plane == "axial"
+        and not image.stack.problem
+    ]  # fmt: skip
+    return chosen + forced
+
+
+def _sagittal(images: Sequence[Described], chosen: Sequence[Candidate]) -> Described | None:
+    """Return the sagittal series that shows the most of the chosen images."""
+    if not chosen:
+        return None
+    geometry = chosen[0].image.stack.geometry
+    frame = chosen[0].image.tags.frame_of_reference
+    fitting = [
+        image
+        for image in images
+        if image.plane == "sagittal"
+        and not image.unsuitable
+        and image.contrast in _SAGITTAL
+        and frame in (image.tags.frame_of_reference, "")
+        and geometry is not None
+        and image.stack.geometry is not None
+        and min(geometry.overlap_mm(image.stack.geometry)) > 0
+    ]
+
+    def preference(image: Described) -> tuple[float, ...]:
+        return (
+            image.fat_suppressed,
+            _SAGITTAL.index(image.contrast),
+            -image.extent_mm,
+            image.tags.number or 0,
+        )
+
+    return min(fitting, key=preference, default=None)
+
+
+def _why_not(
+    image: Described, reasons: dict[int, str], chosen: Sequence[Candidate], *, selected: bool
+) -> str:
+    if id(image) in reasons:
+        return reasons[id(image)]
+    if selected:
+        return "another series was named"
+    kind = "Dixon pair" if chosen and chosen[0].fat is not None else ""
+    better = kind or (str(chosen[0].image.contrast) if chosen else "other")
+    named = chosen and chosen[0].image.body_part == "lumbar" and image.body_part != "lumbar"
+    why = " whose header names the lumbar spine" if named else ""
+    return f"the {better} series of the examination{why} is preferred"

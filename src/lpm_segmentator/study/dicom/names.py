@@ -1,0 +1,187 @@
+"""Names of cases that do not identify a patient."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from lpm_segmentator.core import FileFormatError, InputError
+from lpm_segmentator.io import write_text
+from lpm_segmentator.io.dicom import Frame, read_identity
+from lpm_segmentator.study.dicom.choose import Candidate
+from lpm_segmentator.study.dicom.examinations import Examination
+from lpm_segmentator.study.layout import StudyFolder
+
+__all__ = ["CaseFrom", "Pseudonyms", "case_names"]
+
+CaseFrom = Literal["pseudonym", "PatientID", "AccessionNumber", "folder"]
+"""What cases are named by."""
+
+#: 40 bits: of 50,000 patients two get one name with a probability of 0.001
+_SUBJECT_DIGITS = 8
+#: 20 bits, within a patient
+_SESSION_DIGITS = 4
+_SALT_BYTES = 16
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """Names drawn from hashes with a secret: equal in one study, unrelated between studies.
+
+    Attributes
+    ----------
+    salt : str
+        The secret; whoever has it can check a guess of a patient's identity.
+    """
+
+    salt: str
+
+    @classmethod
+    def of_study(cls, out: Path, *, keep: bool) -> Pseudonyms:
+        """Return the pseudonyms of a study; the secret is drawn at its first run.
+
+        Parameters
+        ----------
+        out : Path
+            The output folder, which keeps the secret.
+        keep : bool
+            Whether a new secret is written.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        path = StudyFolder(out).salt
+        if path.is_file():
+            return cls(path.read_text(encoding="utf-8").strip())
+        salt = secrets.token_hex(_SALT_BYTES)
+        if keep:
+            write_text(f"{salt}\n", path)
+        return cls(salt)
+
+    def subject(self, examination: Examination) -> str:
+        """Return the name of a patient; without any identity, of the examination's."""
+        return self._hash(examination.patient or examination.study)[:_SUBJECT_DIGITS]
+
+    def session(self, examination: Examination) -> str:
+        """Return the name of an examination."""
+        return self._hash(examination.study)[:_SESSION_DIGITS]
+
+    def _hash(self, text: str) -> str:
+        digest = hmac.new(self.salt.encode(), text.encode(), hashlib.sha256).digest()
+        return base64.b32encode(digest).decode().lower()
+
+
+def case_names(
+    examinations: Sequence[Examination],
+    pseudonyms: Pseudonyms,
+    case_from: CaseFrom = "pseudonym",
+    inputs: Sequence[Path] = (),
+) -> list[list[str]]:
+    """Name the chosen candidates of each examination.
+
+    Pseudonyms give ``sub-mfrggzdf_ses-k3ya_acq-dixon`` or ``…_T2w``; further series of the kind
+    have their number in the name. A given name is used as it is where an examination has one case.
+
+    Parameters
+    ----------
+    examinations : sequence of Examination
+    pseudonyms : Pseudonyms
+    case_from : CaseFrom
+    inputs : sequence of Path
+        The inputs, where folders name the cases.
+
+    Raises
+    ------
+    InputError
+        If a header states nothing of what the cases are to be named by.
+    """
+    labels = [_labels(examination.choice.chosen) for examination in examinations]
+    if case_from == "pseudonym":
+        return [
+            [f"sub-{pseudonyms.subject(e)}_ses-{pseudonyms.session(e)}_{label}" for label in own]
+            for e, own in zip(examinations, labels, strict=True)
+        ]
+    given = [_given(e, case_from, inputs) if own else "" for e, own in zip(
+        examinations, labels, strict=True)]  # fmt: skip
+    count = Counter(name.casefold() for name in given)
+    names = []
+    for examination, name, own in zip(examinations, given, labels, strict=True):
+        several = f"_ses-{pseudonyms.session(examination)}" if count[name.casefold()] > 1 else ""
+        base = f"{name}{several}"
+        names.append([base] if len(own) == 1 else [f"{base}_{label}" for label in own])
+    return names
+
+
+def _labels(candidates: Sequence[Candidate]) -> list[str]:
+    """Return what distinguishes the cases of one examination."""
+    kinds = [_kind(candidate) for candidate in candidates]
+    numbered = [
+        kind if kinds.count(kind) == 1 else _numbered(candidate)
+        for kind, candidate in zip(kinds, candidates, strict=True)
+    ]
+    return [
+        label if numbered.count(label) == 1
+        else f"chunk-{numbered[: k + 1].count(label)}_{label}"
+        for k, label in enumerate(numbered)
+    ]  # fmt: skip
+
+
+def _kind(candidate: Candidate) -> str:
+    if candidate.fat is not None:
+        return "acq-dixon"
+    return _UNSAFE.sub("", str(candidate.image.contrast))
+
+
+def _numbered(candidate: Candidate) -> str:
+    number = candidate.image.tags.number or 0
+    if candidate.fat is not None:
+        return f"acq-dixon{number}"
+    return f"acq-{number}_{_kind(candidate)}"
+
+
+def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]) -> str:
+    frame = examination.choice.chosen[0].image.stack.frames[0]
+    if case_from == "folder":
+        value = _folder(frame, inputs)
+    else:
+        identity = read_identity(frame)
+        is_patient = case_from == "PatientID"
+        value = identity.patient_id if is_patient else identity.accession_number
+    name = _UNSAFE.sub("-", value).strip("-")
+    if not name:
+        raise InputError(
+            f"the header states no {case_from}, by which cases are to be named",
+            where=_place(frame),
+            hint="Name the cases by something else, or leave the names to pseudonyms",
+        )
+    return name
+
+
+def _folder(frame: Frame, inputs: Sequence[Path]) -> str:
+    """Return the first folder below the input on the way to a file."""
+    path = Path(frame.path)
+    if frame.member:
+        parts = PurePosixPath(frame.member).parts[:-1]
+        return parts[0] if parts else path.stem
+    for given in inputs:
+        root = given if given.is_dir() else given.parent
+        if os.path.commonpath([root.resolve(), path.resolve()]) == str(root.resolve()):
+            below = path.resolve().relative_to(root.resolve()).parts[:-1]
+            return below[0] if below else root.resolve().name
+    raise FileFormatError("the file lies in none of the inputs", where=path)
+
+
+def _place(frame: Frame) -> str:
+    return Path(frame.member or frame.path).name
