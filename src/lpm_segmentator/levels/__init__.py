@@ -14,7 +14,9 @@ from lpm_segmentator.levels.request import (
     Located,
     Series,
     locate_levels,
+    stated_discs,
 )
+from lpm_segmentator.levels.stacks import DiscSlice, nearest_slices
 from lpm_segmentator.levels.types import (
     DiscLocation,
     Levels,
@@ -29,6 +31,7 @@ __all__ = [
     "NUMBERINGS",
     "Anchor",
     "DiscLocation",
+    "DiscSlice",
     "GivenLevels",
     "LevelModel",
     "LevelRequest",
@@ -45,6 +48,8 @@ __all__ = [
     "levels_from_vertebrae",
     "load_level_model",
     "locate_levels",
+    "nearest_slices",
     "slice_range",
+    "stated_discs",
     "to_slices",
 ]

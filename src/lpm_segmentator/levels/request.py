@@ -5,7 +5,9 @@ The levels choose the slices from L1-L2 to L5-S1 and name them, but only where t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from lpm_segmentator.core import (
     Area,
@@ -27,7 +29,15 @@ from lpm_segmentator.levels.manual import levels_from_anchors
 from lpm_segmentator.levels.model import LevelModel, embedded_level_model
 from lpm_segmentator.levels.types import Levels, slice_range, to_slices
 
-__all__ = ["APART_MM", "GivenLevels", "LevelRequest", "Located", "Series", "locate_levels"]
+__all__ = [
+    "APART_MM",
+    "GivenLevels",
+    "LevelRequest",
+    "Located",
+    "Series",
+    "locate_levels",
+    "stated_discs",
+]
 
 #: discs of stack and series of one examination are closer; measured in docs/levels.md
 APART_MM = 6.0
@@ -181,6 +191,57 @@ def locate_levels(
             empty = Levels((), (note.message,))
             located = Located(empty, source, image, None, None, (note,))
     return replace(located, findings=(*findings, *located.findings))
+
+
+def stated_discs(
+    images: Sequence[tuple[Volume, Source]], request: LevelRequest
+) -> tuple[Levels, Source, Volume]:
+    """Return the discs of an examination in several stacks: from what states or shows them all.
+
+    Parameters
+    ----------
+    images : sequence of tuple of Volume and Source
+        The stacks.
+    request : LevelRequest
+        With levels that are given, or a sagittal series: a short stack does not show the discs.
+
+    Returns
+    -------
+    levels : Levels
+    source : Source
+        What they come from.
+    shown_on : Volume
+        The series, or the first stack.
+
+    Raises
+    ------
+    InputError
+        If neither is there, it is of another examination, or no disc is found.
+    """
+    if request.anchors:
+        raise InputError(
+            "discs and slices were stated, and the examination has several stacks",
+            hint="Give a sagittal series or a file of levels",
+            remedy=(Remedy.SAGITTAL, Remedy.LEVELS),
+        )
+    if request.given is None and request.sagittal is None:
+        raise InputError(
+            "several short stacks do not show the discs",
+            hint="Give a sagittal series of the same examination",
+            remedy=Remedy.SAGITTAL,
+        )
+    errors: list[InputError] = []
+    for image, source in images:  # one that overlaps is enough
+        try:
+            if request.given is not None:
+                seen = _given(image, source, request, request.given)
+            else:
+                seen = _in_series(image, source, request, cast("Series", request.sagittal))
+        except InputError as error:
+            errors.append(error)
+        else:
+            return seen.levels, seen.source, seen.shown_on
+    raise errors[0]
 
 
 def _not_found(message: str) -> Finding:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.core import KnownContrast
 from lpm_segmentator.io import case_id, set_paths, subject_key
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.record_parts import ExaminationRecord
 
 __all__ = ["CaseFiles", "Unused"]
+
+
+_STACK = "stack-"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class CaseFiles:
         A single image.
     water, fat : Path, optional
         A Dixon pair, instead of `image`.
+    stacks : tuple of Path
+        Several stacks of one examination, instead of `image`.
     reference : Path, optional
         A manual label map to compare with.
     mask : Path, optional
@@ -58,15 +64,34 @@ class CaseFiles:
     problem: str = ""
     dicom: DicomSource | None = None
     examination: ExaminationRecord | None = None
+    stacks: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         set_paths(self, "image", "water", "fat", "reference", "mask", "sagittal")
+        object.__setattr__(self, "stacks", tuple(map(Path, self.stacks)))
+
+    @classmethod
+    def from_paths(cls, case: str, paths: Mapping[str, Path], **others: Any) -> CaseFiles:
+        """Return the case whose `paths` are these.
+
+        Parameters
+        ----------
+        case : str
+        paths : mapping of str to Path
+            As `paths` gives them.
+        **others
+            Other attributes.
+        """
+        named = {role: path for role, path in paths.items() if not role.startswith(_STACK)}
+        stacks = tuple(path for role, path in paths.items() if role.startswith(_STACK))
+        return cls(case, **named, stacks=stacks, **others)
 
     @property
     def paths(self) -> dict[str, Path]:
         """The files that are there, by role."""
         roles = {
             "image": self.image,
+            **{f"{_STACK}{number}": path for number, path in enumerate(self.stacks, start=1)},
             "water": self.water,
             "fat": self.fat,
             "reference": self.reference,
@@ -78,12 +103,13 @@ class CaseFiles:
     @property
     def main_image(self) -> Path | None:
         """The image that masks are drawn on: of a pair the water image."""
-        return self.water or self.image
+        return self.water or self.image or next(iter(self.stacks), None)
 
     @property
     def images(self) -> tuple[Path, ...]:
         """The axial images."""
-        return tuple(p for p in (self.image, self.water, self.fat) if p is not None)
+        named = (self.image, self.water, self.fat, *self.stacks)
+        return tuple(path for path in named if path is not None)
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -18,11 +18,13 @@ from lpm_segmentator.core import Finding, InputError, RecordError
 from lpm_segmentator.io import read_json, write_json
 from lpm_segmentator.study.record_parts import (
     CoverageRecord,
+    DiscSliceRecord,
     ExaminationRecord,
     ImageRecord,
     LevelsRecord,
     MaskRecord,
     QualityRecord,
+    StackRecord,
 )
 
 if TYPE_CHECKING:
@@ -113,6 +115,11 @@ class CaseRecord:
         Time of each step.
     examination : ExaminationRecord or None
         The DICOM examination that the case comes from.
+    stacks : tuple of StackRecord
+        Of an examination in several stacks, from foot to head; then `image` and `mask` are those
+        of the first one, and there is no volume.
+    disc_slices : tuple of DiscSliceRecord
+        Where the discs of several stacks were measured.
     schema_version : int
     """
 
@@ -143,6 +150,8 @@ class CaseRecord:
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
     examination: ExaminationRecord | None = None
+    stacks: tuple[StackRecord, ...] = ()
+    disc_slices: tuple[DiscSliceRecord, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 __all__ = [
     "CoverageRecord",
+    "DiscSliceRecord",
     "ExaminationRecord",
     "ImageRecord",
     "LevelsRecord",
     "MaskRecord",
     "QualityRecord",
     "SeriesRecord",
+    "StackRecord",
 ]
 
 
@@ -132,6 +134,54 @@ class CoverageRecord:
     spacing_mm: float
     covered_mm: float
     gap_mm: float | None
+
+
+@dataclass(frozen=True)
+class StackRecord:
+    """A stack of an examination in several stacks.
+
+    Attributes
+    ----------
+    image : ImageRecord
+    mask : MaskRecord
+    first_slice : int
+        Number of its first slice in the profile, which counts through all stacks.
+    slices : int
+        Slices that show any muscle.
+    spacing_mm : float
+        Distance between slice centres.
+    """
+
+    image: ImageRecord
+    mask: MaskRecord
+    first_slice: int
+    slices: int
+    spacing_mm: float
+
+
+@dataclass(frozen=True)
+class DiscSliceRecord:
+    """The slice that a disc was measured in, of an examination in several stacks.
+
+    Attributes
+    ----------
+    level : str
+        The disc.
+    stack : int
+        From 1.
+    slice : int
+        Within the stack.
+    distance_mm : float
+        Of the disc's centre from the middle of the slice.
+    angle_deg : float
+        Between the slice and the plane of the disc.
+    """
+
+    level: str
+    stack: int
+    slice: int
+    distance_mm: float
+    angle_deg: float
 
 
 @dataclass(frozen=True)
