@@ -109,6 +109,7 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         reference=options["reference"],
         masks=options["masks"],
         contrast=read.contrast,
+        header=read.header,
     )
     if levels is not None:
         plan, levels = _with_levels(plan, levels, read.header)

@@ -16,7 +16,7 @@ from lpm_segmentator.core import (
     PairingError,
     Remedy,
 )
-from lpm_segmentator.io import contrast_of, parse_name
+from lpm_segmentator.io import HeaderOptions, contrast_of, parse_name
 from lpm_segmentator.study.cases import CaseFiles, Unused
 from lpm_segmentator.study.labels import with_label_maps
 from lpm_segmentator.study.listing import ImageFile, list_images
@@ -24,6 +24,7 @@ from lpm_segmentator.study.pairing import pair
 
 __all__ = ["Discovery", "discover", "find_cases"]
 
+_PLAIN = HeaderOptions()
 #: images that accompany the water and fat images of one scan
 _COMPANIONS = (Contrast.IN_PHASE, Contrast.OPPOSED_PHASE, Contrast.FAT_FRACTION)
 
@@ -52,6 +53,7 @@ def find_cases(
     reference: str | os.PathLike[str] | None = None,
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
+    header: HeaderOptions = _PLAIN,
 ) -> list[CaseFiles]:
     """List the cases among files and folders, ordered by id; see `discover`.
 
@@ -61,7 +63,13 @@ def find_cases(
         As `discover`.
     """
     found = discover(
-        inputs, water=water, fat=fat, reference=reference, masks=masks, contrast=contrast
+        inputs,
+        water=water,
+        fat=fat,
+        reference=reference,
+        masks=masks,
+        contrast=contrast,
+        header=header,
     )
     return list(found.cases)
 
@@ -74,6 +82,7 @@ def discover(
     reference: str | os.PathLike[str] | None = None,
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
+    header: HeaderOptions = _PLAIN,
 ) -> Discovery:
     """Group files into cases.
 
@@ -91,6 +100,8 @@ def discover(
         measure instead of segmenting.
     contrast : Contrast, optional
         Of all images; otherwise it is read from names and sidecars.
+    header : HeaderOptions
+        What to trust in headers, where several label maps of a case are compared.
 
     Raises
     ------
@@ -110,9 +121,9 @@ def discover(
         raise InputError("no input was given", hint="Name an image, a Dixon pair or a folder")
     cases = found.cases
     if reference is not None:
-        cases = with_label_maps(cases, Path(reference), "reference")
+        cases = with_label_maps(cases, Path(reference), "reference", header)
     if masks is not None:
-        cases = with_label_maps(cases, Path(masks), "mask")
+        cases = with_label_maps(cases, Path(masks), "mask", header)
     own = {path.resolve() for files in cases for path in (files.reference, files.mask) if path}
     if own:  # a label map without a word for it in its name was listed as an image
         cases = tuple(f for f in cases if f.image is None or f.image.resolve() not in own)
