@@ -23,9 +23,11 @@ from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import load_case
+from lpm_segmentator.study.lock import run_lock
 from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.outputs import refuse_overwriting
 from lpm_segmentator.study.record import CaseRecord, MaskRecord, read_case_record
+from lpm_segmentator.study.results import no_finished_case
 from lpm_segmentator.study.resume import edited_mask_of, fingerprint_of
 from lpm_segmentator.study.writing import EditedMask, write_case
 
@@ -121,10 +123,13 @@ def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
     Raises
     ------
     LpmError
-        If a case is not there, or anything is wrong with its files.
+        If no case is finished or a case is not there, anything is wrong with its files, or a run
+        is writing to the folder.
     """
     study = StudyFolder(Path(out))
     folders = {folder.case: folder for folder in study.done()}
+    if not folders:
+        raise no_finished_case(study)
     unknown = [case for case in cases if case not in folders]
     if unknown:
         raise InputError(
@@ -133,12 +138,13 @@ def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
             hint="Give the output folder of 'lpm run' and names of its cases",
         )
     records = []
-    for case in cases or folders:
-        folder = folders[case]
-        record = read_case_record(folder.record)
-        edited = edited_mask_of(folder, record)
-        if edited is not None:
-            records.append(_remeasured(folder, record, edited))
+    with run_lock(study.path):
+        for case in cases or folders:
+            folder = folders[case]
+            record = read_case_record(folder.record)
+            edited = edited_mask_of(folder, record)
+            if edited is not None:
+                records.append(_remeasured(folder, record, edited))
     return records
 
 
