@@ -195,6 +195,9 @@ def _paired(
 ]:
     """Pair by whole names, then without series numbers, then across folders.
 
+    Across folders only names that state a subject are paired: where folders tell subjects apart,
+    names are alike.
+
     Returns
     -------
     pairs, water and fat images left over, and what could not be told apart.
@@ -204,7 +207,7 @@ def _paired(
     keys = (
         lambda image: (image.place, _pair_key(image)),
         lambda image: (image.place, image.name.loose_pair_key),
-        _pair_key,
+        lambda image: _pair_key(image) if image.name.subject else (image.place, _pair_key(image)),
     )
     for key in keys:
         result = pair(water, fat, left_key=key, right_key=key)
