@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.core import Geometry, InputError, LabelMap, LpmError, RecordError
-from lpm_segmentator.io import atomic_path, file_sha256, read_label_map, read_sidecar
+from lpm_segmentator.core import Geometry, InputError, LabelMap, LpmError
+from lpm_segmentator.io import file_sha256, read_label_map, read_sidecar
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.edits import edited_mask_of, is_about_an_edit, kept_findings
 from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import load_case
@@ -28,7 +29,7 @@ from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.outputs import refuse_overwriting
 from lpm_segmentator.study.record import CaseRecord, MaskRecord, read_case_record
 from lpm_segmentator.study.results import no_finished_case
-from lpm_segmentator.study.resume import edited_mask_of, fingerprint_of
+from lpm_segmentator.study.resume import fingerprint_of
 from lpm_segmentator.study.writing import EditedMask, write_case
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def process_case(
         result = measure_labels(
             loaded.case, loaded.mask, "imported", options.settings, expected=expected
         )
-    was_edited = _keep_edited_mask(folder)
+    was_edited = is_about_an_edit(folder)
     fingerprint = fingerprint_of(files, options, predictor.info)
     record = write_case(
         _timed(result, read_seconds, began),
@@ -98,7 +99,9 @@ def process_case(
         fingerprint=fingerprint,
         contrast=loaded.contrast,
     )
-    return _remeasured(folder, record, folder.edited_mask) if was_edited else record
+    if was_edited and folder.edited_mask.exists():
+        return _remeasured(folder, record, folder.edited_mask)
+    return record
 
 
 def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
@@ -161,6 +164,7 @@ def _remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecor
     case = replace(loaded.case, slices=record.slices)
     automatic = _automatic_labels(folder, mask, labels.geometry)
     result = measure_labels(case, labels, "edited", options.settings, expected=automatic)
+    result = replace(result, findings=(*result.findings, *kept_findings(record.findings)))
     return write_case(
         _timed(result, read_seconds, began),
         folder,
@@ -208,26 +212,6 @@ def _automatic_labels(folder: CaseFolder, mask: Path, grid: Geometry) -> LabelMa
     except LpmError:
         return None
     return None if automatic.geometry.describe_difference(grid) else automatic
-
-
-def _keep_edited_mask(folder: CaseFolder) -> bool:
-    """Save a mask that was edited in place, before the new one is written.
-
-    Returns
-    -------
-    bool
-        Whether the numbers of the case were about an edited mask.
-    """
-    try:
-        record = read_case_record(folder.record)
-    except RecordError:
-        return False
-    in_place = folder.mask.exists() and file_sha256(folder.mask) != _automatic_sha256(record)
-    if in_place:
-        content = folder.mask.read_bytes()
-        with atomic_path(folder.saved_mask()) as temporary:
-            temporary.write_bytes(content)
-    return record.mask.kind == "edited" and folder.edited_mask.exists()
 
 
 def _timed(result: CaseResult, read_seconds: float, began: float) -> CaseResult:

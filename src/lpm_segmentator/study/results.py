@@ -15,6 +15,7 @@ from urllib.parse import quote
 from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity, about
 from lpm_segmentator.io import remove_file, write_text
 from lpm_segmentator.study.complete import check_complete, check_run_complete
+from lpm_segmentator.study.edits import edited_mask_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import (
     CaseRecord,
@@ -22,7 +23,6 @@ from lpm_segmentator.study.record import (
     read_case_record,
     read_run_record,
 )
-from lpm_segmentator.study.resume import edited_mask_of
 from lpm_segmentator.study.tables import write_tables
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _pictures(folder: CaseFolder, record: CaseRecord, page: Path) -> Pictures:
         outlines=_picture(folder.picture),
         all_slices=_picture(folder.all_slices),
         # A picture of levels that an older run left shows nothing about this one.
-        levels=_picture(folder.levels_picture) if record.levels else None,
+        levels=_picture(folder.levels_picture) if record.levels and record.levels.discs else None,
         link=_link(page, folder.picture),
     )
 
