@@ -6,8 +6,9 @@ from lpm_segmentator.api.compare import compare_file
 from lpm_segmentator.api.evaluating import EvaluateOptions, evaluate_files
 from lpm_segmentator.api.figures import draw_study
 from lpm_segmentator.api.measuring import MeasureOptions, measure_file
+from lpm_segmentator.api.remeasuring import remeasure
 from lpm_segmentator.api.results import write_results
-from lpm_segmentator.api.run import process_case, remeasure
+from lpm_segmentator.api.run import process_case
 from lpm_segmentator.api.steps import crop_file, find_levels, postprocess_file, segment_file
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.study.cases import CaseFiles

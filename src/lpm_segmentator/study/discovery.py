@@ -280,7 +280,7 @@ def _half(image: ImageFile, known: KnownContrast) -> CaseFiles:
             f"the letter in the name may state a {known.contrast} image, but there is no {other} "
             "image: it was taken as an image of unknown contrast"
         )
-        return CaseFiles(image.case, image=image.path, notes=(note,))
+        return CaseFiles(image.case, image=image.path, contrast=KnownContrast(), notes=(note,))
     note = (
         f"there is a {known.contrast} image but no {other} image of the same name: fat ratios need "
         "both"

@@ -29,7 +29,6 @@ from lpm_segmentator.io import (
     write_label_map,
     write_text,
 )
-from lpm_segmentator.levels import Located
 from lpm_segmentator.measure import (
     Accuracy,
     CaseMeasures,
@@ -51,6 +50,7 @@ from lpm_segmentator.study.record import (
     MaskRecord,
     QualityRecord,
     Row,
+    quality_from_dict,
     write_record,
 )
 
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.options import RunOptions
 
 __all__ = ["EditedMask", "write_case", "write_fat_maps"]
+
+_QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +118,11 @@ def write_case(
     if edited is None:
         findings += keep_edited_mask(folder, result.labels)
     remove_file(folder.record)
-    if edited is None:
-        write_label_map(result.labels, folder.mask, like=result.case.source)
+    mask = _write_mask(result, folder) if edited is None else edited.record
     current = _write_fat(result, folder)
     write_pictures(result, folder)
-    levels = None
-    if result.located is not None and levels_text is not None:
-        corrected = is_file(folder.levels, requested)
-        levels = _write_levels(result, result.located, levels_text, folder, corrected=corrected)
+    levels = _write_levels(result, levels_text, folder, requested)
+    if levels is not None:
         current += [folder.levels, folder.levels_picture]
     _remove_stale(folder, current)
     record = _record(
@@ -131,16 +130,37 @@ def write_case(
         files=files,
         options=options,
         image=_image_record(result, contrast),
-        mask=_mask_record(result, folder) if edited is None else edited.record,
+        mask=mask,
         levels=levels,
         findings=tuple(findings),
         fingerprint=fingerprint,
     )
-    if edited is not None:  # the model that drew the mask before it was edited
-        model, prediction = edited.before.model, edited.before.prediction
-        record = dataclasses.replace(record, model=model, prediction=prediction)
+    if edited is not None:
+        record = _with_provenance(record, edited)
     write_record(record, folder.record)
     return record
+
+
+def _with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
+    """Return the record of an edited mask with what is known of the mask before it was edited.
+
+    The quality that the model expects is that of its own mask; it counts again if the edit is
+    undone.
+    """
+    before, prediction = edited.before, dict(edited.before.prediction)
+    quality = before.quality
+    if (kept := prediction.pop(_QUALITY, None)) is not None:
+        quality = quality_from_dict(kept)
+    is_edited = edited.record.kind == "edited"
+    if is_edited and quality is not None:
+        prediction[_QUALITY] = dataclasses.asdict(quality)
+    return dataclasses.replace(
+        record,
+        inputs=before.inputs,
+        model=before.model,
+        prediction=prediction,
+        quality=None if is_edited else quality,
+    )
 
 
 def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
@@ -153,7 +173,8 @@ def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
     )
 
 
-def _mask_record(result: CaseResult, folder: CaseFolder) -> MaskRecord:
+def _write_mask(result: CaseResult, folder: CaseFolder) -> MaskRecord:
+    write_label_map(result.labels, folder.mask, like=result.case.source)
     return MaskRecord(result.mask, folder.mask.name, file_sha256(folder.mask))
 
 
@@ -318,12 +339,16 @@ def _levels_text(result: CaseResult, files: CaseFiles) -> str | None:
 
 
 def _write_levels(
-    result: CaseResult, located: Located, text: str, folder: CaseFolder, *, corrected: bool
-) -> LevelsRecord:
+    result: CaseResult, text: str | None, folder: CaseFolder, requested: Path | None
+) -> LevelsRecord | None:
     """Write the levels of a case, and draw them where there are any.
 
     A file that the user corrected in place and requested is the user's, and stays as it is.
     """
+    located = result.located
+    if located is None or text is None:
+        return None
+    corrected = is_file(folder.levels, requested)
     if not corrected:
         write_text(text, folder.levels)
     if located.levels.discs:
