@@ -155,6 +155,7 @@ def _find_nifti(
         reference=options["reference"],
         masks=options["masks"],
         contrast=read.contrast,
+        header=read.header,
     )
     return (found, None) if levels is None else _with_levels(found, levels, read.header)
 
@@ -286,7 +287,7 @@ def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
     rows = [
         {
             "case": files.case,
-            "contrast": "Dixon pair" if files.water else str(files.contrast),
+            "contrast": _contrast(files),
             **{role: str(path) for role, path in files.paths.items()},
             "notes": list(files.notes),
             "problem": files.problem,
@@ -298,13 +299,19 @@ def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
         print_json({"cases": rows, "unused": unused})
         return
     for files in plan.cases:
-        contrast = "Dixon pair" if files.water else str(files.contrast)
+        contrast = _contrast(files)
         click.echo(f"{files.case}: {contrast}")
         for role, path in files.paths.items():
             click.echo(f"  {role}: {path}")
         for text in (*files.notes, files.problem):
             if text:
                 click.echo(f"  {text}")
+
+
+def _contrast(files: CaseFiles) -> str:
+    if files.water is not None:
+        return "Dixon pair"
+    return "unknown" if files.contrast is None else str(files.contrast)
 
 
 def execute(

@@ -76,7 +76,7 @@ def _verdict(record: Record, area: Area) -> Verdict:
     findings = [f for f in record["findings"] if f["area"] == area.value]
     order = list(Severity)
     worst = max((Severity(f["severity"]) for f in findings), key=order.index, default=order[0])
-    if area is Area.LEVELS and not record["levels"]:
+    if area is Area.LEVELS and not _all_discs(record):
         return Verdict(area.value, "none")
     if area is Area.FAT and not _fat_of(record):
         return Verdict(area.value, "none")
@@ -234,6 +234,8 @@ def _levels_in_words(record: Record) -> str:
     levels = record["levels"]
     if not levels:
         return "not requested"
+    if not levels["discs"]:
+        return "no disc was found"
     shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
     names = ", ".join(shown) if shown else "none in the stack"
     sources = sorted({str(disc.get("source", "")) for disc in levels["discs"]} - {""})
@@ -248,8 +250,12 @@ def _discs(record: Record) -> list[dict[str, Any]]:
             "slice": "outside the image" if disc["slice"] is None else disc["slice"],
             "confidence": number(disc["confidence"], 2),
         }
-        for disc in (record["levels"] or {"discs": ()})["discs"]
+        for disc in _all_discs(record)
     ]
+
+
+def _all_discs(record: Record) -> Sequence[Mapping[str, Any]]:
+    return record["levels"]["discs"] if record["levels"] else ()
 
 
 def _level_source(record: Record) -> str:
