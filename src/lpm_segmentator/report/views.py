@@ -56,8 +56,9 @@ class Verdict:
     Attributes
     ----------
     area : str
-    word : {'pass', 'check', 'fail', 'none'}
-        ``"none"`` where there was nothing to judge.
+    word : {'pass', 'check', 'fail', 'missing', 'none'}
+        ``"missing"`` where levels were requested and not located, ``"none"`` where there was
+        nothing to judge.
     reasons : tuple of str
         Why it is not a pass.
     """
@@ -73,15 +74,26 @@ def verdicts_of(record: Record) -> tuple[Verdict, ...]:
 
 
 def _verdict(record: Record, area: Area) -> Verdict:
+    """Judge by the worst finding; without results, notes are the reasons why there are none."""
     findings = [f for f in record["findings"] if f["area"] == area.value]
     order = list(Severity)
     worst = max((Severity(f["severity"]) for f in findings), key=order.index, default=order[0])
-    if area is Area.LEVELS and not record["levels"]:
-        return Verdict(area.value, "none")
-    if area is Area.FAT and not _fat_of(record):
-        return Verdict(area.value, "none")
+    without = _without_results(record, area)
+    if without and worst is Severity.NOTE:
+        return Verdict(area.value, without, tuple(f["message"] for f in findings))
     reasons = tuple(f["message"] for f in findings if f["severity"] != Severity.NOTE.value)
     return Verdict(area.value, _WORDS[worst], reasons)
+
+
+def _without_results(record: Record, area: Area) -> str:
+    """Return ``"missing"`` or ``"none"`` for an area without results; empty for others."""
+    if area is Area.LEVELS and not record["levels"]:
+        return "missing" if _levels_requested(record) else "none"
+    return "none" if area is Area.FAT and not _fat_of(record) else ""
+
+
+def _levels_requested(record: Record) -> bool:
+    return record["options"].get("levels") is not None
 
 
 def _fat_of(record: Record) -> str:
@@ -109,6 +121,7 @@ def overview_row(record: Record, link: str) -> dict[str, Any]:
         "covered": number(record["coverage"]["covered_mm"], 0),
         "score": number(score, 2),
         "dice": None if accuracy is None else number(accuracy["dsc_global"], 3),
+        "dice_value": None if accuracy is None else accuracy["dsc_global"],
         "hd95": None if accuracy is None else number(accuracy["hd95_mm_global"], 1),
         "mask": record["mask"]["kind"],
     }
@@ -116,7 +129,7 @@ def overview_row(record: Record, link: str) -> dict[str, Any]:
 
 def _ranks(verdicts: Iterable[Verdict]) -> list[int]:
     """Return what cases are sorted by, worst first; fat comes last, as it is no doubt of a mask."""
-    order = ("fail", "check", "pass", "none")
+    order = ("fail", "check", "missing", "pass", "none")
     by_area = {verdict.area: order.index(verdict.word) for verdict in verdicts}
     areas = (Area.SEGMENTATION, Area.INPUT, Area.LEVELS)
     return [min(by_area[area.value], order.index("pass")) for area in areas]
@@ -131,10 +144,12 @@ def case_view(record: Record) -> dict[str, Any]:
     if fat:
         columns += [CATALOGUE[lean], CATALOGUE[fat]]
     discs = _table(record, columns, lambda row: row["level_kind"] == "disc")
+    verdicts = verdicts_of(record)
+    shown = {reason for verdict in verdicts for reason in verdict.reasons}
     return {
         "name": record["case"],
-        "verdicts": verdicts_of(record),
-        "notes": record["notes"],
+        "verdicts": verdicts,
+        "notes": [note for note in record["notes"] if note not in shown],
         "facts": _facts(record),
         "columns": columns,
         "by_level": discs or _table(record, columns, lambda row: row["level"] == "all"),
@@ -233,7 +248,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 def _levels_in_words(record: Record) -> str:
     levels = record["levels"]
     if not levels:
-        return "not requested"
+        return "not located" if _levels_requested(record) else "not requested"
     shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
     names = ", ".join(shown) if shown else "none in the stack"
     sources = sorted({str(disc.get("source", "")) for disc in levels["discs"]} - {""})
@@ -312,23 +327,25 @@ def _accuracy(row: Record | None, *, dixon: bool) -> list[tuple[str, list[Cell]]
     return rows
 
 
-def _details(record: Record) -> dict[str, str]:
-    """Return files and settings of a case."""
+def _details(record: Record) -> list[tuple[str, str]]:
+    """Return files and settings of a case, by name."""
     image, model = record["image"], record["model"]
     shape = " × ".join(str(n) for n in image["shape"])
     spacing = " × ".join(f"{s:.3g}" for s in image["spacing_mm"])
     slices = record["slices"]
-    return {
-        **record["inputs"],
-        "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
-        f"slices tilted by {image['obliquity_deg']:.1f}°",
-        "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
-        "mask": record["mask"]["kind"],
-        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})"
-        if model
-        else "none",
-        "time": f"{record['seconds']['total']:.1f} s",
-    }
+    grid = (
+        f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, slices tilted by "
+        f"{image['obliquity_deg']:.1f}°"
+    )
+    named = f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})" if model else ""
+    return [
+        *record["inputs"].items(),
+        ("image grid", grid),
+        ("slices", "all" if slices is None else f"{slices[0]} to {slices[1] - 1}"),
+        ("measured mask", f"{record['mask']['file']} ({record['mask']['kind']})"),
+        ("model", named or "none"),
+        ("time", f"{record['seconds']['total']:.1f} s"),
+    ]
 
 
 def number(value: float | None, digits: int, reason: str = "") -> Cell:
