@@ -27,6 +27,7 @@ __all__ = [
     "print_json",
     "progress_bar",
     "read_options",
+    "show",
     "slice_options",
     "take_read_options",
 ]
@@ -221,7 +222,14 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
 def announce(message: str, *, quiet: bool) -> None:
     """Print a message to the terminal, beside the results."""
     if not quiet:
-        click.echo(message, err=True)
+        show(message, err=True)
+
+
+def show(message: str, *, err: bool = False) -> None:
+    """Print a message, with the flags of remedies in place of Python arguments."""
+    from lpm_segmentator.cli.remedies import with_flags
+
+    click.echo(with_flags(message), err=err)
 
 
 def echo_findings(case: str, findings: Sequence[Finding], *, quiet: bool) -> None:
