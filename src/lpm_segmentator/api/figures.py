@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lpm_segmentator.api.compare import compared, drawn
 from lpm_segmentator.core import Contrast, InputError, NoPairsError, TableError
 from lpm_segmentator.io import contrast_in_text, read_table
-from lpm_segmentator.measure import CATALOGUE
+from lpm_segmentator.measure.catalogue import CATALOGUE, DIXON_FAT, INTENSITY_FAT
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output
 
@@ -83,7 +83,8 @@ def draw_study(
 
 def _profile(measures: pd.DataFrame) -> tuple[str, ...]:
     """Return the measures to draw along the levels: area, and fat (Dixon, or else intensity)."""
-    fat = [c for c in ("fat_ratio", "fat_gmm3_soft") if c in measures and measures[c].notna().any()]
+    names = [preferred.fat.name for preferred in (DIXON_FAT, INTENSITY_FAT)]
+    fat = [name for name in names if name in measures and measures[name].notna().any()]
     return ("csa_mean_mm2", *fat[:1])
 
 
