@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import re
 import shutil
@@ -9,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lpm_segmentator import api, cohort
-from lpm_segmentator.report.html import Pictures, render_report
+from lpm_segmentator.report.html import Pictures, render_case, render_report
 from lpm_segmentator.report.views import verdicts_of
 from lpm_segmentator.study import results
 from lpm_segmentator.study.layout import StudyFolder
@@ -106,6 +107,32 @@ def test_the_page_needs_no_other_file(made):
     assert all(url.startswith(own) for url in page.loaded)
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
     assert not re.search(r"url\(|@import", html)
+
+
+def test_tables_and_headings_can_be_read_aloud(made, records):
+    """Every heading of a table has a scope and a text, and no level of headings is left out."""
+    records[0]["intensity"] = [
+        {"method": m, "threshold": 5.0, "means": [1, 9], "weights": [0.5, 0.5], "reason": ""}
+        for m in ("gmm2", "gmm3", "otsu")
+    ]
+    run = read_run_record(StudyFolder(made).run).to_dict()
+    pages = [
+        rendered(records, made),
+        rendered(records[:1], made),
+        render_case(records[0], Pictures(b"png"), run=run, index="report.html"),
+    ]
+    for html in pages:
+        headings = re.findall(r"<th\b([^>]*)>(.*?)</th>", html, re.DOTALL)
+        assert headings
+        for attributes, content in headings:
+            assert re.search(r'scope="(col|row|colgroup)"', attributes)
+            assert re.sub(r"<[^>]+>", "", content).strip()
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
+        assert levels[0] == 1
+        assert all(below <= above + 1 for above, below in itertools.pairwise(levels))
+        labels = re.findall(r'role="group" aria-label="([^"]*)"', html)
+        assert len(set(labels)) == len(labels) == html.count('role="group"')
+        assert len(re.findall(r"<img [^>]*alt=\"[^\"]+\"", html)) == html.count("<img")
 
 
 def test_every_case_is_shown_with_its_measures(made, records):
