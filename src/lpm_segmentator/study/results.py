@@ -6,10 +6,10 @@ Tables and the report are made from the cases' records alone and can be made aga
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity, about
@@ -193,21 +193,20 @@ def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
         page = render_report([r.to_dict() for r in records], run=values, pictures=pictures)
     else:
         for record in records:
-            _write_page(folder, record)
+            _write_page(folder, record, values)
         links = {r.case: _link(folder.report, folder.case(r.case).page) for r in records}
         page = render_index((r.to_dict() for r in records), run=values, links=links)
     write_text(page, folder.report)
     return folder.report
 
 
-def _write_page(folder: StudyFolder, record: CaseRecord) -> None:
+def _write_page(folder: StudyFolder, record: CaseRecord, run: Mapping[str, Any]) -> None:
     from lpm_segmentator.report.html import render_case
 
     place = folder.case(record.case)
     index = _link(place.page, folder.report)
-    write_text(
-        render_case(record.to_dict(), _pictures(place, record, place.page), index=index), place.page
-    )
+    pictures = _pictures(place, record, place.page)
+    write_text(render_case(record.to_dict(), pictures, run=run, index=index), place.page)
 
 
 def _link(page: Path, target: Path) -> str:
