@@ -14,7 +14,7 @@ import onnx
 import pytest
 import yaml
 
-from lpm_segmentator.core import InputError, LabelMap, Remedy, Volume
+from lpm_segmentator.core import FileFormatError, InputError, LabelMap, Remedy, Volume
 from lpm_segmentator.io import write_image, write_label_map
 from lpm_segmentator.samples.phantom import make_phantom
 from lpm_segmentator.segment import Predictor, load_compact
@@ -22,6 +22,7 @@ from lpm_segmentator.train.compact.data import read_subject
 from lpm_segmentator.train.compact.recipe import Recipe, UnlabelledFiles, load_recipe
 from lpm_segmentator.train.compact.run import _mixed, run_recipe
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from phantoms import write_labelled
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,26 @@ def test_an_incomplete_run_is_refused_before_anything_is_trained(
     with pytest.raises(InputError, match="no model without-B"):
         run_recipe(recipe, [study], tmp_path / "out", leave_one_out=True, start=tmp_path / "first")
     assert not (tmp_path / "out").exists()
+
+
+def test_labelled_images_are_checked_before_anything_is_trained(
+    study: Path, tmp_path: Path
+) -> None:
+    recipe, folder = load_recipe(study / "recipe.yaml"), tmp_path / "check"
+    with pytest.raises(InputError, match="holds no X_image"):
+        run_recipe(recipe, [study], tmp_path / "out", checks=[folder], device="cpu")
+    write_labelled(folder, "P")
+    (folder / "P_label.nii.gz").unlink()
+    with pytest.raises(FileFormatError, match="P_label"):
+        run_recipe(recipe, [study], tmp_path / "out", checks=[folder], device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_model_is_scored_on_folders_of_labelled_images(study: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path / "T2w", "P")
+    recipe = load_recipe(study / "recipe.yaml")
+    outcome = run_recipe(recipe, [study], tmp_path / "out", checks=[tmp_path / "T2w"], device="cpu")
+    assert [(score.case, score.sequence) for score in outcome.scores] == [("P", "T2w")]
 
 
 def test_scores_are_kept_when_a_run_is_interrupted(study: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 
 from box_spine import box_geometry, box_vertebrae
-from lpm_segmentator.core import InputError
+from lpm_segmentator.core import FileFormatError, InputError
 from lpm_segmentator.train.levels import run as levels_run
 from lpm_segmentator.train.levels.config import LevelsConfig, NamingConfig
 from lpm_segmentator.train.levels.recipe import LevelsRecipe
@@ -85,6 +85,13 @@ def test_a_model_of_another_recipe_is_trained_again(
     other = dataclasses.replace(RECIPE, naming=NamingConfig(steps=2))
     run_levels_recipe(other, data, tmp_path / "out")
     assert len(trained) == 2
+
+
+def test_a_damaged_model_is_refused(data: Path, tmp_path: Path, trained: list[list[str]]) -> None:
+    path, _ = run_levels_recipe(RECIPE, data, tmp_path / "out")
+    path.write_bytes(b"no model at all")
+    with pytest.raises(FileFormatError, match="ONNX"):
+        run_levels_recipe(RECIPE, data, tmp_path / "out")
 
 
 def test_a_folder_without_volumes_is_refused(tmp_path: Path) -> None:

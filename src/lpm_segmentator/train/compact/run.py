@@ -25,6 +25,7 @@ from lpm_segmentator.train.compact.evaluation import (
     Score,
     evaluate_slices,
     evaluate_subject,
+    labelled_files,
     summary,
 )
 from lpm_segmentator.train.compact.pseudo_labels import pseudo_labelled
@@ -94,7 +95,8 @@ def run_recipe(
     leave_one_out : bool
         Also train a model without each subject and score it on that subject.
     checks : sequence of Path
-        Folders of labelled images, not used in training, on which the model is scored.
+        Folders of labelled images, not used in training, on which the model is scored
+        (`labelled_files`).
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     start : Path, optional
@@ -106,12 +108,14 @@ def run_recipe(
     Raises
     ------
     LpmError
-        If the data or the start are missing or invalid, or do not fit the recipe.
+        If the data, the start or the labelled images are missing or invalid, or do not fit the
+        recipe; all before anything is trained.
     """
     _check_start(recipe, start, leave_one_out=leave_one_out)
     parts = {f"without-{f.name}": recipe.without(f.name) for f in recipe.subjects}
     parts = {**(parts if leave_one_out else {}), _ALL: recipe}
     starts = {name: _start_of(name, start) for name in parts}
+    labelled = [labelled_files(folder) for folder in checks]
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     training = _Training(_read_pool(recipe, data, images), starts, out, device, progress)
     scores: list[Score] = []
@@ -120,8 +124,8 @@ def run_recipe(
         scores += evaluate_subject(load_compact(training(name, parts[name])), images[files.name])
         _write_scores(scores, out)
     model = training(_ALL, recipe)
-    for folder in checks:
-        scores += evaluate_slices(load_compact(model), folder)
+    for check in labelled:
+        scores += evaluate_slices(load_compact(model), check)
         _write_scores(scores, out)
     return TrainingOutcome(model, tuple(scores))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lpm_segmentator import __version__
 from lpm_segmentator.io import write_table, write_text
 from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
+from lpm_segmentator.train.export import read_description
 from lpm_segmentator.train.levels.evaluation import LevelScore, evaluate_levels, levels_table
 from lpm_segmentator.train.levels.marking import export_levels, train_levels
 from lpm_segmentator.train.levels.naming import export_naming, train_naming
@@ -132,14 +133,10 @@ class _Trainer:
 
 def _was_made_with(file: Path, metadata: Mapping[str, Any]) -> bool:
     """Return whether an ONNX file has the same description, apart from the program's version."""
-    import onnx
-
     if not file.exists():
         return False
-    entries = {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
-    stored = json.loads(entries.get("lpm", "{}"))
     expected = json.loads(json.dumps(metadata))  # tuples become lists
-    return {**stored, "made_with": ""} == {**expected, "made_with": ""}
+    return {**read_description(file), "made_with": ""} == {**expected, "made_with": ""}
 
 
 def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
