@@ -168,6 +168,32 @@ def test_a_model_that_labels_no_subject_confidently_is_refused(
         run_recipe(_with_unlabelled(recipe), [study], tmp_path / "second", start=start)
 
 
+def test_shares_that_leave_nothing_for_the_subjects_are_refused(
+    study: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    config = dataclasses.replace(recipe.config, phantoms=2, phantom_share=0.7, unlabelled_share=0.3)
+    recipe = dataclasses.replace(
+        recipe, config=config, unlabelled=UnlabelledFiles("*_water.nii.gz")
+    )
+    with pytest.raises(InputError, match=r"phantom_share 0\.7 and unlabelled_share 0\.3 leave no"):
+        run_recipe(recipe, [study], tmp_path)
+    with pytest.raises(InputError, match="labelled by the model"):  # the sum is below 1
+        run_recipe(
+            dataclasses.replace(recipe, config=dataclasses.replace(config, phantoms=0)),
+            [study],
+            tmp_path,
+        )
+
+
+def test_a_training_needs_subjects(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml").without("A")
+    with pytest.raises(InputError, match="too few subjects: 1; at least 2 needed"):
+        run_recipe(recipe, [study], tmp_path, leave_one_out=True)
+    with pytest.raises(InputError, match="too few subjects: 0; at least 1"):
+        run_recipe(recipe.without("B"), [study], tmp_path)
+
+
 def test_each_group_has_its_share_of_the_samples(study: Path) -> None:
     recipe = load_recipe(study / "recipe.yaml")
     subject = read_subject(recipe.subjects[0], [study]).to_training()

@@ -20,6 +20,7 @@ from lpm_segmentator.core import (
 from lpm_segmentator.io import is_image, read_image, read_label_map
 from lpm_segmentator.measure import compare_label_maps
 from lpm_segmentator.segment import keep_largest
+from lpm_segmentator.train.scores import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,32 +233,40 @@ def summary(scores: Sequence[Score]) -> str:
 
     Values are means over the images of a row, except "lowest foreground".
     """
-    lines = [
-        "| set | n | foreground Dice | ES | MF | lowest foreground | volume error % | "
-        "fat ratio error, points | s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
     groups: dict[str, list[Score]] = {}
     for score in scores:
         alone = score.sequence in ("water", "fat", "both")
         key = f"{score.case}, {score.sequence}" if alone else score.sequence
         groups.setdefault(key, []).append(score)
-    lines += [_row(key, members) for key, members in groups.items()]
-    return "\n".join(lines)
+    columns = (
+        "set",
+        "n",
+        "foreground Dice",
+        "ES",
+        "MF",
+        "lowest foreground",
+        "volume error %",
+        "fat ratio error, points",
+        "s",
+    )
+    return markdown_table(columns, (_row(key, members) for key, members in groups.items()))
 
 
-def _row(key: str, members: Sequence[Score]) -> str:
-    values = [
+def _row(key: str, members: Sequence[Score]) -> list[object]:
+    dices = [
         np.mean([m.foreground for m in members]),
         np.mean([m.erector_spinae for m in members]),
         np.mean([m.multifidus for m in members]),
         min(m.foreground for m in members),
     ]
-    dices = " | ".join(f"{value:.3f}" for value in values)
     volume = np.mean([m.volume_error_percent for m in members])
     fat = np.mean([m.fat_ratio_error_points for m in members])
     seconds = np.mean([m.seconds for m in members])
-    return (
-        f"| {key} | {len(members)} | {dices} | {volume:.1f} | "
-        f"{'–' if np.isnan(fat) else f'{fat:.2f}'} | {seconds:.1f} |"
-    )
+    return [
+        key,
+        len(members),
+        *(f"{value:.3f}" for value in dices),
+        f"{volume:.1f}",
+        "–" if np.isnan(fat) else f"{fat:.2f}",
+        f"{seconds:.1f}",
+    ]
