@@ -25,6 +25,7 @@ from lpm_segmentator.train.compact.evaluation import (
     Score,
     evaluate_slices,
     evaluate_subject,
+    labelled_files,
     summary,
 )
 from lpm_segmentator.train.compact.recipe import load_recipe
@@ -85,7 +86,7 @@ def main() -> None:
         print(summary(held_out(given)))
         return
     model = embedded_predictor() if given.model is None else ensemble(given.model, given.second)
-    print_spread(evaluate_slices(model, given.folder))
+    print_spread(evaluate_slices(model, labelled_files(given.folder)))
 
 
 if __name__ == "__main__":

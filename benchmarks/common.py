@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: arguments, images with labels, timing and tables.
+"""What the benchmark scripts share: arguments, Dixon pairs with labels, timing and tables.
 
 Heavy imports are inside the functions, since one script runs in an environment without this
 package.
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lpm_segmentator.core import DixonPair, LabelMap, Volume
+    from lpm_segmentator.core import DixonPair, LabelMap
 
 Result = TypeVar("Result")
-
-#: label of voxels that readers left undecided
-IGNORED = 255
 
 
 def argument_parser(doc: str | None) -> argparse.ArgumentParser:
@@ -69,41 +66,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
     """Return the Dice coefficient of two masks; nan if both are empty."""
-    total = one.sum() + other.sum()
-    return float(2 * (one & other).sum() / total) if total else float("nan")
+    from lpm_segmentator import measure
 
-
-@dataclass(frozen=True, eq=False)
-class LabelledImage:
-    """An image with its manual label map.
-
-    Attributes
-    ----------
-    name : str
-    image : Volume
-    labels : LabelMap
-        Voxels with the value 255 in the file are ignored.
-    """
-
-    name: str
-    image: Volume
-    labels: LabelMap
-
-
-def labelled_images(folder: Path) -> Iterator[LabelledImage]:
-    """Yield the images ``X_image.nii.gz`` of a folder with ``X_label.nii.gz``."""
-    from lpm_segmentator.io import read_image, read_label_map
-
-    paths = sorted(folder.glob("*_image.nii.gz"))
-    if not paths:
-        raise SystemExit(f"{folder} has no *_image.nii.gz")
-    for path in paths:
-        labels = path.with_name(path.name.replace("_image.", "_label."))
-        yield LabelledImage(
-            path.name.partition("_image.")[0],
-            read_image(path).volume,
-            read_label_map(labels, ignore=[IGNORED]).labels,
-        )
+    return measure.dice(measure.overlap(one, other))
 
 
 @dataclass(frozen=True, eq=False)

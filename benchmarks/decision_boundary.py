@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common import argument_parser, dice, labelled_images, print_table
+from common import argument_parser, dice, print_table
 from lpm_segmentator.segment import DecisionBoundary, embedded_predictor, keep_largest
+from lpm_segmentator.train.compact.evaluation import labelled_files
 
 THRESHOLDS = (0.5, 0.45, 0.4, 0.35)
 BLUR_MM = (0.0, 1.0, 2.0, 2.5)
@@ -27,12 +28,13 @@ def measured(folder: Path, boundaries: list[DecisionBoundary]) -> npt.NDArray[np
     """Return Dice and area ratio, of shape (boundaries, images, 2)."""
     model = embedded_predictor()
     by_image = []
-    for case in labelled_images(folder):
-        compared = ~case.labels.ignored
-        truth = (case.labels.array > 0) & compared
+    for file in labelled_files(folder):
+        image, reference = file.read()
+        compared = ~reference.ignored
+        truth = (reference.array > 0) & compared
         row = []
         for boundary in boundaries:
-            labels = keep_largest(model.predict(case.image, boundary=boundary).labels).labels
+            labels = keep_largest(model.predict(image, boundary=boundary).labels).labels
             mask = (labels.array > 0) & compared
             row.append((dice(mask, truth), mask.sum() / truth.sum()))
         by_image.append(row)

@@ -18,17 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
 
-from common import (
-    IGNORED,
-    argument_parser,
-    dice,
-    labelled_images,
-    print_table,
-    published_pairs,
-)
+from common import argument_parser, dice, print_table, published_pairs
 from lpm_segmentator.core import Volume
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.segment import Predictor, assess, keep_largest
+from lpm_segmentator.train.compact.evaluation import IGNORED, labelled_files
 
 GOOD = 0.80
 WRONG = ("brain", "thigh")
@@ -56,8 +50,9 @@ class Row:
 def t2_slices(folder: Path) -> Iterator[Sample]:
     """Yield the check images, unchanged and degraded."""
     rng = np.random.default_rng(0)
-    for index, case in enumerate(labelled_images(folder)):
-        image, truth = case.image, case.labels.array
+    for index, file in enumerate(labelled_files(folder)):
+        image, labels = file.read()
+        truth = labels.array
         array = image.array.astype(np.float32)
         yield Sample("T2w, unchanged", image, truth)
         top = np.percentile(array[array > array.mean() / 2], 95)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 
 from lpm_segmentator.core import Geometry
@@ -29,3 +32,14 @@ def box_vertebrae(geometry: Geometry) -> np.ndarray:
         off = np.abs(world - body_centre(index))
         labels[(off[..., 0] < 22) & (off[..., 1] < 16) & (off[..., 2] < 13.5)] = value
     return labels
+
+
+def write_box_subject(folder: Path, name: str) -> None:
+    """Write ``NAME_image.nii.gz``, bright bodies and noise, and ``NAME_levels.nii.gz``."""
+    geometry = box_geometry()
+    vertebrae = box_vertebrae(geometry)
+    noise = np.random.default_rng(0).random(vertebrae.shape)
+    image = ((vertebrae > 0) + 0.1 * noise).astype(np.float32)
+    folder.mkdir(exist_ok=True)
+    nib.save(nib.Nifti1Image(image, geometry.affine), folder / f"{name}_image.nii.gz")
+    nib.save(nib.Nifti1Image(vertebrae, geometry.affine), folder / f"{name}_levels.nii.gz")

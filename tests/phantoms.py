@@ -43,6 +43,12 @@ def write_reference(folder: Path, case: str, seed: int = 0) -> Path:
     return path
 
 
+def write_labelled(folder: Path, case: str, seed: int = 0) -> None:
+    """Write ``CASE_image.nii.gz``, a water image, and ``CASE_label.nii.gz``."""
+    write_image(pair_of(phantom(seed)).water, folder / f"{case}_image.nii.gz")
+    write_label_map(labels_of(phantom(seed)), folder / f"{case}_label.nii.gz")
+
+
 class Truthful:
     """A predictor that returns the truth with a given confidence, and keeps its inputs."""
 

@@ -173,3 +173,15 @@ def test_folders_are_matched_by_whole_names(tmp_path):
     (tmp_path / "r" / "1_dseg.nii.gz").unlink()
     with pytest.raises(InputError, match="none of 2 predictions has a reference"):
         pair_label_maps(tmp_path / "r", tmp_path / "p")
+
+
+def test_folders_tell_apart_label_maps_of_one_name(tmp_path):
+    made = {}
+    for subject in ("P1", "P2"):
+        pair = [write_reference(tmp_path / kind / subject, "t2") for kind in ("r", "p")]
+        made[f"{subject}_t2_dseg"] = tuple(pair)
+    assert pair_label_maps(tmp_path / "r", tmp_path / "p").pairs == made
+    (tmp_path / "r" / "P2").rename(tmp_path / "r" / "P3")
+    given = pair_label_maps(tmp_path / "r", tmp_path / "p")
+    assert list(given.pairs) == ["P1_t2_dseg"]
+    assert set(given.unpaired) == {"P2_t2_dseg", "P3_t2_dseg"}

@@ -55,6 +55,19 @@ def test_folders_of_label_maps_and_images_are_matched(folder):
         find_measurable(folder / "more", water=folder)
 
 
+def test_folders_tell_apart_label_maps_of_one_name(tmp_path):
+    made = {}
+    for seed, subject in enumerate(("P1", "P2")):
+        write_image(pair_of(phantom(seed)).water, tmp_path / "in" / subject / "t2.nii.gz")
+        made[f"{subject}_t2"] = write_reference(tmp_path / "ref" / subject, "t2", seed)
+    cases = find_measurable(tmp_path / "ref", image=tmp_path / "in")
+    assert {files.case: files.mask for files in cases} == made
+    alone = find_measurable(tmp_path / "ref")
+    assert {files.case: files.mask for files in alone} == {
+        f"{case}_dseg": path for case, path in made.items()
+    }
+
+
 def test_an_image_on_another_grid_is_refused_unless_resampled(folder):
     image = pair_of(phantom()).water
     affine = image.affine.copy()

@@ -14,6 +14,7 @@ import pytest
 from lpm_segmentator import api
 from lpm_segmentator.api import LevelOptions
 from lpm_segmentator.core import Disc, GeometryError, InputError, Remedy
+from lpm_segmentator.report.views import case_view, verdicts_of
 from lpm_segmentator.study.record import CaseRecord
 from lpm_segmentator.study.resume import is_done
 from lpm_segmentator.study.series import with_sagittal
@@ -194,7 +195,10 @@ def test_where_no_spine_is_seen_all_slices_are_kept_and_it_is_said(
 ) -> None:
     record = process(folder, tiny_path, LevelOptions())
     assert record.slices is None
-    assert record.levels is None
+    assert (record.levels.discs, record.levels.named) == ((), False)
+    (verdict,) = [v for v in verdicts_of(record.to_dict()) if v.area == "levels"]
+    assert verdict.word == "none"
+    assert "no disc was found" in case_view(record.to_dict())["facts"][2]
     assert any("no levels are known" in note for note in record.notes)
     written = json.loads((folder / "out" / "cases" / "A" / "A_levels.json").read_text())
     assert written["discs"] == []

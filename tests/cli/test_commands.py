@@ -343,8 +343,15 @@ def test_all_figures_of_a_study_in_one_call(finished, lpm, tmp_path):
     done = lpm("figures", out, "-o", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     stems = {path.stem for path in tmp_path.iterdir()}
-    assert {"overlap", "asymmetry", "bland_altman_volume", "scatter_ratio"} <= stems
-    assert {"reference_automatic_volume", "reference_automatic_ratio"} <= stems
+    assert stems == {
+        "overlap",
+        "asymmetry",
+        *(
+            f"{kind}_{measure}"
+            for kind in ("bland_altman", "scatter", "reference_automatic")
+            for measure in ("volume_ml", "csa_mean_mm2", "fat_ratio")
+        ),
+    }
     assert {p.suffix for p in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
     assert len(json.loads(done.stdout)) == 3 * len(stems)
     refused = lpm("figures", tmp_path)

@@ -159,8 +159,8 @@ def test_a_folder_that_cannot_be_written_is_refused(lpm, tmp_path):
     table = paired(tmp_path / "t.csv")
     run = tmp_path / "run"
     run.mkdir()
-    head = "case,muscle,side,level,level_kind,volume_ml"
-    rows = [f"a,{m},{s},all,all,10" for m in ("ES", "MF") for s in ("R", "L")]
+    head = "case,muscle,side,level,level_kind,valid,volume_ml"
+    rows = [f"a,{m},{s},all,all,True,10" for m in ("ES", "MF") for s in ("R", "L")]
     (run / "measures.csv").write_text("\n".join([head, *rows]))
     (tmp_path / "file").write_text("x")
     before = set(tmp_path.rglob("*"))

@@ -5,10 +5,13 @@ from types import SimpleNamespace
 
 from lpm_segmentator.cli.summary import counts_line, grouped_findings
 from lpm_segmentator.cohort import CohortResult, Event
+from lpm_segmentator.core import Area, Finding, Remedy, Severity
 
 
-def record(case, *messages, code="x", severity="check"):
-    findings = [SimpleNamespace(code=code, severity=severity, message=m) for m in messages]
+def record(case, *messages, severity="check", remedy=None):
+    findings = [
+        Finding(Area.INPUT, Severity(severity), "x", message, remedy) for message in messages
+    ]
     warnings = tuple(m for m in messages if severity != "note")
     return SimpleNamespace(case=case, findings=findings, warnings=warnings)
 
@@ -19,6 +22,15 @@ def test_findings_of_one_kind_are_one_line_with_their_count():
     assert list(grouped_findings(records)) == [
         "5 cases (A, B, C …): slice 0 is odd",
         "1 case (F): another thing",
+    ]
+
+
+def test_grouped_findings_name_flags_and_no_python_arguments():
+    message = f"the series was not used: pass {Remedy.ACCEPT_FRAME_MISMATCH}"
+    records = [record("A", message), record("B", "levels are unsure", remedy=Remedy.ANCHOR)]
+    assert list(grouped_findings(records)) == [
+        "1 case (A): the series was not used: pass --accept-frame-mismatch",
+        "1 case (B): levels are unsure (--anchor DISC=SLICE)",
     ]
 
 

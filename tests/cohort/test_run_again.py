@@ -15,7 +15,9 @@ from lpm_segmentator import api, cohort
 from lpm_segmentator.api import LevelOptions
 from lpm_segmentator.core import (
     Disc,
+    OutputError,
     RecordError,
+    Remedy,
 )
 from lpm_segmentator.segment import CompactPredictor
 from phantoms import write_pair
@@ -198,3 +200,20 @@ def test_results_of_another_version_are_refused_before_anything_is_done(study, t
     with pytest.raises(RecordError, match=r"has version 1.*remove its folder"):
         run(study, out, options)
     assert json.loads((out / "cases" / "A" / "case.json").read_text())["case"] == "A"
+
+
+def test_two_runs_at_once_into_one_folder_are_refused(study, tmp_path, options):
+    out = tmp_path / "out"
+    refused = []
+
+    def second(event):
+        with pytest.raises(OutputError, match="another run is writing") as caught:
+            run(study, out, options)
+        refused.append(caught.value.remedies)
+        for again in (api.remeasure, api.write_results):
+            with pytest.raises(OutputError, match="another run is writing"):
+                again(out)
+
+    assert states(run(study, out, options, on_event=second)) == {"A": "done", "B": "done"}
+    assert refused == [(Remedy.OUTPUT,)] * 2
+    assert states(run(study, out, options)) == {"A": "skipped", "B": "skipped"}

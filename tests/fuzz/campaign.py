@@ -179,7 +179,7 @@ class Bench:
 
 
 def _what(case: Case) -> str:
-    return f"{case.target}, {case.damage[-1]}"
+    return ", ".join((case.target, *case.damage[-1:]))
 
 
 def _checked_message(error: LpmError) -> Verdict:

@@ -23,6 +23,7 @@ CASES = 500
 SEED = 20261129
 CHUNK = 50
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
+assert KEPT  # without cases pytest would skip the test of them
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_a_case_that_hangs_is_interrupted_and_no_handler_of_errors_prevents_it()
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
 def test_memory_beyond_the_limit_is_denied():
     with pytest.raises(MemoryError), limits(5, memory_bytes=2**28):
-        np.ones(2**32)
+        np.empty(2**27)  # 1 GiB, of which nothing is used if the limit fails
 
 
 def _target(answers: Iterator[dict[str, float]]) -> Target:
@@ -85,6 +86,12 @@ def _target(answers: Iterator[dict[str, float]]) -> Target:
 def test_an_answer_is_judged_by_the_contract(tmp_path, answer, contract, kind):
     bench = Bench(tmp_path, [_target(iter([{"x": 1.0}, {"x": answer}]))])
     assert bench.judge(Case("made up", ("a", "m"), contract, {"a": b"c"})).kind == kind
+
+
+def test_another_answer_to_undamaged_files_is_a_fault(tmp_path):
+    bench = Bench(tmp_path, [_target(iter([{"x": 1.0}, {"x": 2.0}]))])
+    verdict = bench.judge(Case("made up", (), Contract.SAME, {}))
+    assert (verdict.kind, verdict.signature) == ("fault", "other answer: made up")
 
 
 def test_other_exceptions_are_faults(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import re
 import shutil
@@ -9,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lpm_segmentator import api, cohort
-from lpm_segmentator.report.html import Pictures, render_report
+from lpm_segmentator.report.html import Pictures, render_case, render_report
 from lpm_segmentator.report.views import verdicts_of
 from lpm_segmentator.study import results
 from lpm_segmentator.study.layout import StudyFolder
@@ -41,37 +42,61 @@ def rendered(records, made, **more):
 
 
 class Page(HTMLParser):
-    """Collects text, tags and what the page would load."""
+    """Collects text, tags, tables and what the page would load."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.loaded: list[str] = []
         self.words: list[str] = []
-        self.cells: list[tuple[str, str]] = []
-        self._title: str | None = None
+        #: rows of every table, each a list of the texts of its cells
+        self.tables: list[list[list[str]]] = []
+        self._cell: int | None = None
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         values = dict(attrs)
-        self._title = (values.get("title") or "") if tag == "td" else self._title
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self._cell = len(self.tables[-1][-1])
+            self.tables[-1][-1] += [""] * int(values.get("colspan", 1))
         for name in ("src", "href", "data", "action"):
             if values.get(name):
                 self.loaded.append(values[name])
 
     def handle_endtag(self, tag):
-        if tag == "td":
-            self._title = None
+        if tag in ("td", "th"):
+            self._cell = None
 
     def handle_data(self, data):
         self.words.append(data)
-        if self._title is not None and data.strip():
-            self.cells.append((data.strip(), self._title))
+        if self._cell is not None:
+            self.tables[-1][-1][self._cell] += data.strip()
 
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+    def table(self, *headings: str) -> list[dict[str, str]]:
+        """The rows of the first table with these headings, by the heading of the column."""
+        for rows in self.tables:
+            for number, row in enumerate(rows):
+                if all(heading in row for heading in headings):
+                    return [dict(zip(row, cells, strict=True)) for cells in rows[number + 1 :]]
+        raise AssertionError(f"no table has the headings {headings}")
+
+    def measures(self, group: str, muscle: str) -> dict[str, str]:
+        """The values of a quantity of a muscle in the whole stack, by side."""
+        for groups, sides, *rows in (table for table in self.tables if len(table) > 2):
+            start = next((n for n, text in enumerate(groups) if text.startswith(group)), None)
+            if start is not None:
+                (row,) = (row for row in rows if muscle in row)
+                return dict(zip(sides[start : start + 3], row[start : start + 3], strict=True))
+        raise AssertionError(f"no table has {group}")
 
 
 def test_the_page_needs_no_other_file(made):
@@ -84,21 +109,81 @@ def test_the_page_needs_no_other_file(made):
     assert not re.search(r"url\(|@import", html)
 
 
+def test_tables_and_headings_can_be_read_aloud(made, records):
+    """Every heading of a table has a scope and a text, and no level of headings is left out."""
+    records[0]["intensity"] = [
+        {"method": m, "threshold": 5.0, "means": [1, 9], "weights": [0.5, 0.5], "reason": ""}
+        for m in ("gmm2", "gmm3", "otsu")
+    ]
+    run = read_run_record(StudyFolder(made).run).to_dict()
+    pages = [
+        rendered(records, made),
+        rendered(records[:1], made),
+        render_case(records[0], Pictures(b"png"), run=run, index="report.html"),
+    ]
+    for html in pages:
+        headings = re.findall(r"<th\b([^>]*)>(.*?)</th>", html, re.DOTALL)
+        assert headings
+        for attributes, content in headings:
+            assert re.search(r'scope="(col|row|colgroup)"', attributes)
+            assert re.sub(r"<[^>]+>", "", content).strip()
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
+        assert levels[0] == 1
+        assert all(below <= above + 1 for above, below in itertools.pairwise(levels))
+        labels = re.findall(r'role="group" aria-label="([^"]*)"', html)
+        assert len(set(labels)) == len(labels) == html.count('role="group"')
+        assert len(re.findall(r"<img [^>]*alt=\"[^\"]+\"", html)) == html.count("<img")
+
+
 def test_every_case_is_shown_with_its_measures(made, records):
-    page = Page(rendered(records, made))
-    for record in records:
+    for number, record in enumerate(records):
+        for measure, value in (("volume_ml", 10.0), ("csa_mean_mm2", 200.0), ("fat_ratio", 0.1)):
+            for row in record["measures"]:
+                place = ("ES", "MF", "ES+MF").index(row["muscle"]), "RL".find(row["side"])
+                row[measure] = value * (1 + number + 0.1 * place[0] + 0.03 * place[1])
+        page = Page(rendered([record], made))
         assert record["case"] in page.words
-        whole = [r for r in record["measures"] if (r["muscle"], r["side"]) == ("MF", "R")]
-        assert f"{whole[0]['volume_ml']:.1f}" in page.text
-        assert f"{100 * whole[0]['fat_ratio']:.1f}" in page.text
+        for muscle, name in (("ES", "Erector spinae"), ("MF", "Multifidus")):
+            sides = {
+                r["side"]: r
+                for r in record["measures"]
+                if (r["muscle"], r["level"]) == (muscle, "all")
+            }
+            for heading, measure, factor in (
+                ("Volume", "volume_ml", 1.0),
+                ("Mean cross-sectional area", "csa_mean_mm2", 0.01),
+                ("Fat ratio", "fat_ratio", 100.0),
+            ):
+                shown = page.measures(heading, name)
+                for side, word in (("R", "right"), ("L", "left"), ("both", "both")):
+                    assert shown[word] == f"{factor * sides[side][measure]:.1f}"
+    page = Page(rendered(records, made))
     for words in ("Multifidus", "Erector spinae", "right", "left", "mL", "cm²", "not a medical"):
         assert words in page.text
 
 
 def test_the_agreement_with_the_reference_is_shown(made, records):
-    page = Page(rendered(records, made))
-    assert f"{records[0]['accuracy']['dsc_global']:.3f}" in page.text
-    assert "HD95" in page.text
+    accuracy = records[0]["accuracy"]
+    for number, key in enumerate(("global", "1", "2", "3", "4")):
+        accuracy[f"dsc_{key}"] = 0.9 + 0.01 * number
+        accuracy[f"hd95_mm_{key}"] = 1.0 + number
+        accuracy[f"volume_difference_ml_{key}"] = -5.0 - number
+        accuracy[f"fat_ratio_difference_{key}"] = 0.02 + 0.01 * number
+    page = Page(rendered(records[:1], made))
+    assert [list(row.values()) for row in page.table("Structure")] == [
+        ["All muscles", "0.900", "1.0", "−5.0", "2.0"],
+        ["Erector spinae, right", "0.910", "2.0", "−6.0", "3.0"],
+        ["Multifidus, right", "0.920", "3.0", "−7.0", "4.0"],
+        ["Multifidus, left", "0.930", "4.0", "−8.0", "5.0"],
+        ["Erector spinae, left", "0.940", "5.0", "−9.0", "6.0"],
+    ]
+    assert list(page.table("Structure")[0]) == [
+        "Structure",
+        "Dice0–1",
+        "HD95mm",
+        "Volume differencemask − reference, mL",
+        "Fat ratio differencemask − reference, percentage points",
+    ]
     for record in records:
         record["accuracy"] = None
     assert "HD95" not in Page(rendered(records, made)).text
@@ -157,6 +242,67 @@ def test_every_area_has_a_verdict_with_its_reasons(made, records):
         assert words in page.text
 
 
+def test_levels_that_were_requested_and_not_located_are_not_called_not_requested(made, records):
+    record = records[0]
+    assert "Levels not requested" in Page(rendered([record], made)).text
+    record["options"]["levels"] = {"sagittal": None}
+    record["findings"] = [finding("levels", "note", "no levels are known: no spine detected")]
+    record["notes"] = ["no levels are known: no spine detected"]
+    verdict = verdicts_of(record)[1]
+    assert (verdict.word, verdict.reasons) == ("missing", (record["notes"][0],))
+    text = Page(rendered([record], made)).text
+    assert "Levels not located" in text
+    assert "not requested" not in text
+    assert text.count("No levels are known") == 1
+
+
+def test_findings_of_levels_and_fat_count_where_nothing_was_measured(made, records):
+    record = records[0]
+    record["fat_ratios"], record["intensity"] = None, []
+    record["findings"] = [
+        finding("levels", "check", "the sagittal series was not used"),
+        finding("fat", "check", "its dark end was cut off"),
+    ]
+    verdicts = {v.area: (v.word, v.reasons) for v in verdicts_of(record)}
+    assert verdicts["levels"] == ("check", ("the sagittal series was not used",))
+    assert verdicts["fat"] == ("check", ("its dark end was cut off",))
+    text = Page(rendered([record], made)).text
+    assert "The sagittal series was not used" in text
+    assert "Its dark end was cut off" in text
+
+
+def test_dice_of_the_cases_is_computed_from_numbers(made, records):
+    dice = [0.9004, 0.9004, None]
+    records = [{**copy.deepcopy(records[0]), "case": f"C{n}"} for n in range(3)]
+    for record, value in zip(records, dice, strict=True):
+        record["accuracy"]["dsc_global"] = value
+    records[0]["accuracy"]["dsc_global"] = 0.9014
+    text = Page(rendered(records, made)).text
+    # of rounded texts, 0.901 and 0.900, the deviation would be 0.001 as well, and n would be 3
+    assert "Dice of 2 cases with a reference: 0.901 ± 0.001 (mean ± SD)." in text
+    records[0]["accuracy"]["dsc_global"], records[1]["accuracy"]["dsc_global"] = 0.9005, 0.9014
+    # rounded first, both would be 0.901
+    assert "0.901 ± 0.001" in Page(rendered(records, made)).text
+
+
+def test_masks_that_no_model_drew_are_not_called_automatic(made, records):
+    records[0]["mask"]["kind"] = "imported"
+    text = Page(rendered(records, made)).text
+    assert "were segmented automatically on each axial slice; 1 mask was given." in text
+    records[1]["mask"]["kind"] = "edited"
+    text = Page(rendered(records, made)).text
+    assert "automatically" not in text
+    assert "were measured: 1 mask was corrected manually, 1 mask was given." in text
+
+
+def test_an_imported_mask_is_listed_with_its_path(made, records):
+    records[0]["inputs"]["mask"] = "/masks/A_mask.nii.gz"
+    records[0]["mask"]["kind"] = "imported"
+    text = Page(rendered(records[:1], made)).text
+    assert "mask /masks/A_mask.nii.gz" in text
+    assert "measured mask A_dseg.nii.gz (imported)" in text
+
+
 def test_the_worst_case_comes_first(made, records):
     for record in records:
         record["findings"] = []
@@ -191,6 +337,8 @@ def test_many_cases_get_an_overview_and_a_page_each(made, monkeypatch, tmp_path)
     for link in links:
         case = Page((out / link).read_text(encoding="utf-8"))
         assert "Multifidus" in case.text
+        assert "onnxruntime" in case.text
+        assert "model tiny 1" in case.text
         assert any(url.startswith("data:image/png") for url in case.loaded)
         assert "../../report.html" in case.loaded
     monkeypatch.setattr(results, "MOST_CASES_A_PAGE", 50)

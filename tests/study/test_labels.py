@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -13,7 +13,8 @@ from lpm_segmentator.core import FileFormatError, InputError, LabelError, Pairin
 from lpm_segmentator.io import write_image
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import find_cases
-from lpm_segmentator.study.labels import label_map_of
+from lpm_segmentator.study.labels import LabelMatches, match_label_maps
+from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.options import ReadOptions
 from phantoms import pair_of, phantom, write_pair, write_reference
@@ -37,10 +38,56 @@ def test_references_are_matched_by_whole_names(tmp_path):
     assert matched == {"1": None, "10": tmp_path / "10_dseg.nii.gz", "110": None}
 
 
+def matched(images: Sequence[str], label_maps: Sequence[str]) -> LabelMatches:
+    """Match files by their names alone; the id of a case is its path with underscores."""
+    cases = [CaseFiles(name.replace("/", "_"), image=Path(f"in/{name}.nii.gz")) for name in images]
+    return match_label_maps(
+        cases, [ImageFile(name, Path(f"ref/{name}.nii.gz")) for name in label_maps]
+    )
+
+
 def test_matching_knows_no_substrings():
-    names = [Path("P1_dseg.nii.gz"), Path("P10_dseg.nii.gz"), Path("XP1.nii.gz")]
-    assert label_map_of(CaseFiles("P1"), names) == names[0]
-    assert label_map_of(CaseFiles("P"), names) is None
+    found = matched(["P1", "P"], ["P1_dseg", "P10_dseg", "XP1"])
+    assert found.paths == {"P1": Path("ref/P1_dseg.nii.gz")}
+    assert {path.name for path in found.unmatched} == {"P10_dseg.nii.gz", "XP1.nii.gz"}
+
+
+@pytest.mark.parametrize(
+    ("label_maps", "expected"),
+    [
+        (["P1/t2_dseg", "P2/t2_dseg"], {"P1_t2": "P1/t2_dseg", "P2_t2": "P2/t2_dseg"}),
+        (["P1_t2_dseg", "P2_t2_dseg"], {"P1_t2": "P1_t2_dseg", "P2_t2": "P2_t2_dseg"}),
+        (["P1/t2_dseg"], {"P1_t2": "P1/t2_dseg"}),
+        (["P1/t2_dseg", "P3/t2_dseg"], {"P1_t2": "P1/t2_dseg"}),
+        (["P1/t2_dseg", "t2_dseg"], {"P1_t2": "P1/t2_dseg"}),
+    ],
+)
+def test_folders_tell_apart_files_of_one_name(label_maps, expected):
+    found = matched(["P1/t2", "P2/t2"], label_maps)
+    paths = {case: Path(f"ref/{name}.nii.gz") for case, name in expected.items()}
+    assert (found.paths, found.errors) == (paths, {})
+    assert len(found.unmatched) == len(label_maps) - len(expected)
+
+
+def test_a_label_map_that_fits_cases_in_several_folders_alike_is_given_to_none():
+    found = matched(["P1/t2", "P2/t2", "B"], ["t2_dseg", "B_dseg"])
+    assert found.paths == {"B": Path("ref/B_dseg.nii.gz")}
+    assert set(found.errors) == {"P1_t2", "P2_t2"}
+    assert "t2_dseg.nii.gz fits several cases: P1_t2, P2_t2" in str(found.errors["P1_t2"])
+
+
+def test_the_reference_of_each_folder_is_found(tmp_path):
+    made = {}
+    for seed, subject in enumerate(("P1", "P2")):
+        write_image(pair_of(phantom(seed)).water, tmp_path / "in" / subject / "t2.nii.gz")
+        made[f"{subject}_t2"] = write_reference(tmp_path / "ref" / subject, "t2", seed)
+    cases = find_cases(tmp_path / "in", reference=tmp_path / "ref")
+    assert {files.case: files.reference for files in cases} == made
+    for folder in made.values():
+        folder.rename(tmp_path / "t2_dseg.nii.gz")
+    cases = find_cases(tmp_path / "in", reference=tmp_path)
+    assert [files.reference for files in cases] == [None, None]
+    assert all("fits several cases" in files.problem for files in cases)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +103,7 @@ def test_matching_knows_no_substrings():
     ],
 )
 def test_derivatives_match_by_the_entities_of_their_source(image, label, belongs):
-    files = CaseFiles(image, image=Path(f"{image}.nii.gz"))
-    path = Path(f"{label}.nii.gz")
-    assert label_map_of(files, [path]) == (path if belongs else None)
+    assert (image in matched([image], [label]).paths) == belongs
 
 
 def test_a_bids_root_gives_the_references_of_its_images(tmp_path):
@@ -145,5 +190,7 @@ def test_in_a_cohort_an_ambiguous_reference_concerns_its_case_alone(folder):
 
 
 def test_an_earlier_problem_is_kept():
-    files = replace(CaseFiles("A"), problem="first")
-    assert files.problem == "first"
+    cases = [CaseFiles("A", problem="first"), CaseFiles("B", problem="second"), CaseFiles("C")]
+    found = LabelMatches({}, {case: PairingError("third.") for case in "AC"}, frozenset())
+    problems = [files.problem for files in found.given_to(cases, "mask")]
+    assert problems == ["first", "second", "third."]

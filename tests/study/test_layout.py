@@ -8,6 +8,9 @@ def test_a_case_has_the_promised_names(tmp_path):
     assert case.mask == tmp_path / "cases" / "A [1]" / "A [1]_dseg.nii.gz"
     assert case.edited_mask.name == "A [1]_desc-edited_dseg.nii.gz"
     assert case.record.name == "case.json"
+    assert case.saved_mask(1) == case.edited_mask
+    assert case.saved_mask(2).name == "A [1]_desc-edited2_dseg.nii.gz"
+    assert case.earlier_mask(1).name == "A [1]_desc-earlier_dseg.nii.gz"
     assert [case.saved_levels(n).name for n in (1, 2)] == [
         "A [1]_levels-corrected.json",
         "A [1]_levels-corrected-2.json",
@@ -20,15 +23,6 @@ def test_maps_are_found_whatever_the_case_is_called(tmp_path):
     for path in (case.fat_map("dixon"), case.fat_map("gmm3-soft"), case.mask):
         path.touch()
     assert case.fat_maps() == [case.fat_map("dixon"), case.fat_map("gmm3-soft")]
-
-
-def test_a_mask_is_kept_under_a_free_name(tmp_path):
-    case = StudyFolder(tmp_path).case("A")
-    case.path.mkdir(parents=True)
-    first = case.saved_mask()
-    assert first == case.edited_mask
-    first.touch()
-    assert case.saved_mask().name == "A_desc-edited2_dseg.nii.gz"
 
 
 def test_a_folder_is_known_by_what_a_run_left(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lpm_segmentator import api, cohort
-from lpm_segmentator.core import LpmError, RecordError
+from lpm_segmentator.core import InputError, LpmError, RecordError
 from lpm_segmentator.io import write_label_map
 from lpm_segmentator.study.results import has_results
 from phantoms import labels_of, phantom, write_pair
@@ -30,6 +30,31 @@ def test_files_of_the_users_stay_where_no_run_was_ever_done(tmp_path, options):
         with pytest.raises(LpmError, match="empty"):
             cohort.run_cohort(api.find_cases([tmp_path]), tmp_path, options)
     assert [path.read_text() for path in own] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize("again", [api.remeasure, api.write_results, api.read_records])
+def test_a_folder_that_is_no_run_is_refused_and_left_as_it_was(tmp_path, again):
+    own = [tmp_path / name for name in ("measures.csv", "report.html", "volumes.csv")]
+    for path in own:
+        path.write_text("mine")
+    with pytest.raises(InputError, match="no finished case"):
+        again(tmp_path)
+    assert sorted(tmp_path.iterdir()) == own
+    assert {path.read_text() for path in own} == {"mine"}
+
+
+def test_results_of_an_earlier_run_are_removed_if_no_case_is_finished_now(tmp_path, options):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_pair(folder, "A")
+    cohort.run_cohort(api.find_cases([folder]), out, options)
+    assert (out / "measures.csv").exists()
+    (folder / "A_fat.nii.gz").write_bytes(b"")
+    with pytest.raises(LpmError, match="empty"):
+        cohort.run_cohort(api.find_cases([folder]), out, options)
+    assert not list(out.glob("*.csv"))
+    assert not (out / "report.html").exists()
+    with pytest.raises(InputError, match="no finished case"):
+        api.write_results(out)
 
 
 def test_a_muscle_that_the_reference_lacks_has_no_partner_in_the_paired_table(tmp_path, options):

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 
-from lpm_segmentator.train.export import Softmax, export_onnx
+from lpm_segmentator.core import FileFormatError
+from lpm_segmentator.train.export import Softmax, export_onnx, read_description, read_onnx
 from lpm_segmentator.train.network import CompactUNet
+from tiny_model import tiny_onnx
 
 
 def test_onnx_gives_the_output_of_torch(tmp_path: Path) -> None:
@@ -29,5 +32,19 @@ def test_onnx_gives_the_output_of_torch(tmp_path: Path) -> None:
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["lpm"]) == {"name": "tiny"}
+    assert read_description(path) == {"name": "tiny"}
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
     assert b"train/network.py" not in path.read_bytes()  # no source paths of the exporting machine
+
+
+def test_damaged_models_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"no model at all")
+    with pytest.raises(FileFormatError, match="ONNX"):
+        read_onnx(path)
+    for description in ("{", "1"):
+        path.write_bytes(tiny_onnx({"lpm": description}))
+        with pytest.raises(FileFormatError, match="not a JSON object"):
+            read_description(path)
+    path.write_bytes(tiny_onnx({}))
+    assert read_description(path) == {}

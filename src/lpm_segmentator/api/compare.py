@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.agreement import Comparison
 
-__all__ = ["ComparisonFiles", "compare_file", "located"]
+__all__ = ["ComparisonFiles", "compare_file", "compared", "drawn"]
 
 _FORMATS = ("pdf", "svg", "png")
 
@@ -79,20 +79,11 @@ def compare_file(
     OutputError
         If a result cannot be written, or would replace `path`.
     """
-    # Imported here, since it brings scipy.stats, which costs other commands half a second.
-    from lpm_segmentator.agreement import compare_table, default_selection
-
     path, out = Path(path), Path(out)
-    if path.is_dir():  # a run writes one unit per column
-        path, choices = _table_of_run(path), {**choices, "check_units": False}
     written = [out / "agreement.csv", out / "agreement.json"]
-    refuse_overwriting(written, [path])
-    table = read_table(path)
-    selection = None if everything else default_selection(table, measures)
-    with located(path):
-        comparison = compare_table(table, measures=measures, selection=selection, **choices)
-    is_selection = selection is not None
-    figures = _figures(comparison, is_selection=is_selection) if plots else {}
+    refuse_overwriting(written, [_table_of(path)])
+    comparison, is_selection = compared(path, everything=everything, measures=measures, **choices)
+    figures = drawn(comparison, is_selection=is_selection) if plots else {}
     prepare_output(out)
     earlier = _figures_of(written[1])
     write_table(comparison.to_rows(), written[0])
@@ -101,13 +92,53 @@ def compare_file(
     return ComparisonFiles(comparison, tuple(written), is_selection=is_selection)
 
 
-def _table_of_run(folder: Path) -> Path:
-    """Return the table of reference and prediction that a run wrote."""
-    table = StudyFolder(folder).table("paired_measures")
+def compared(
+    path: Path, *, everything: bool = False, measures: Sequence[str] | None = None, **choices: Any
+) -> tuple[Comparison, bool]:
+    """Compare the paired columns of a table, or reference and mask of a run.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV, or the folder of a run.
+    everything, measures, **choices
+        As `compare_file`.
+
+    Returns
+    -------
+    Comparison
+    bool
+        Whether the default selection was compared, and not everything.
+
+    Raises
+    ------
+    InputError
+        If a folder has no ``paired_measures.csv``.
+    TableError
+        If the table cannot be read or compared as requested.
+    """
+    # Imported here, since it brings scipy.stats, which costs other commands half a second.
+    from lpm_segmentator.agreement import compare_table, default_selection
+
+    table_path = _table_of(path)
+    if path.is_dir():  # a run writes one unit per column
+        choices = {**choices, "check_units": False}
+    table = read_table(table_path)
+    selection = None if everything else default_selection(table, measures)
+    with _located(table_path):
+        comparison = compare_table(table, measures=measures, selection=selection, **choices)
+    return comparison, selection is not None
+
+
+def _table_of(path: Path) -> Path:
+    """Return a table, or that of reference and prediction that a run wrote."""
+    if not path.is_dir():
+        return path
+    table = StudyFolder(path).table("paired_measures")
     if not table.exists():
         raise InputError(
             f"the folder has no {table.name}",
-            where=folder,
+            where=path,
             hint=f"Run the cases with manual masks to compare with: pass {Remedy.REFERENCE}",
             remedy=Remedy.REFERENCE,
         )
@@ -115,13 +146,8 @@ def _table_of_run(folder: Path) -> Path:
 
 
 @contextmanager
-def located(path: Path) -> Iterator[None]:
-    """Add the file or folder to errors about its tables.
-
-    Parameters
-    ----------
-    path : Path
-    """
+def _located(path: Path) -> Iterator[None]:
+    """Add the file to errors about its table."""
     try:
         yield
     except TableError as error:
@@ -129,8 +155,27 @@ def located(path: Path) -> Iterator[None]:
         raise
 
 
-def _figures(comparison: Comparison, *, is_selection: bool) -> dict[str, Figure]:
-    """Draw the agreement; of a selection only the main measures, in the whole stack."""
+def drawn(
+    comparison: Comparison,
+    *,
+    is_selection: bool,
+    kinds: Collection[str] = ("bland_altman", "scatter"),
+) -> dict[str, Figure]:
+    """Draw the agreement; of a selection only the main measures, in the whole stack.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    is_selection : bool
+        Whether the default selection was compared.
+    kinds : collection of str
+        What is drawn of a selection, of `lpm_segmentator.report.figures.AGREEMENT_KINDS`.
+
+    Returns
+    -------
+    dict of str to Figure
+        By the name of its file without ending.
+    """
     from lpm_segmentator.agreement import DEFAULT_MEASURES, DRAWN_MEASURES
     from lpm_segmentator.report.figures import agreement_figures
 
@@ -139,7 +184,7 @@ def _figures(comparison: Comparison, *, is_selection: bool) -> dict[str, Figure]
     chosen = {pair.measure for pair in comparison}
     return agreement_figures(
         comparison,
-        kinds=("bland_altman", "scatter"),
+        kinds=kinds,
         measures={m for m in chosen if m in DRAWN_MEASURES or m not in DEFAULT_MEASURES},
         levels={"all"},
     )
@@ -149,7 +194,7 @@ def _replace_figures(
     earlier: Sequence[Path], figures: dict[str, Figure], out: Path, written: list[Path]
 ) -> None:
     """Remove the earlier figures, write the new ones and add them to what was written."""
-    from lpm_segmentator.report.figures import save_figure
+    from lpm_segmentator.study.pictures import save_figure
 
     for path in earlier:
         remove_file(path)

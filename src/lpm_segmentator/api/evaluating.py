@@ -14,7 +14,6 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LabelMap,
-    LpmError,
     Remedy,
     differ_by_lost_origin,
     has_lost_origin,
@@ -23,12 +22,12 @@ from lpm_segmentator.core import (
     resample,
     with_origin_of,
 )
-from lpm_segmentator.io import LabelImage, case_id, read_label_map, set_paths, subject_key
+from lpm_segmentator.io import HeaderOptions, LabelImage, case_id, read_label_map, set_paths
 from lpm_segmentator.measure import Accuracy, compare_label_maps
 from lpm_segmentator.measure.checks import check_against, check_orientation
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import find_cases
-from lpm_segmentator.study.labels import label_map_of
+from lpm_segmentator.study.labels import match_label_maps
 from lpm_segmentator.study.levels_files import read_slice_levels
 from lpm_segmentator.study.listing import list_label_maps, list_volumes
 from lpm_segmentator.study.loading import load_pair
@@ -91,8 +90,16 @@ class Evaluated:
     notes: tuple[str, ...]
 
 
-def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
+def pair_label_maps(
+    reference: Path, prediction: Path, header: HeaderOptions | None = None
+) -> LabelPairs:
     """Pair reference and predicted label maps: two files, or two folders by exact name.
+
+    Parameters
+    ----------
+    reference, prediction : Path
+    header : HeaderOptions, optional
+        What to trust in headers, where several references of a case are compared.
 
     Raises
     ------
@@ -109,25 +116,25 @@ def pair_label_maps(reference: Path, prediction: Path) -> LabelPairs:
         list_volumes([prediction])
         return LabelPairs({case_id(prediction): (reference, prediction)}, {})
     references, predictions = list_label_maps([reference]), list_label_maps([prediction])
-    pairs: dict[str, tuple[Path, Path]] = {}
-    unpaired: dict[str, str] = {}
-    for item in predictions:
-        try:
-            partner = label_map_of(CaseFiles(item.case), [other.path for other in references])
-        except LpmError as error:
-            unpaired[item.case] = str(error)
-            continue
-        if partner is None:
-            unpaired[item.case] = f"the prediction has no reference in {reference}. {_HINT}"
-        else:
-            pairs[item.case] = partner, item.path
+    cases = [CaseFiles(item.case, image=item.path) for item in predictions]
+    found = match_label_maps(cases, references, header or HeaderOptions())
+    pairs = {
+        item.case: (found.paths[item.case], item.path)
+        for item in predictions
+        if item.case in found.paths
+    }
+    missing = f"the prediction has no reference in {reference}. {_HINT}"
+    unpaired = {
+        item.case: str(found.errors.get(item.case, missing))
+        for item in predictions
+        if item.case not in found.paths
+    }
     if not pairs:
         first, *more = unpaired.values()
         what = f"none of {len(unpaired)} predictions has a reference" if more else first
         raise InputError(what, where=reference, hint=_HINT if more else None)
-    known = {subject_key(item.case) for item in predictions}
     for item in references:
-        if subject_key(item.case) not in known:
+        if item.path in found.unmatched:
             unpaired[item.case] = f"the reference has no prediction in {prediction}. {_HINT}"
     return LabelPairs(pairs, unpaired)
 

@@ -6,16 +6,16 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpm_segmentator.api.compare import located
+from lpm_segmentator.api.compare import compared, drawn
 from lpm_segmentator.core import Contrast, InputError, NoPairsError, TableError
 from lpm_segmentator.io import contrast_in_text, read_table
+from lpm_segmentator.measure.catalogue import CATALOGUE, DIXON_FAT, INTENSITY_FAT
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from lpm_segmentator.agreement import Comparison
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_study"]
 
@@ -33,6 +33,7 @@ def draw_study(
     ----------
     out : path-like
         Folder of a run. Cases with a reference give agreement and Dice, levels give profiles.
+        Sizes of muscles that the border of the image cuts off are left out, with a warning.
     target : path-like
         Folder for the figures.
     sequences : path-like, optional
@@ -59,16 +60,18 @@ def draw_study(
         raise InputError(
             "the folder has no measures.csv", where=out, hint="Give the output folder of a run"
         )
-    from lpm_segmentator.report.figures import save_figure, study_figures
+    from lpm_segmentator.report.figures import study_figures
+    from lpm_segmentator.study.pictures import save_figure
 
     measures = read_table(
-        folder.table("measures"), required=("case", "muscle", "side", "level", "level_kind")
+        folder.table("measures"),
+        required=("case", "muscle", "side", "level", "level_kind", "valid"),
     )
-    # Single muscles are drawn: their sum would hide that they differ.
-    muscles = measures[measures["muscle"].isin(["ES", "MF"])]
+    # Single muscles are drawn: their sums would hide that they differ.
+    is_single = measures["muscle"].isin(["ES", "MF"]) & measures["side"].isin(["R", "L"])
+    muscles = _without_invalid_sizes(measures[is_single])
     has_levels = muscles["level_kind"].isin(["disc", "vertebra"]).any()
-    figures = study_figures(
-        _compared(out),
+    figures = _agreement(out) | study_figures(
         accuracy=_accuracy(out, sequences),
         measures=muscles,
         profile=_profile(muscles) if has_levels else (),
@@ -80,31 +83,42 @@ def draw_study(
 
 def _profile(measures: pd.DataFrame) -> tuple[str, ...]:
     """Return the measures to draw along the levels: area, and fat (Dixon, or else intensity)."""
-    fat = [c for c in ("fat_ratio", "fat_gmm3_soft") if c in measures and measures[c].notna().any()]
+    names = [preferred.fat.name for preferred in (DIXON_FAT, INTENSITY_FAT)]
+    fat = [name for name in names if name in measures and measures[name].notna().any()]
     return ("csa_mean_mm2", *fat[:1])
 
 
-def _compared(out: Path) -> Comparison | None:
-    """Compare volumes and fat ratios with those of the references, if there are any."""
-    from lpm_segmentator.agreement import compare_table
+def _without_invalid_sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without the sizes of muscles that the border of the image cuts off."""
+    is_cut_off = rows["valid"].astype(str).str.lower() != "true"
+    if not is_cut_off.any():
+        return rows
+    logger.warning(
+        "%d of %d rows of measures.csv (a muscle, side and level each) are not valid, because the "
+        "border of the image cuts the muscle off: their sizes were left out of the figures (number "
+        "of cases: %d)",
+        is_cut_off.sum(),
+        len(rows),
+        rows.loc[is_cut_off, "case"].nunique(),
+    )
+    sizes = {quantity.name for quantity in CATALOGUE.measures if quantity.needs_whole_muscle}
+    rows = rows.copy()
+    rows.loc[is_cut_off, [name for name in rows.columns if name in sizes]] = float("nan")
+    return rows
 
-    tables = [
-        read_table(path, required=("case",))
-        for path in map(StudyFolder(out).table, ("volumes", "fat_ratios"))
-        if path.exists()
-    ]
-    paired = [t for t in tables if any(str(c).endswith("_gd") for c in t.columns)]
-    if not paired:
-        return None
-    table = paired[0]
-    for other in paired[1:]:
-        table = table.merge(other, on="case", how="outer")
+
+def _agreement(out: Path) -> dict[str, Figure]:
+    """Draw the agreement with the references, as `compare_file` compares it, if there are any."""
+    from lpm_segmentator.report.figures import AGREEMENT_KINDS
+
+    if not StudyFolder(out).table("paired_measures").exists():
+        return {}
     try:
-        with located(out):
-            return compare_table(table)
+        comparison, is_selection = compared(out)
     except NoPairsError as error:
         logger.warning("figures of agreement were not drawn: %s", error)
-        return None
+        return {}
+    return drawn(comparison, is_selection=is_selection, kinds=AGREEMENT_KINDS)
 
 
 def _accuracy(out: Path, sequences: str | Path | None) -> pd.DataFrame | None:

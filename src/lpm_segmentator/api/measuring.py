@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lpm_segmentator.core import Area, Finding, InputError, LabelMap, LpmError, Severity, Source
-from lpm_segmentator.io import case_id, read_label_map, set_paths, subject_key
+from lpm_segmentator.io import HeaderOptions, case_id, read_label_map, set_paths
 from lpm_segmentator.measure import AsymmetryFormula, CaseMeasures, IntensityFat, measure_case
 from lpm_segmentator.measure.checks import check_labels
 from lpm_segmentator.models import load_predictor
@@ -16,10 +16,10 @@ from lpm_segmentator.pipeline import Case, intensity_of, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import find_cases
 from lpm_segmentator.study.grids import input_note
-from lpm_segmentator.study.labels import with_label_map
+from lpm_segmentator.study.labels import match_label_maps
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.levels_files import read_slice_levels
-from lpm_segmentator.study.listing import list_label_maps, list_volumes
+from lpm_segmentator.study.listing import ImageFile, list_label_maps, list_volumes
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.options import ReadOptions
 from lpm_segmentator.study.writing import write_fat_maps
@@ -78,6 +78,7 @@ def find_measurable(
     image: Path | None = None,
     water: Path | None = None,
     fat: Path | None = None,
+    header: HeaderOptions | None = None,
 ) -> list[CaseFiles]:
     """List what to measure: one label map, or each of a folder with the images that belong to it.
 
@@ -90,6 +91,8 @@ def find_measurable(
         A label map or a folder.
     image, water, fat : Path, optional
         Files for one label map, folders for a folder of them. Water and fat may be one folder.
+    header : HeaderOptions, optional
+        What to trust in headers, where several label maps of a case are compared.
 
     Raises
     ------
@@ -105,40 +108,41 @@ def find_measurable(
             files = CaseFiles(case_id(labels), image=image)
         return [replace(files, case=case_id(labels), mask=labels)]
     folders = list(dict.fromkeys(f for f in (image, water, fat) if f is not None))
-    maps = [item.path for item in list_label_maps([labels])]
+    maps = list_label_maps([labels])
     if not folders:
-        return [CaseFiles(case_id(path), mask=path) for path in maps]
+        return [CaseFiles(item.case, mask=item.path) for item in maps]
     cases = find_cases(folders)
     images = {path.resolve() for files in cases for path in files.paths.values()}
-    maps = [path for path in maps if path.resolve() not in images]
-    return _matched(cases, maps, labels, folders)
+    maps = [item for item in maps if item.path.resolve() not in images]
+    return _matched(cases, maps, labels, header or HeaderOptions(), folders)
 
 
 def _matched(
-    cases: Sequence[CaseFiles], maps: Sequence[Path], labels: Path, folders: Sequence[Path]
+    cases: Sequence[CaseFiles],
+    maps: Sequence[ImageFile],
+    labels: Path,
+    header: HeaderOptions,
+    folders: Sequence[Path],
 ) -> list[CaseFiles]:
     """Give each case its label map; what lacks its partner has a `problem`."""
-    matched, known = [], set()
-    for files in cases:
-        given = files
-        if not files.problem:
-            given = with_label_map(files, maps, "mask", alone=len(cases) == 1)
-        if given.mask is None and not given.problem:
-            given = replace(given, problem=f"no label map in {labels} belongs to it. {_HINT}")
-        known |= {subject_key(name) for name in given.ids}
-        matched.append(given)
-    if not any(files.mask for files in matched) and not any(f.problem for f in cases):
+    found = match_label_maps(cases, maps, header)
+    matched = found.given_to(cases, "mask")
+    if not any(files.mask or files.problem for files in matched):
         names = ", ".join(files.case for files in cases[:3])
         raise InputError(
             f"no label map belongs to any of the cases {names}", where=labels, hint=_HINT
         )
+    missing = f"no label map in {labels} belongs to it. {_HINT}"
     where = " and ".join(map(str, folders))
-    used = {files.mask for files in matched}
-    for path in maps:
-        if path not in used and subject_key(case_id(path)) not in known:
-            problem = f"no image in {where} belongs to the label map. {_HINT}"
-            matched.append(CaseFiles(case_id(path), mask=path, problem=problem))
-    return matched
+    problem = f"no image in {where} belongs to the label map. {_HINT}"
+    return [
+        *(f if f.mask or f.problem else replace(f, problem=missing) for f in matched),
+        *(
+            CaseFiles(item.case, mask=item.path, problem=problem)
+            for item in maps
+            if item.path in found.unmatched
+        ),
+    ]
 
 
 def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Measured:

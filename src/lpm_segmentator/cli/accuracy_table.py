@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from lpm_segmentator.measure import AccuracyQuantity
 
 __all__ = ["echo_accuracy"]
 
 _SHOWN_ROWS = 40
-#: column of accuracy.csv → heading and digits
-_COLUMNS = {
-    "dsc_global": ("Dice", 3),
-    "dsc_1": ("ES right", 3),
-    "dsc_2": ("MF right", 3),
-    "dsc_3": ("MF left", 3),
-    "dsc_4": ("ES left", 3),
-    "hd95_mm_global": ("HD95 mm", 1),
-}
+
+Statistic = Callable[[Sequence[float]], float]
 
 
 def echo_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -36,32 +32,39 @@ def echo_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
 
     table = Table(box=None, header_style="bold")
     table.add_column("case", overflow="fold")
-    for label, _ in _COLUMNS.values():
-        table.add_column(label, justify="right")
+    for _, heading, _ in _columns():
+        table.add_column(heading, justify="right")
     for row in rows[:_SHOWN_ROWS]:
-        values = [[float(row[name])] for name in _COLUMNS]
-        table.add_row(str(row["case"]), *_cells(values, _mean))
+        table.add_row(str(row["case"]), *_cells([row], statistics.fmean))
     if len(rows) > 1:
-        values = [[float(row[name]) for row in rows] for name in _COLUMNS]
-        table.add_row("mean", *_cells(values, _mean))
-        table.add_row("SD", *_cells(values, _sd))
+        table.add_row("mean", *_cells(rows, statistics.fmean))
+        table.add_row("SD", *_cells(rows, _sd))
     Console().print(table)
     if len(rows) > _SHOWN_ROWS:
         click.echo(f"{len(rows) - _SHOWN_ROWS} more rows are in the table", err=True)
 
 
-def _cells(columns: Any, text: Any) -> list[str]:
-    """Return the text of each column's defined values; a dash where there is none."""
+def _columns() -> Iterator[tuple[str, str, AccuracyQuantity]]:
+    """Yield each shown column of ``accuracy.csv`` with its heading and what it holds."""
+    from lpm_segmentator.core import LPM_SCHEME
+    from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS
+
+    dice, hd95 = ACCURACY_COLUMNS["dsc"], ACCURACY_COLUMNS["hd95_mm"]
+    yield "dsc_global", dice.label, dice
+    for structure in LPM_SCHEME:
+        yield f"dsc_{structure.value}", f"{structure.muscle} {structure.side.full_name}", dice
+    yield "hd95_mm_global", f"{hd95.label} {hd95.display_unit}", hd95
+
+
+def _cells(rows: Sequence[Mapping[str, Any]], statistic: Statistic) -> list[str]:
+    """Return a statistic of each column's defined values; a dash where there is none."""
     cells = []
-    for values, (_, digits) in zip(columns, _COLUMNS.values(), strict=True):
+    for column, _, quantity in _columns():
+        values = [float(row[column]) for row in rows]
         defined = [value for value in values if not math.isnan(value)]
-        cells.append(text(defined, digits) if defined else "–")
+        cells.append(quantity.text(statistic(defined) if defined else math.nan))
     return cells
 
 
-def _mean(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.fmean(values):.{digits}f}"
-
-
-def _sd(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.stdev(values):.{digits}f}" if len(values) > 1 else "–"
+def _sd(values: Sequence[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else math.nan

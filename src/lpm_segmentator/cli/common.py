@@ -28,6 +28,7 @@ __all__ = [
     "progress_bar",
     "read_options",
     "scan_progress",
+    "show",
     "slice_options",
     "take_read_options",
 ]
@@ -244,7 +245,14 @@ def scan_progress(*, quiet: bool) -> Iterator[Callable[[int], None]]:
 def announce(message: str, *, quiet: bool) -> None:
     """Print a message to the terminal, beside the results."""
     if not quiet:
-        click.echo(message, err=True)
+        show(message, err=True)
+
+
+def show(message: str, *, err: bool = False) -> None:
+    """Print a message, with the flags of remedies in place of Python arguments."""
+    from lpm_segmentator.cli.remedies import with_flags
+
+    click.echo(with_flags(message), err=err)
 
 
 def echo_findings(case: str, findings: Sequence[Finding], *, quiet: bool) -> None:

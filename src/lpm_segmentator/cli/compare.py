@@ -85,7 +85,6 @@ def compare(
     """
     from lpm_segmentator import api
     from lpm_segmentator.cli.agreement_table import agreement_lines
-    from lpm_segmentator.cli.remedies import with_flags
 
     if options["subject"] is not None and options["subject_pattern"] is not None:
         raise click.UsageError(
@@ -94,7 +93,7 @@ def compare(
     options["measures"] = options["measures"] or None
     result = api.compare_file(table, out, plots=not no_plots, **options)
     for note in result.comparison.notes:
-        announce(with_flags(note), quiet=quiet)
+        announce(note, quiet=quiet)
     if as_json:
         print_json(result.comparison.to_dict())
     elif not quiet:

@@ -27,8 +27,9 @@ def figures(
 ) -> None:
     """Draw all figures of the study in OUT, the folder of 'lpm run', as PDF, SVG and PNG."""
     from lpm_segmentator import api
+    from lpm_segmentator.study.layout import StudyFolder
 
-    written = api.draw_study(out, target or out / "figures", sequences=sequences)
+    written = api.draw_study(out, target or StudyFolder(out).figures, sequences=sequences)
     if as_json:
         print_json([str(path) for path in written])
     elif not quiet:

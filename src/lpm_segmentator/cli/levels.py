@@ -25,8 +25,6 @@ __all__ = ["levels"]
 @click.option("-o", "--output", "out", type=PATH, required=True, help="A .json or .csv file.")
 @level_options
 @click.option("--model", type=PATH, help="A level model of your own (lpm train levels).")
-@click.option("--from-slice", type=int, hidden=True)
-@click.option("--to-slice", type=int, hidden=True)
 @read_options("header")
 @output_options
 def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any) -> None:
@@ -36,16 +34,9 @@ def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
     axis. Read the warnings: where the sacrum is not in view, the count of the vertebrae is a guess.
     """
     from lpm_segmentator import api
-    from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.study.levels_files import write_levels
     from lpm_segmentator.study.outputs import refuse_overwriting
 
-    ends = options["from_slice"], options["to_slice"]
-    if any(end is not None for end in ends):
-        raise click.UsageError(
-            "slices that are picked name no discs; to name them, use --anchor L1-L2=SLICE and "
-            "--anchor L5-S1=SLICE"
-        )
     read = take_read_options(options)
     chosen = api.LevelOptions(**take_level_options(options), model=options["model"])
     refuse_overwriting([out], [image, *chosen.paths.values()])
@@ -58,4 +49,4 @@ def levels(image: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
         place = "outside the image" if disc["slice"] is None else f"slice {disc['slice']}"
         announce(f"{disc['name']}: {place}, confidence {disc['confidence']:.2f}", quiet=quiet)
     for warning in located["warnings"]:
-        announce(f"lpm: warning: {with_flags(warning)}", quiet=quiet)
+        announce(f"lpm: warning: {warning}", quiet=quiet)

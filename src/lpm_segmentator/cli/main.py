@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lpm_segmentator import __version__
+from lpm_segmentator.cli.former import with_current_names
 
 if TYPE_CHECKING:
     from lpm_segmentator.core import LpmError
@@ -42,12 +43,6 @@ _COMMANDS = {
     "figures": ("lpm_segmentator.cli.figures:figures", "Draw the figures of a study."),
     "models": ("lpm_segmentator.cli.models:models", "List, install, remove, convert models."),
     "train": ("lpm_segmentator.cli.train:train", "Train a model of your own."),
-}
-
-#: options that were renamed; the old names work for one more version
-_RENAMED = {
-    "--keep-doubtful": "--keep-low-confidence",
-    "--no-brightness-fat": "--no-intensity-fat",
 }
 
 
@@ -81,7 +76,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 some cases failed, 2 bad input."""
     _show_what_can_be_shown()
-    arguments = _with_new_names(list(sys.argv[1:] if arguments is None else arguments))
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     level = logging.ERROR if "--quiet" in arguments else logging.WARNING
     logging.basicConfig(
@@ -93,17 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(arguments, debug=debug))
 
 
-def _with_new_names(arguments: list[str]) -> list[str]:
-    """Return the arguments with options that were renamed under their new names, with a note."""
-    renamed = []
-    for argument in arguments:
-        new = _RENAMED.get(argument, argument)
-        if new != argument:
-            click.echo(f"lpm: note: {argument} is now called {new}", err=True)
-        renamed.append(new)
-    return renamed
-
-
 def _show_what_can_be_shown() -> None:
     """Let a terminal or file of few characters show ``?`` for others, such as ``²``."""
     for stream in (sys.stdout, sys.stderr):
@@ -113,7 +97,8 @@ def _show_what_can_be_shown() -> None:
 
 def _run(arguments: Sequence[str], *, debug: bool) -> int:
     try:
-        result: Any = cli.main(args=list(arguments), prog_name="lpm", standalone_mode=False)
+        current = with_current_names(arguments, quiet="--quiet" in arguments)
+        result: Any = cli.main(args=current, prog_name="lpm", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -157,13 +142,12 @@ def _unexpected(error: Exception) -> str:
 
 
 def _with_failures(error: LpmError) -> str:
-    from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.core import CasesFailedError
 
     lines = [str(error)]
     if isinstance(error, CasesFailedError):
         lines += [f"  {case}: {why}" for case, why in error.failures.items()]
-    return with_flags("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _say(message: str, code: int) -> int:

@@ -72,14 +72,11 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
     _distinct(output=out, by_slice=by_slice)
     inputs = (labels, options["image"], options["water"], options["fat"], options["levels"])
     refuse_overwriting((out, by_slice), inputs)
-    cases = {
-        files.case: files
-        for files in find_measurable(
-            labels, image=options["image"], water=options["water"], fat=options["fat"]
-        )
-    }
+    read = take_read_options(options)
+    images = {role: options[role] for role in ("image", "water", "fat")}
+    cases = {f.case: f for f in find_measurable(labels, **images, header=read.header)}
     settings = api.MeasureOptions(
-        read=take_read_options(options),
+        read=read,
         accept_frame_mismatch=options["accept_frame_mismatch"],
         levels=options["levels"],
         formula=AsymmetryFormula[options["asymmetry"].upper()],
@@ -130,9 +127,10 @@ def evaluate(
     refuse_overwriting((out, by_slice, by_level), inputs)
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' writes such files")
-    given = pair_label_maps(reference, prediction)
+    read = take_read_options(options)
+    given = pair_label_maps(reference, prediction, read.header)
     settings = api.EvaluateOptions(
-        read=take_read_options(options),
+        read=read,
         levels=options["levels"],
         water=options["water"],
         fat=options["fat"],

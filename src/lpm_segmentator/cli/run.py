@@ -23,6 +23,7 @@ from lpm_segmentator.cli.common import (
     print_json,
     progress_bar,
     read_options,
+    show,
     slice_options,
     take_read_options,
 )
@@ -86,7 +87,7 @@ __all__ = ["execute", "run"]
 )
 @click.option(
     "--engine",
-    type=click.Choice(["serial", "processes", "dask", "local"]),
+    type=click.Choice(["serial", "processes", "dask"]),
     help="Execution backend.  [default: processes for several workers]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing.")
@@ -134,7 +135,7 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
         out,
         _run_options(options, read, slices=table or picked, levels=levels),
         workers=options["workers"],
-        engine=_engine(options["engine"]),
+        engine=options["engine"],
         quiet=quiet,
         as_json=as_json,
     )
@@ -155,6 +156,7 @@ def _find_nifti(
         reference=options["reference"],
         masks=options["masks"],
         contrast=read.contrast,
+        header=read.header,
     )
     return (found, None) if levels is None else _with_levels(found, levels, read.header)
 
@@ -183,16 +185,6 @@ def _run_options(
         keep_low_confidence=options["keep_low_confidence"],
         intensity_fat=not options["no_intensity_fat"],
     )
-
-
-def _engine(name: str | None) -> Engine | None:
-    if name == "local":
-        announce("lpm: note: --engine local is now called serial or processes", quiet=False)
-        return None
-    engines: dict[str | None, Engine] = {
-        "serial": "serial", "processes": "processes", "dask": "dask"
-    }  # fmt: skip
-    return engines.get(name)
 
 
 def _picked_slices(options: dict[str, Any]) -> tuple[int, int] | None:
@@ -275,10 +267,8 @@ def _with_levels(
 
 
 def _echo_unused(unused: Sequence[Unused], *, quiet: bool) -> None:
-    from lpm_segmentator.cli.remedies import with_flags
-
     for entry in unused:
-        announce(f"not used: {entry.path}: {with_flags(entry.reason)}", quiet=quiet)
+        announce(f"not used: {entry.path}: {entry.reason}", quiet=quiet)
 
 
 def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
@@ -286,7 +276,7 @@ def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
     rows = [
         {
             "case": files.case,
-            "contrast": "Dixon pair" if files.water else str(files.contrast),
+            "contrast": _contrast(files),
             **{role: str(path) for role, path in files.paths.items()},
             "notes": list(files.notes),
             "problem": files.problem,
@@ -298,13 +288,19 @@ def _echo_plan(plan: Discovery, *, as_json: bool) -> None:
         print_json({"cases": rows, "unused": unused})
         return
     for files in plan.cases:
-        contrast = "Dixon pair" if files.water else str(files.contrast)
+        contrast = _contrast(files)
         click.echo(f"{files.case}: {contrast}")
         for role, path in files.paths.items():
             click.echo(f"  {role}: {path}")
         for text in (*files.notes, files.problem):
             if text:
-                click.echo(f"  {text}")
+                show(f"  {text}")
+
+
+def _contrast(files: CaseFiles) -> str:
+    if files.water is not None:
+        return "Dixon pair"
+    return "unknown" if files.contrast is None else str(files.contrast)
 
 
 def execute(

@@ -46,7 +46,6 @@ def report(out: Path, *, quiet: bool, as_json: bool) -> None:
     """Make the tables and the report again from what 'lpm run' left in OUT."""
     from lpm_segmentator import api
 
-    api.read_records(out)  # refuses a folder without finished cases
     path = api.write_results(out)
     if as_json:
         print_json({"report": str(path)})

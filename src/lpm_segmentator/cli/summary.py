@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.cohort import CohortResult
     from lpm_segmentator.measure.catalogue.measures import Measure
-    from lpm_segmentator.study.record import CaseRecord, Row
+    from lpm_segmentator.study.record import CaseRecord
 
 __all__ = ["counts_line", "echo_summary", "grouped_findings"]
 
@@ -29,7 +29,6 @@ _SHOWN_NAMES = 3
 _SHOWN = ("volume_ml", "csa_mean_mm2")
 #: numbers and lists of them, which differ between findings of one kind
 _NUMBERS = re.compile(r"[\d.,–−-]*\d")
-_SIDES = {"R": "right", "L": "left"}
 
 
 def echo_summary(result: CohortResult, seconds: float) -> None:
@@ -108,12 +107,14 @@ def grouped_findings(records: Sequence[CaseRecord]) -> Iterator[str]:
     ----------
     records : sequence of CaseRecord
     """
+    from lpm_segmentator.cli.remedies import finding_text
+
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for record in records:
         for finding in record.findings:
             if finding.severity != "note":
                 kind = finding.code, _NUMBERS.sub("0", finding.message)
-                groups.setdefault(kind, {}).setdefault(record.case, finding.message)
+                groups.setdefault(kind, {}).setdefault(record.case, finding_text(finding))
     for cases in sorted(groups.values(), key=len, reverse=True):
         names = ", ".join(list(cases)[:_SHOWN_NAMES]) + (" …" if len(cases) > _SHOWN_NAMES else "")
         count = f"{len(cases)} case{'s' if len(cases) > 1 else ''}"
@@ -122,22 +123,28 @@ def grouped_findings(records: Sequence[CaseRecord]) -> Iterator[str]:
 
 def _by_muscle(records: Sequence[CaseRecord]) -> Table:
     """Return a table with a line for each muscle and side."""
+    from lpm_segmentator.core import LPM_SCHEME
+
+    places = {(s.muscle.value, s.side.value): f"{s.muscle} {s.side.full_name}" for s in LPM_SCHEME}
     table, quantities = _table("muscle", records)
     for record in records:
         for row in record.measures:
-            if row["level"] == "all" and row["side"] in _SIDES and row["muscle"] != "ES+MF":
-                place = f"{row['muscle']} {_SIDES[str(row['side'])]}"
-                table.add_row(record.case, place, *(_text(row, q) for q in quantities))
+            place = places.get((str(row["muscle"]), str(row["side"])))
+            if row["level"] == "all" and place is not None:
+                table.add_row(record.case, place, *(q.text_in(row) for q in quantities))
     return table
 
 
 def _by_case(records: Sequence[CaseRecord]) -> Table:
     """Return a table with a line for each case: both muscles together, and Dice."""
+    from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS, UNDEFINED
+
+    dice = ACCURACY_COLUMNS["dsc"]
     table, quantities = _table("", records)
     table.add_column("score", justify="right")
     with_reference = any(record.accuracy for record in records)
     if with_reference:
-        table.add_column("Dice", justify="right")
+        table.add_column(dice.label, justify="right")
     for record in records:
         (row,) = [
             r
@@ -145,10 +152,10 @@ def _by_case(records: Sequence[CaseRecord]) -> Table:
             if (r["level"], r["muscle"], r["side"]) == ("all", "ES+MF", "both")
         ]
         score = None if record.quality is None else record.quality.score
-        cells = [*(_text(row, q) for q in quantities), "–" if score is None else f"{score:.2f}"]
+        cells = [q.text_in(row) for q in quantities]
+        cells.append(UNDEFINED if score is None else f"{score:.2f}")
         if with_reference:
-            dice = (record.accuracy or {}).get("dsc_global")
-            cells.append("–" if dice is None else f"{float(dice):.3f}")
+            cells.append(dice.text((record.accuracy or {}).get("dsc_global")))
         table.add_row(record.case, *cells)
     return table
 
@@ -157,10 +164,9 @@ def _table(place: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measu
     """Return an empty table, and what its columns hold; with the fat that was measured."""
     from rich.table import Table
 
-    from lpm_segmentator.measure import CATALOGUE
+    from lpm_segmentator.measure.catalogue import CATALOGUE, DIXON_FAT, INTENSITY_FAT
 
-    has_dixon = any(record.fat_ratios for record in records)
-    fat = CATALOGUE["fat_ratio" if has_dixon else "fat_gmm3_soft"]
+    fat = (DIXON_FAT if any(record.fat_ratios for record in records) else INTENSITY_FAT).fat
     quantities = [*(CATALOGUE[name] for name in _SHOWN), fat]
     table = Table(box=None, header_style="bold")
     table.add_column("case", overflow="fold")
@@ -168,13 +174,6 @@ def _table(place: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measu
         table.add_column(place)
     for quantity in quantities:
         label = quantity.label.replace("cross-sectional area", "area")
-        label = "fat ratio" if quantity.name == "fat_ratio" else label.split(",")[0].lower()
+        label = label.split(",")[0].lower()
         table.add_column(f"{label} {quantity.display_unit}", justify="right")
     return table, quantities
-
-
-def _text(row: Row, quantity: Measure) -> str:
-    if quantity.needs_whole_muscle and not row["valid"]:
-        return "not valid"
-    value = row[quantity.name]
-    return quantity.text(None if isinstance(value, bool) else value)

@@ -45,15 +45,12 @@ class Event:
         Why it failed or no muscle was segmented; empty for others.
     seconds : float
         Time of the case; 0 unless it was done now.
-    remedies : tuple of Remedy
-        Settings that resolve the error.
     """
 
     case: str
     state: EventState
     error: str = ""
     seconds: float = 0.0
-    remedies: tuple[Remedy, ...] = ()
 
     @classmethod
     def of(cls, record: CaseRecord) -> Event:
@@ -69,7 +66,7 @@ class Event:
     def of_error(cls, case: str, error: Exception) -> Event:
         """Return the event of a case that failed."""
         if isinstance(error, LpmError):
-            return cls(case, "failed", str(error), remedies=error.remedies)
+            return cls(case, "failed", str(error))
         return cls(case, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
@@ -117,7 +114,7 @@ def _event(files: CaseFiles, work: Callable[[CaseFiles], CaseRecord]) -> Event:
         return Event.of_error(files.case, error)
     except MemoryError:
         hint = f"out of memory; run with fewer workers ({Remedy.FEWER_WORKERS})"
-        return Event(files.case, "failed", hint, remedies=(Remedy.FEWER_WORKERS,))
+        return Event(files.case, "failed", hint)
     except Exception as error:
         # One odd file must not take the other cases down; the log keeps the traceback.
         logger.exception("case %s", files.case)

@@ -21,12 +21,17 @@ from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__, api
 from lpm_segmentator.cohort.engines import Engine, Event, run_parallel, run_serial
-from lpm_segmentator.cohort.lock import run_lock
 from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.lock import run_lock
 from lpm_segmentator.study.outputs import prepare_output
 from lpm_segmentator.study.record import CaseState, RunRecord, read_case_record, write_record
-from lpm_segmentator.study.results import earlier_cases, has_results, write_results
+from lpm_segmentator.study.results import (
+    clear_results,
+    earlier_cases,
+    has_results,
+    write_results,
+)
 from lpm_segmentator.study.resume import is_done
 
 if TYPE_CHECKING:
@@ -257,10 +262,15 @@ def _report(event: Event, progress: _Progress, on_event: Callable[[Event], None]
 
 
 def _finish(progress: _Progress, *, again: bool) -> CohortResult:
-    """Bring tables and report to the state of the folder; files of no run are left alone."""
+    """Bring tables and report to the state of the folder; files of no run are left alone.
+
+    Those that an earlier run left would pass for results of this one if no case is finished now.
+    """
     events = tuple(progress.events[case] for case in progress.order)
     earlier = tuple(c for c, state in progress.earlier.items() if state.state == "earlier")
     report = None
-    if again or earlier or any(event.state != "failed" for event in events):
+    if earlier or any(event.state != "failed" for event in events):
         report = write_results(progress.out)
+    elif again:
+        clear_results(progress.out)
     return CohortResult(progress.out, report, events, earlier)

@@ -1,7 +1,7 @@
 """Figures of a study. A table or a result in, a figure out.
 
-Every function returns a `matplotlib.figure.Figure` that belongs to no window; `save_figure`
-writes it. Colours are those of Okabe & Ito and never the only mark of a difference.
+Every function returns a `matplotlib.figure.Figure` that belongs to no window. Colours are those of
+Okabe & Ito and never the only mark of a difference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from lpm_segmentator.report.figures_measures import (
     level_profile_figure,
     overlap_figure,
 )
-from lpm_segmentator.report.style import save_figure
 from lpm_segmentator.report.words import NoValuesError, figure_stem
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ __all__ = [
     "overlap_figure",
     "pair_stems",
     "reference_automatic_figure",
-    "save_figure",
     "scatter_figure",
     "study_figures",
 ]
@@ -112,20 +110,17 @@ def pair_stems(measure: str, strata: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def study_figures(
-    comparison: Comparison | None = None,
     *,
     accuracy: pd.DataFrame | None = None,
     measures: pd.DataFrame | None = None,
-    profile: Sequence[str] = ("csa_mm2", "fat_ratio"),
+    profile: Sequence[str] = ("csa_mean_mm2", "fat_ratio"),
     asymmetry: str = "volume_ml",
     asymmetry_level: str | None = None,
 ) -> dict[str, Figure]:
-    """Draw every figure that the given tables allow.
+    """Draw every figure of measures and accuracy that the given tables allow.
 
     Parameters
     ----------
-    comparison : Comparison, optional
-        Gives those of `agreement_figures`.
     accuracy : DataFrame, optional
         One row per case with ``dsc_global`` and ``sequence``: gives ``overlap``.
     measures : DataFrame, optional
@@ -142,7 +137,7 @@ def study_figures(
     dict of str to Figure
         By the name of its file without ending.
     """
-    figures = {} if comparison is None else agreement_figures(comparison)
+    figures: dict[str, Figure] = {}
     if accuracy is not None:
         with _if_any_value("overlap"):
             figures["overlap"] = overlap_figure(accuracy)

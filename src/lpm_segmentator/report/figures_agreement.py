@@ -20,7 +20,6 @@ from lpm_segmentator.report.style import (
     OKABE_ITO,
     SINGLE_COLUMN,
     figure_style,
-    label_axes,
     new_figure,
     points,
     strip_and_box,
@@ -42,18 +41,15 @@ _NEARLY_ONE = 0.99  # above this, three decimals no longer distinguish correlati
 _MOST_DECIMALS = 6  # more would be rounding errors
 _LONG_LABELS = 90  # letters under one axis
 _APART = 0.2  # part of the height of the axes between the centres of two labels
-_LINES = {"ols": "Least squares", "deming": "Deming", "passing_bablok": "Passing–Bablok"}
 
 
-def bland_altman_figure(pairs: Pairs, *, title: str | None = None) -> Figure:
+def bland_altman_figure(pairs: Pairs) -> Figure:
     """Draw differences against means, with bias, limits of agreement and their intervals.
 
     Parameters
     ----------
     pairs : PairAgreement, sequence of PairAgreement or Comparison
         Of one unit, a panel each. Of a comparison the pairs over all cases are drawn.
-    title : str, optional
-        Of a single panel; the muscle and side by default.
 
     Returns
     -------
@@ -71,7 +67,7 @@ def bland_altman_figure(pairs: Pairs, *, title: str | None = None) -> Figure:
         figure, panels = _panels(len(chosen), (SINGLE_COLUMN * 1.25, 3.0), row_inches=2.4)
         for axes, pair in zip(panels, chosen, strict=True):
             _draw_bland_altman(axes, pair)
-            axes.set_title(pair_label(pair) if title is None else title, loc="left")
+            axes.set_title(pair_label(pair), loc="left")
         _label_all(
             figure,
             panels,
@@ -113,7 +109,7 @@ def _panels(
 def _label_all(figure: Figure, panels: Sequence[Axes], x: str, y: str) -> None:
     """Label the axes of one panel, or those of all panels together."""
     if len(panels) == 1:
-        label_axes(panels[0], x, y)
+        panels[0].set(xlabel=x, ylabel=y)
         return
     figure.supxlabel(x.replace("\n", ", "), fontsize=8)
     figure.supylabel(y.replace("\n", ", "), fontsize=8)
@@ -230,17 +226,13 @@ def _move_apart(heights: Sequence[float]) -> list[float]:
     return moved
 
 
-def scatter_figure(pairs: Pairs, *, line: str = "ols", title: str | None = None) -> Figure:
-    """Draw automatic against reference values, with identity and a regression line.
+def scatter_figure(pairs: Pairs) -> Figure:
+    """Draw automatic against reference values, with identity and the least squares line.
 
     Parameters
     ----------
     pairs : PairAgreement, sequence of PairAgreement or Comparison
         Of one unit, a panel each. Of a comparison the pairs over all cases are drawn.
-    line : {"ols", "deming", "passing_bablok"}
-        Which regression line to draw.
-    title : str, optional
-        Of a single panel; the muscle and side by default.
 
     Returns
     -------
@@ -249,33 +241,31 @@ def scatter_figure(pairs: Pairs, *, line: str = "ols", title: str | None = None)
     Raises
     ------
     TableError
-        If there is no such line, no pair, or the pairs have several units.
+        If there is no pair, or the pairs have several units.
     """
-    if line not in _LINES:
-        raise TableError(f"there is no line {line!r}", hint=f"Use one of {', '.join(_LINES)}")
     chosen = _of_one_unit(pairs)
     quantity = lower_first(quantity_label(chosen[0].measure, chosen[0].unit))
     with figure_style():
         figure, panels = _panels(len(chosen), (SINGLE_COLUMN, 3.4), row_inches=3.1)
         for axes, pair in zip(panels, chosen, strict=True):
-            _draw_scatter(axes, pair, line)
-            axes.set_title(pair_label(pair) if title is None else title, loc="left")
+            _draw_scatter(axes, pair)
+            axes.set_title(pair_label(pair), loc="left")
         _label_all(figure, panels, f"Reference {quantity}", f"Automatic {quantity}")
     return figure
 
 
-def _draw_scatter(axes: Axes, pair: PairAgreement, line: str) -> None:
+def _draw_scatter(axes: Axes, pair: PairAgreement) -> None:
     both = np.concatenate([pair.reference, pair.prediction])
     pad = 0.05 * float(np.ptp(both)) or 1.0
     ends = np.array([both.min() - pad, both.max() + pad])
     axes.plot(ends, ends, color="0.55", linestyle="--", label="Identity", zorder=1)
     x, y = pair.reference, pair.prediction
     axes.scatter(x, y, color=_AUTOMATIC, linewidths=0, zorder=2, **points(pair.n))
-    fit: LineFit = getattr(pair, line)
+    fit = pair.ols
     if fit.slope.defined:
         reach = np.array([x.min(), x.max()])
         values = fit.intercept.value + fit.slope.value * reach
-        label = f"{_LINES[line]}: {_line_text(fit)}"
+        label = f"Least squares: {_line_text(fit)}"
         axes.plot(reach, values, color=OKABE_ITO["vermillion"], label=label)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     axes.text(0.97, 0.04, _scatter_text(pair), transform=axes.transAxes, ha="right", fontsize=7)
@@ -338,5 +328,5 @@ def reference_automatic_figure(pairs: Pairs) -> Figure:
         )
         if max(len(pair_label(pair)) for pair in chosen) * len(chosen) > _LONG_LABELS:
             axes.tick_params(axis="x", labelrotation=45)
-        label_axes(axes, "", quantity_label(chosen[0].measure, chosen[0].unit))
+        axes.set_ylabel(quantity_label(chosen[0].measure, chosen[0].unit))
     return figure

@@ -11,12 +11,12 @@ import numpy as np
 from lpm_segmentator.agreement import require_columns
 from lpm_segmentator.core.errors import TableError
 from lpm_segmentator.core.labels import Disc
+from lpm_segmentator.measure import asymmetry_percent
 from lpm_segmentator.report.style import (
     DOUBLE_COLUMN,
     OKABE_ITO,
     SINGLE_COLUMN,
     figure_style,
-    label_axes,
     new_figure,
     strip_and_box,
 )
@@ -83,12 +83,12 @@ def overlap_figure(
         low = min(values.min() for _, values in groups)
         axes.set_ylim(max(0.0, low - 0.08 * (1 - low) - 0.002), 1.0)
         name = quantity_label(re.sub(r"_global$", "", column))
-        label_axes(axes, "", f"{name}, all muscles" if column.endswith("_global") else name)
+        axes.set_ylabel(f"{name}, all muscles" if column.endswith("_global") else name)
     return figure
 
 
 def level_profile_figure(
-    table: pd.DataFrame, *, measures: Sequence[str] = ("csa_mm2", "fat_ratio")
+    table: pd.DataFrame, *, measures: Sequence[str] = ("csa_mean_mm2", "fat_ratio")
 ) -> Figure:
     """Draw the profile of measures along the spine: median and quartiles of each muscle.
 
@@ -137,7 +137,7 @@ def level_profile_figure(
                 _profile(axes, cases.reindex(columns=present), muscle, shift)
             axes.set_xticks(range(len(present)), present)
             axes.set_ylim(bottom=0)
-            label_axes(axes, "Level", quantity_label(measure))
+            axes.set(xlabel="Level", ylabel=quantity_label(measure))
         panels[0].legend(loc="best")
     return figure
 
@@ -170,7 +170,7 @@ def asymmetry_figure(
 ) -> Figure:
     """Draw the asymmetry of right and left by muscle: points with a box plot.
 
-    ``100 (R - L) / ((R + L) / 2)`` per cent: positive if the right side is larger.
+    As `lpm_segmentator.measure.asymmetry_percent`: positive if the right side is larger.
 
     Parameters
     ----------
@@ -208,11 +208,8 @@ def asymmetry_figure(
         reach = 1.15 * max(float(np.abs(percent).max()), 1.0)
         axes.set_ylim(-reach, reach)
         quantity = lower_first(quantity_label(measure, ""))
-        label_axes(
-            axes,
-            {None: "", "all": "All slices"}.get(level, f"At {level}"),
-            f"Asymmetry of {quantity} (%)\n← left larger      right larger →",
-        )
+        axes.set_xlabel({None: "", "all": "All slices"}.get(level, f"At {level}"))
+        axes.set_ylabel(f"Asymmetry of {quantity} (%)\n← left larger      right larger →")
     return figure
 
 
@@ -226,8 +223,8 @@ def _asymmetry_percent(table: pd.DataFrame, measure: str, level: str | None) -> 
     keys = ["case", "muscle", "side"]
     if part.duplicated(keys).any():
         raise TableError("a case has several rows of one muscle and side", hint="Select one level")
-    wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"]).dropna()
-    wide = wide[(wide > 0).all(axis="columns")]  # a muscle that is absent has no asymmetry
-    if wide.empty:
+    wide = part.set_index(keys)[measure].unstack("side").reindex(columns=["right", "left"])
+    percent = wide.apply(lambda sides: asymmetry_percent(*sides), axis="columns").dropna()
+    if percent.empty:
         raise NoValuesError("no case has both sides", hint="Check the columns side and level")
-    return 100 * (wide["right"] - wide["left"]) / ((wide["right"] + wide["left"]) / 2)
+    return percent

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import math
+import statistics
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +105,27 @@ def render_index(
     return _render("report.html.j2", rows=_sorted_rows(records, links), cases=[], run=run)
 
 
-def render_case(record: Mapping[str, Any], pictures: Pictures, *, index: str) -> str:
-    """Return the page of one case; `index` is the address of the overview."""
+def render_case(
+    record: Mapping[str, Any], pictures: Pictures, *, run: Mapping[str, Any], index: str
+) -> str:
+    """Return the page of one case.
+
+    Parameters
+    ----------
+    record : mapping
+        The content of its ``case.json``.
+    pictures : Pictures
+    run : mapping
+        As `render_report`.
+    index : str
+        Address of the overview.
+
+    Returns
+    -------
+    str
+    """
     case = _view(record, pictures, "")
-    return _render("case.html.j2", case=case, index=index)
+    return _render("case.html.j2", case=case, run=run, index=index)
 
 
 def _sorted_rows(
@@ -138,20 +158,19 @@ def _render(template: str, **values: Any) -> str:
             version=__version__,
             failed={c: s["error"] for c, s in states.items() if s["state"] in ("failed", "empty")},
             earlier=[case for case, state in states.items() if state["state"] == "earlier"],
-            dice=_mean_and_sd([row["dice"].text for row in rows if row["dice"] is not None]),
+            dice=_mean_and_sd([row["dice_value"] for row in rows]),
+            masks=Counter(row["mask"] for row in rows),
         )
     )
 
 
-def _mean_and_sd(texts: Sequence[str]) -> str:
-    """Return mean ± standard deviation of shown values; empty for fewer than two."""
-    import statistics
-
-    values = [float(text) for text in texts if text != "–"]
-    if len(values) < 2:
-        return ""
-    mean, sd = statistics.fmean(values), statistics.stdev(values)
-    return f"{number(mean, 3).text} ± {number(sd, 3).text}"
+def _mean_and_sd(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """Return number, mean and standard deviation of the defined values; None for fewer than two."""
+    defined = [value for value in values if value is not None and math.isfinite(value)]
+    if len(defined) < 2:
+        return None
+    mean, sd = statistics.fmean(defined), statistics.stdev(defined)
+    return {"n": len(defined), "mean": number(mean, 3).text, "sd": number(sd, 3).text}
 
 
 def _environment() -> Environment:

@@ -1,17 +1,13 @@
-"""Sizes, fonts and colour-blind safe colours of figures, and how they are saved."""
+"""Sizes, fonts and colour-blind safe colours of figures."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from lpm_segmentator.core import OutputError, Remedy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "OKABE_ITO",
     "figure_style",
-    "label_axes",
     "new_figure",
     "points",
-    "save_figure",
     "strip_and_box",
 ]
 
@@ -36,7 +30,6 @@ OKABE_ITO = {
     "yellow": "#F0E442",
     "blue": "#0072B2",
     "vermillion": "#D55E00",
-    "purple": "#CC79A7",
 }
 
 #: Journal columns, in inches: 89 mm and 183 mm
@@ -103,96 +96,6 @@ def new_figure(width: float, height: float) -> Figure:
 
     layout = ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.06)
     return Figure(figsize=(width, height), layout=layout)
-
-
-def label_axes(axes: Axes, x: str, y: str, *, title: str = "") -> None:
-    """Write the labels and the title of the axes.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    x, y, title : str
-        An empty title is left out.
-    """
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    if title:
-        axes.set_title(title, loc="left")
-
-
-def save_figure(
-    figure: Figure,
-    stem: str | os.PathLike[str],
-    *,
-    formats: Sequence[str] = ("pdf", "svg", "png"),
-    dpi: int = 300,
-) -> tuple[Path, ...]:
-    """Save a figure as vector and pixel files, each completely or not at all.
-
-    Parameters
-    ----------
-    figure : Figure
-    stem : path-like
-        Path without the ending; its folder is created.
-    formats : sequence of str
-        Endings of formats that matplotlib can write.
-    dpi : int
-        Resolution of pixel formats, in dots per inch.
-
-    Returns
-    -------
-    tuple of Path
-        The files, in the order of `formats`. The same figure gives the same bytes.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written.
-    """
-    base = Path(stem)
-    paths = tuple(base.with_name(f"{base.name}.{ending}") for ending in formats)
-    with figure_style(), _fixed_layout(figure):
-        for path, ending in zip(paths, formats, strict=True):
-            _save(figure, path, ending, dpi)
-    return paths
-
-
-@contextmanager
-def _fixed_layout(figure: Figure) -> Iterator[None]:
-    """Compute the layout once for all formats."""
-    engine = figure.get_layout_engine()
-    if engine is None:
-        yield
-        return
-    engine.execute(figure)
-    figure.set_layout_engine("none")
-    try:
-        yield
-    finally:
-        figure.set_layout_engine(engine)
-
-
-def _save(figure: Figure, path: Path, ending: str, dpi: int) -> None:
-    """Write a file under a temporary name, then rename it."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(partial, format=ending, dpi=dpi, metadata=_no_date(ending))
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            where=path,
-            hint=f"Choose another folder ({Remedy.OUTPUT}), or free space and check permissions",
-            remedy=Remedy.OUTPUT,
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
-def _no_date(ending: str) -> dict[str, None] | None:
-    return {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(ending)
 
 
 def points(n: int) -> dict[str, Any]:

@@ -11,25 +11,31 @@ from typing import Any
 from markupsafe import Markup
 
 from lpm_segmentator.core.finding import Area, Severity
-from lpm_segmentator.measure import CATALOGUE
-from lpm_segmentator.measure.catalogue.measures import Measure
+from lpm_segmentator.core.labels import LPM_SCHEME, Muscle, Side
+from lpm_segmentator.measure import CATALOGUE, IntensityMethod
+from lpm_segmentator.measure.catalogue import (
+    ACCURACY_COLUMNS,
+    DIXON_FAT,
+    INTENSITY_FAT,
+    NOT_VALID,
+    UNDEFINED,
+    AccuracyQuantity,
+    Measure,
+    PreferredFat,
+)
 from lpm_segmentator.report.charts import asymmetry_bar, profile_chart
 
 __all__ = ["Cell", "Verdict", "case_view", "overview_row", "verdicts_of"]
 
 Record = Mapping[str, Any]
 
-_MUSCLES = {"ES": "Erector spinae", "MF": "Multifidus"}
-_SIDES = ("R", "L", "both")
+_MUSCLES = {muscle.value: muscle.full_name.capitalize() for muscle in Muscle}
+_SIDES = {**{side.value: side.full_name for side in Side}, "both": "both sides"}
 _AREAS = (Area.SEGMENTATION, Area.LEVELS, Area.FAT, Area.INPUT)
-_METHODS = {"gmm2": "2 Gaussians", "gmm3": "3 Gaussians", "otsu": "Otsu"}
 _WORDS = {Severity.NOTE: "pass", Severity.CHECK: "check", Severity.FAIL: "fail"}
 _STRUCTURES = {
     "global": "All muscles",
-    "1": "Erector spinae, right",
-    "2": "Multifidus, right",
-    "3": "Multifidus, left",
-    "4": "Erector spinae, left",
+    **{str(structure.value): structure.full_name.capitalize() for structure in LPM_SCHEME},
 }
 _ABSENT = "undefined: the structure is missing in the reference, the mask or both"
 
@@ -56,8 +62,9 @@ class Verdict:
     Attributes
     ----------
     area : str
-    word : {'pass', 'check', 'fail', 'none'}
-        ``"none"`` where there was nothing to judge.
+    word : {'pass', 'check', 'fail', 'missing', 'none'}
+        ``"missing"`` where levels were requested and not located, ``"none"`` where there was
+        nothing to judge.
     reasons : tuple of str
         Why it is not a pass.
     """
@@ -73,23 +80,37 @@ def verdicts_of(record: Record) -> tuple[Verdict, ...]:
 
 
 def _verdict(record: Record, area: Area) -> Verdict:
+    """Judge by the worst finding; without results, notes are the reasons why there are none."""
     findings = [f for f in record["findings"] if f["area"] == area.value]
     order = list(Severity)
     worst = max((Severity(f["severity"]) for f in findings), key=order.index, default=order[0])
-    if area is Area.LEVELS and not record["levels"]:
-        return Verdict(area.value, "none")
-    if area is Area.FAT and not _fat_of(record):
-        return Verdict(area.value, "none")
+    without = _without_results(record, area)
+    if without and worst is Severity.NOTE:
+        return Verdict(area.value, without, tuple(f["message"] for f in findings))
     reasons = tuple(f["message"] for f in findings if f["severity"] != Severity.NOTE.value)
     return Verdict(area.value, _WORDS[worst], reasons)
 
 
-def _fat_of(record: Record) -> str:
-    """Return the column of the recommended fat measure; empty where fat was not measured."""
+def _without_results(record: Record, area: Area) -> str:
+    """Return ``"missing"`` or ``"none"`` for an area without results; empty for others."""
+    if area is Area.LEVELS and not _all_discs(record):
+        return "missing" if _levels_requested(record) else "none"
+    return "none" if area is Area.FAT and not _fat_of(record) else ""
+
+
+def _levels_requested(record: Record) -> bool:
+    options = record["options"].get("levels")
+    if options is None:
+        return False
+    return not options.get("sagittal_only") or "sagittal" in record["inputs"]
+
+
+def _fat_of(record: Record) -> PreferredFat | None:
+    """Return the preferred fat measure; None where fat was not measured."""
     if record["fat_ratios"] is not None:
-        return "fat_ratio"
+        return DIXON_FAT
     is_measured = record["intensity"] and not _refusal(record["intensity"])
-    return "fat_gmm3_soft" if is_measured else ""
+    return INTENSITY_FAT if is_measured else None
 
 
 def overview_row(record: Record, link: str) -> dict[str, Any]:
@@ -105,18 +126,19 @@ def overview_row(record: Record, link: str) -> dict[str, Any]:
         "verdicts": verdicts,
         "rank": (*_ranks(verdicts), 1.0 if score is None else score, record["case"]),
         "areas": [_cell(whole[m, "both"], CATALOGUE["csa_mean_mm2"]) for m in _MUSCLES],
-        "fat": _cell(whole["ES+MF", "both"], CATALOGUE[fat]) if fat else Cell("–"),
+        "fat": _cell(whole["ES+MF", "both"], fat.fat) if fat else Cell(UNDEFINED),
         "covered": number(record["coverage"]["covered_mm"], 0),
         "score": number(score, 2),
-        "dice": None if accuracy is None else number(accuracy["dsc_global"], 3),
-        "hd95": None if accuracy is None else number(accuracy["hd95_mm_global"], 1),
+        "dice": None if accuracy is None else _accuracy_cell(accuracy, "dsc", "global"),
+        "dice_value": None if accuracy is None else accuracy["dsc_global"],
+        "hd95": None if accuracy is None else _accuracy_cell(accuracy, "hd95_mm", "global"),
         "mask": record["mask"]["kind"],
     }
 
 
 def _ranks(verdicts: Iterable[Verdict]) -> list[int]:
     """Return what cases are sorted by, worst first; fat comes last, as it is no doubt of a mask."""
-    order = ("fail", "check", "pass", "none")
+    order = ("fail", "check", "missing", "pass", "none")
     by_area = {verdict.area: order.index(verdict.word) for verdict in verdicts}
     areas = (Area.SEGMENTATION, Area.INPUT, Area.LEVELS)
     return [min(by_area[area.value], order.index("pass")) for area in areas]
@@ -126,15 +148,16 @@ def case_view(record: Record) -> dict[str, Any]:
     """Return what the page of a case shows, without its pictures."""
     fat = _fat_of(record)
     dixon = record["fat_ratios"] is not None
-    lean = "lean_csa_mean_mm2" if dixon else "lean_csa_mean_gmm3_mm2"
     columns = [CATALOGUE["csa_mean_mm2"]]
     if fat:
-        columns += [CATALOGUE[lean], CATALOGUE[fat]]
+        columns += [fat.functional_csa, fat.fat]
     discs = _table(record, columns, lambda row: row["level_kind"] == "disc")
+    verdicts = verdicts_of(record)
+    shown = {reason for verdict in verdicts for reason in verdict.reasons}
     return {
         "name": record["case"],
-        "verdicts": verdicts_of(record),
-        "notes": record["notes"],
+        "verdicts": verdicts,
+        "notes": [note for note in record["notes"] if note not in shown],
         "facts": _facts(record),
         "columns": columns,
         "by_level": discs or _table(record, columns, lambda row: row["level"] == "all"),
@@ -145,13 +168,14 @@ def case_view(record: Record) -> dict[str, Any]:
         "covered": number(record["coverage"]["covered_mm"], 0).text,
         "slices": record["coverage"]["slices"],
         "charts": _charts(record, fat),
-        "fat_label": CATALOGUE[fat].label if fat else "",
-        "is_intensity_fat": bool(fat) and not dixon,
+        "fat_label": fat.fat.label if fat else "",
+        "is_intensity_fat": fat is INTENSITY_FAT,
         "splits": [_split(split) for split in record["intensity"]],
         "intensity_rows": _intensity_rows(record),
         "no_intensity_fat": _refusal(record["intensity"]),
+        "methods": [method.full_name for method in IntensityMethod],
+        "accuracy_columns": _accuracy_columns(dixon=dixon),
         "accuracy": _accuracy(record["accuracy"], dixon=dixon),
-        "has_dixon": dixon,
         "score": number((record["quality"] or {}).get("score"), 2),
         "asymmetry_formula": record["asymmetry_formula"],
         "discs": _discs(record),
@@ -162,11 +186,8 @@ def case_view(record: Record) -> dict[str, Any]:
 
 def _cell(row: Record, quantity: Measure) -> Cell:
     """Return a measure as it is shown; what is not valid is not shown as a number."""
-    value = row[quantity.name]
-    if not row["valid"] and quantity.needs_whole_muscle and value is not None:
-        return Cell("not valid", row["note"])
-    text = quantity.text(value)
-    return Cell(text, row["note"] if text == "–" else "")
+    text = quantity.text_in(row)
+    return Cell(text, row["note"] if text in (UNDEFINED, NOT_VALID) else "")
 
 
 def _table(record: Record, columns: Sequence[Measure], wanted: Any) -> list[dict[str, Any]]:
@@ -197,14 +218,12 @@ def _bar(row: Record, name: str) -> Markup:
     return Markup("") if value is None or not row["valid"] else asymmetry_bar(float(value))
 
 
-def _charts(record: Record, fat: str) -> list[dict[str, Any]]:
+def _charts(record: Record, fat: PreferredFat | None) -> list[dict[str, Any]]:
     """Return the curves along the spine that can be drawn, each with its title."""
-    wanted = ["csa_mm2", *([fat] if fat else [])]
     charts = []
-    for name in wanted:
-        quantity = CATALOGUE[name]
+    for quantity in [CATALOGUE["csa_mm2"], *([fat.fat] if fat else [])]:
         drawn = profile_chart(
-            record["profile"], name, factor=quantity.factor, title=quantity.heading
+            record["profile"], quantity.name, factor=quantity.factor, title=quantity.heading
         )
         if drawn:
             charts.append({"title": quantity.heading, "svg": drawn})
@@ -233,7 +252,9 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 def _levels_in_words(record: Record) -> str:
     levels = record["levels"]
     if not levels:
-        return "not requested"
+        return "not located" if _levels_requested(record) else "not requested"
+    if not levels["discs"]:
+        return "no disc was found"
     shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
     names = ", ".join(shown) if shown else "none in the stack"
     sources = sorted({str(disc.get("source", "")) for disc in levels["discs"]} - {""})
@@ -248,8 +269,12 @@ def _discs(record: Record) -> list[dict[str, Any]]:
             "slice": "outside the image" if disc["slice"] is None else disc["slice"],
             "confidence": number(disc["confidence"], 2),
         }
-        for disc in (record["levels"] or {"discs": ()})["discs"]
+        for disc in _all_discs(record)
     ]
+
+
+def _all_discs(record: Record) -> Sequence[Mapping[str, Any]]:
+    return record["levels"]["discs"] if record["levels"] else ()
 
 
 def _level_source(record: Record) -> str:
@@ -268,10 +293,12 @@ def _split(split: Mapping[str, Any]) -> dict[str, Any]:
     means, weights = ([*split[key]] for key in ("means", "weights"))
     classes = [f"{m:.0f} ({100 * w:.0f} %)" for m, w in zip(means, weights, strict=True)]
     muscle, mixed, fat = (
-        ("–", "–", "–") if reason else (classes[0], " ".join(classes[1:-1]) or "–", classes[-1])
+        (UNDEFINED,) * 3
+        if reason
+        else (classes[0], " ".join(classes[1:-1]) or UNDEFINED, classes[-1])
     )
     return {
-        "name": _METHODS[split["method"]],
+        "name": IntensityMethod(split["method"]).full_name,
         "threshold": number(split["threshold"], 0, reason),
         "muscle": muscle,
         "mixed": mixed,
@@ -281,11 +308,11 @@ def _split(split: Mapping[str, Any]) -> dict[str, Any]:
 
 def _intensity_rows(record: Record) -> list[dict[str, Any]]:
     """Return the intensity-based fat of each muscle by every method, soft and hard."""
-    names = [f"fat_{method}_{kind}" for method in _METHODS for kind in ("soft", "hard")]
+    names = [f"fat_{method}_{kind}" for method in IntensityMethod for kind in ("soft", "hard")]
     return [
         {
             "muscle": _MUSCLES[row["muscle"]],
-            "side": {"R": "right", "L": "left", "both": "both sides"}[row["side"]],
+            "side": _SIDES[row["side"]],
             "cells": [_cell(row, CATALOGUE[name]) for name in names],
         }
         for row in record["measures"]
@@ -293,47 +320,53 @@ def _intensity_rows(record: Record) -> list[dict[str, Any]]:
     ]
 
 
+def _accuracy_columns(*, dixon: bool) -> list[AccuracyQuantity]:
+    """Return what the table of agreement with the reference shows."""
+    names = ["dsc", "hd95_mm", "volume_difference_ml", *(["fat_ratio_difference"] if dixon else [])]
+    return [ACCURACY_COLUMNS[name] for name in names]
+
+
 def _accuracy(row: Record | None, *, dixon: bool) -> list[tuple[str, list[Cell]]] | None:
     """Return the rows of the table of agreement with the reference."""
     if row is None:
         return None
-    rows = []
-    for key, name in _STRUCTURES.items():
-        cells = [
-            number(row[f"dsc_{key}"], 3, _ABSENT),
-            number(row[f"hd95_mm_{key}"], 1, _ABSENT),
-            number(row[f"volume_difference_ml_{key}"], 1, _ABSENT),
-        ]
-        if dixon:
-            difference = row[f"fat_ratio_difference_{key}"]
-            scaled = None if difference is None else 100 * difference
-            cells.append(number(scaled, 1, _ABSENT))
-        rows.append((name, cells))
-    return rows
+    names = [quantity.wide_name for quantity in _accuracy_columns(dixon=dixon)]
+    return [
+        (structure, [_accuracy_cell(row, str(name), key) for name in names])
+        for key, structure in _STRUCTURES.items()
+    ]
 
 
-def _details(record: Record) -> dict[str, str]:
-    """Return files and settings of a case."""
+def _accuracy_cell(row: Record, name: str, key: str) -> Cell:
+    """Return a value of ``accuracy.csv`` as it is shown, or a dash with its reason."""
+    text = ACCURACY_COLUMNS[name].text(row[f"{name}_{key}"])
+    return Cell(text, _ABSENT if text == UNDEFINED else "")
+
+
+def _details(record: Record) -> list[tuple[str, str]]:
+    """Return files and settings of a case, by name."""
     image, model = record["image"], record["model"]
     shape = " × ".join(str(n) for n in image["shape"])
     spacing = " × ".join(f"{s:.3g}" for s in image["spacing_mm"])
     slices = record["slices"]
-    return {
-        **record["inputs"],
-        "image grid": f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, "
-        f"slices tilted by {image['obliquity_deg']:.1f}°",
-        "slices": "all" if slices is None else f"{slices[0]} to {slices[1] - 1}",
-        "mask": record["mask"]["kind"],
-        "model": f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})"
-        if model
-        else "none",
-        "time": f"{record['seconds']['total']:.1f} s",
-    }
+    grid = (
+        f"{shape} voxels of {spacing} mm, axes {image['axis_codes']}, slices tilted by "
+        f"{image['obliquity_deg']:.1f}°"
+    )
+    named = f"{model['name']} {model['version']} (sha256 {model['sha256'][:12]})" if model else ""
+    return [
+        *record["inputs"].items(),
+        ("image grid", grid),
+        ("slices", "all" if slices is None else f"{slices[0]} to {slices[1] - 1}"),
+        ("measured mask", f"{record['mask']['file']} ({record['mask']['kind']})"),
+        ("model", named or "none"),
+        ("time", f"{record['seconds']['total']:.1f} s"),
+    ]
 
 
 def number(value: float | None, digits: int, reason: str = "") -> Cell:
     """Return a number as it is shown, or a dash with its reason."""
     if value is None or not math.isfinite(value):
-        return Cell("–", reason)
+        return Cell(UNDEFINED, reason)
     # A true minus sign is as wide as a digit and is not separated from its number.
     return Cell(f"{value:.{digits}f}".replace("-", "−"))

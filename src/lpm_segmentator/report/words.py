@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from lpm_segmentator.agreement import PairAgreement, unit_of
 from lpm_segmentator.core.errors import LabelError, TableError
 from lpm_segmentator.core.labels import LPM_SCHEME, Structure
-from lpm_segmentator.measure import CATALOGUE
+from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS, CATALOGUE
 
 __all__ = [
     "NoValuesError",
@@ -24,13 +24,12 @@ __all__ = [
 _UNIT = re.compile(r"_(ml|mm2|mm3|cm2|cm3|mm|percent|pct)$")
 #: measure without unit and structure → its label; names of the published tables beside our own
 _QUANTITIES = {
-    **{_UNIT.sub("", quantity.name): quantity.label for quantity in CATALOGUE.measures},
-    "csa": "Cross-sectional area",
-    "lean_csa": CATALOGUE["lean_csa_mean_mm2"].label,
+    **{_UNIT.sub("", n): ACCURACY_COLUMNS[n].label for n in ("dsc", "hd95_mm", "assd_mm")},
+    **{
+        _UNIT.sub("", quantity.name): quantity.label
+        for quantity in (*CATALOGUE.profile, *CATALOGUE.measures)
+    },
     "ratio": CATALOGUE["fat_ratio"].label,
-    "dsc": "Dice",
-    "hd95": "HD95",
-    "assd": "ASSD",
     "nsd": "NSD",
 }
 _SIDES = {"R": "right", "L": "left", "both": "both sides"}

@@ -40,8 +40,9 @@ class CaseFiles:
         A label map to measure instead of segmenting.
     sagittal : Path, optional
         A sagittal series of the same examination.
-    contrast : KnownContrast
-        Of a single image, as the user stated it or its name and sidecar tell.
+    contrast : KnownContrast, optional
+        Of a single image, as the user stated it or name, folder and sidecar tell. Without it, the
+        name and the sidecar are asked when the image is read.
     notes : tuple of str
         What was uncertain when the files were grouped.
     problem : str
@@ -59,7 +60,7 @@ class CaseFiles:
     reference: Path | None = None
     mask: Path | None = None
     sagittal: Path | None = None
-    contrast: KnownContrast = field(default_factory=KnownContrast)
+    contrast: KnownContrast | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
     dicom: DicomSource | None = None

@@ -16,7 +16,7 @@ from lpm_segmentator.core import (
     PairingError,
     Remedy,
 )
-from lpm_segmentator.io import contrast_of, parse_name
+from lpm_segmentator.io import HeaderOptions, contrast_of, parse_name
 from lpm_segmentator.study.cases import CaseFiles, Unused
 from lpm_segmentator.study.labels import with_label_maps
 from lpm_segmentator.study.listing import ImageFile, list_images
@@ -24,6 +24,7 @@ from lpm_segmentator.study.pairing import pair
 
 __all__ = ["Discovery", "discover", "find_cases"]
 
+_PLAIN = HeaderOptions()
 #: images that accompany the water and fat images of one scan
 _COMPANIONS = (Contrast.IN_PHASE, Contrast.OPPOSED_PHASE, Contrast.FAT_FRACTION)
 
@@ -62,6 +63,7 @@ def find_cases(
     reference: str | os.PathLike[str] | None = None,
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
+    header: HeaderOptions = _PLAIN,
 ) -> list[CaseFiles]:
     """List the cases among files and folders, ordered by id; see `discover`.
 
@@ -71,7 +73,13 @@ def find_cases(
         As `discover`.
     """
     found = discover(
-        inputs, water=water, fat=fat, reference=reference, masks=masks, contrast=contrast
+        inputs,
+        water=water,
+        fat=fat,
+        reference=reference,
+        masks=masks,
+        contrast=contrast,
+        header=header,
     )
     return list(found.cases)
 
@@ -84,6 +92,7 @@ def discover(
     reference: str | os.PathLike[str] | None = None,
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
+    header: HeaderOptions = _PLAIN,
 ) -> Discovery:
     """Group files into cases.
 
@@ -101,6 +110,8 @@ def discover(
         measure instead of segmenting.
     contrast : Contrast, optional
         Of all images; otherwise it is read from names and sidecars.
+    header : HeaderOptions
+        What to trust in headers, where several label maps of a case are compared.
 
     Raises
     ------
@@ -120,9 +131,9 @@ def discover(
         raise InputError("no input was given", hint="Name an image, a Dixon pair or a folder")
     cases = found.cases
     if reference is not None:
-        cases = with_label_maps(cases, Path(reference), "reference")
+        cases = with_label_maps(cases, Path(reference), "reference", header)
     if masks is not None:
-        cases = with_label_maps(cases, Path(masks), "mask")
+        cases = with_label_maps(cases, Path(masks), "mask", header)
     own = {path.resolve() for files in cases for path in (files.reference, files.mask) if path}
     if own:  # a label map without a word for it in its name was listed as an image
         cases = tuple(f for f in cases if f.image is None or f.image.resolve() not in own)
@@ -194,6 +205,9 @@ def _paired(
 ]:
     """Pair by whole names, then without series numbers, then across folders.
 
+    Across folders only names that state a subject are paired: where folders tell subjects apart,
+    names are alike.
+
     Returns
     -------
     pairs, water and fat images left over, and what could not be told apart.
@@ -203,7 +217,7 @@ def _paired(
     keys = (
         lambda image: (image.place, _pair_key(image)),
         lambda image: (image.place, image.name.loose_pair_key),
-        _pair_key,
+        lambda image: _pair_key(image) if image.name.subject else (image.place, _pair_key(image)),
     )
     for key in keys:
         result = pair(water, fat, left_key=key, right_key=key)
@@ -276,7 +290,7 @@ def _half(image: ImageFile, known: KnownContrast) -> CaseFiles:
             f"the letter in the name may state a {known.contrast} image, but there is no {other} "
             "image: it was taken as an image of unknown contrast"
         )
-        return CaseFiles(image.case, image=image.path, notes=(note,))
+        return CaseFiles(image.case, image=image.path, contrast=KnownContrast(), notes=(note,))
     note = (
         f"there is a {known.contrast} image but no {other} image of the same name: fat ratios need "
         "both"

@@ -48,13 +48,15 @@ class CaseFolder:
         """A corrected mask beside the automatic one."""
         return self.path / f"{self.case}_desc-edited_dseg.nii.gz"
 
-    def saved_mask(self) -> Path:
-        """Return a free name for a mask that was edited in place, when a new one is written."""
-        path, number = self.edited_mask, 1
-        while path.exists():
-            number += 1
-            path = self.path / f"{self.case}_desc-edited{number}_dseg.nii.gz"
-        return path
+    def saved_mask(self, number: int) -> Path:
+        """Where a mask is kept that was edited in place; numbered from 1, the `edited_mask`."""
+        ending = "" if number == 1 else str(number)
+        return self.path / f"{self.case}_desc-edited{ending}_dseg.nii.gz"
+
+    def earlier_mask(self, number: int) -> Path:
+        """Where a mask is kept of which it is not known whether it was edited; from 1."""
+        ending = "" if number == 1 else str(number)
+        return self.path / f"{self.case}_desc-earlier{ending}_dseg.nii.gz"
 
     @property
     def picture(self) -> Path:

@@ -134,7 +134,7 @@ def _images(files: CaseFiles, options: ReadOptions) -> tuple[Image, DixonPair | 
         raise InputError("the case has no image", where=files.case)
     single = read_image(files.image, options.header)
     known = single.known_contrast
-    if files.contrast.contrast is not Contrast.UNKNOWN or files.notes:
+    if files.contrast is not None:
         known = files.contrast
     if options.contrast is not None:
         known = KnownContrast(options.contrast, ContrastSource.USER)

@@ -1,18 +1,26 @@
-"""The pictures of a case: masks on slices, discs on a sagittal view."""
+"""Pictures of a case, masks on slices and discs on a sagittal view, and figures as files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpm_segmentator.io import atomic_path, remove_file
 from lpm_segmentator.levels import Located, to_slices
 from lpm_segmentator.pipeline import CaseResult
 from lpm_segmentator.study.layout import CaseFolder
 
-__all__ = ["write_levels_picture", "write_pictures"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["save_figure", "write_levels_picture", "write_pictures"]
 
 _SHOWN_SLICES = 8
 _DPI = {".png": 130, ".jpg": 100}
+#: without the date the same figure gives the same bytes
+_NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 
 def write_pictures(result: CaseResult, folder: CaseFolder) -> None:
@@ -74,3 +82,58 @@ def write_levels_picture(result: CaseResult, located: Located, path: Path) -> No
     )
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def save_figure(
+    figure: Figure,
+    stem: str | Path,
+    *,
+    formats: Sequence[str] = ("pdf", "svg", "png"),
+    dpi: int = 300,
+) -> tuple[Path, ...]:
+    """Save a figure as vector and pixel files, each completely or not at all.
+
+    Parameters
+    ----------
+    figure : Figure
+    stem : path-like
+        Path without the ending; its folder is created.
+    formats : sequence of str
+        Endings of formats that matplotlib can write.
+    dpi : int
+        Resolution of pixel formats, in dots per inch.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of `formats`. The same figure gives the same bytes.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    from lpm_segmentator.report.style import figure_style
+
+    base = Path(stem)
+    paths = tuple(base.with_name(f"{base.name}.{ending}") for ending in formats)
+    with figure_style(), _fixed_layout(figure):
+        for path, ending in zip(paths, formats, strict=True):
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, format=ending, dpi=dpi, metadata=_NO_DATE.get(ending))
+    return paths
+
+
+@contextmanager
+def _fixed_layout(figure: Figure) -> Iterator[None]:
+    """Compute the layout once for all formats."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)

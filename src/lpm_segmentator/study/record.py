@@ -43,6 +43,7 @@ __all__ = [
     "RunRecord",
     "Value",
     "json_schema",
+    "quality_from_dict",
     "read_case_record",
     "read_run_record",
     "write_record",
@@ -92,7 +93,7 @@ class CaseRecord:
     levels : LevelsRecord or None
     options, model, prediction : mapping
         What was requested, the model that ran (empty for a mask that none drew), and what it
-        reports.
+        reports; with ``quality`` of its own mask where that was edited since.
     coverage : CoverageRecord
         The slices behind the volumes.
     asymmetry_formula : str
@@ -108,7 +109,7 @@ class CaseRecord:
         Row of ``accuracy.csv``, where there is a reference.
     accuracy_levels, accuracy_slices : tuple of Row
     quality : QualityRecord or None
-        None for a mask that no model drew.
+        None for a mask that no model drew, or that was edited.
     findings : tuple of Finding
         What there is to say about the case.
     seconds : mapping of str to float
@@ -274,6 +275,20 @@ def _converted(kind: type[RecordT], values: Mapping[str, Any], hint: str) -> Rec
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise RecordError(f"the record is damaged ({error})", hint=hint) from error
+
+
+def quality_from_dict(values: Mapping[str, Any]) -> QualityRecord:
+    """Read the entries of a `QualityRecord`.
+
+    Raises
+    ------
+    RecordError
+        If entries are missing or of the wrong type.
+    """
+    try:
+        return msgspec.convert(values, QualityRecord)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"the record is damaged ({error})", hint="Run the case again") from error
 
 
 def read_case_record(path: Path) -> CaseRecord:

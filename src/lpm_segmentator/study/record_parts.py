@@ -85,7 +85,7 @@ class LevelsRecord:
     source : str
         File that they come from.
     discs : tuple of mapping
-        As in the file that ``lpm levels`` writes.
+        As in the file that ``lpm levels`` writes; empty where none was found.
     warnings : tuple of str
     named : bool
         Whether the names are certain, so that rows of the tables carry them.

@@ -6,15 +6,16 @@ Tables and the report are made from the cases' records alone and can be made aga
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lpm_segmentator.core import Area, Finding, InputError, RecordError, Remedy, Severity, about
 from lpm_segmentator.io import remove_file, write_text
 from lpm_segmentator.study.complete import check_complete, check_run_complete
+from lpm_segmentator.study.edits import edited_mask_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import (
     CaseRecord,
@@ -22,7 +23,6 @@ from lpm_segmentator.study.record import (
     read_case_record,
     read_run_record,
 )
-from lpm_segmentator.study.resume import edited_mask_of
 from lpm_segmentator.study.tables import write_tables
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 MOST_CASES_A_PAGE = 50
 
 __all__ = [
+    "clear_results",
     "earlier_cases",
     "has_results",
+    "no_finished_case",
     "read_records",
-    "write_report",
     "write_results",
 ]
 
@@ -52,24 +53,25 @@ def read_records(out: str | Path) -> list[CaseRecord]:
     RecordError
         If a record is damaged or of another version.
     """
-    records = _records(Path(out))
-    if not records:
-        raise InputError(
-            "the folder holds no finished case",
-            where=out,
-            hint="Give the output folder of 'lpm run'",
-        )
-    return records
-
-
-def _records(out: Path) -> list[CaseRecord]:
-    folder = StudyFolder(out)
+    folder = StudyFolder(Path(out))
     states = _states(folder)
-    return [
+    records = [
         _with_edits(case, _complete(case.record))
         for case in folder.done()
         if case.case not in states or states[case.case].state != "failed"
     ]
+    if not records:
+        raise no_finished_case(folder)
+    return records
+
+
+def no_finished_case(folder: StudyFolder) -> InputError:
+    """Return the error about a folder that is not the output of a run."""
+    return InputError(
+        "the folder holds no finished case",
+        where=folder.path,
+        hint="Give the output folder of 'lpm run'",
+    )
 
 
 def _complete(path: Path) -> CaseRecord:
@@ -145,41 +147,33 @@ def _check_readable(folder: CaseFolder) -> None:
         ) from error
 
 
-def write_results(out: str | Path) -> Path | None:
+def write_results(out: Path) -> Path:
     """Write the tables and the report of what the folder of a run holds; return the report.
-
-    If no case is finished, what an earlier run left of them is removed: it would pass for results
-    of this one.
 
     Raises
     ------
+    InputError
+        If the folder holds no finished case; then nothing was changed.
     RecordError
         If a record is damaged or of another version.
     OutputError
         If a file cannot be written or removed.
     """
-    out = Path(out)
-    records = _records(out)
+    records = read_records(out)
     write_tables(out, records)
-    if records:
-        return _write_report(out, records)
-    remove_file(StudyFolder(out).report)
-    return None
+    return _write_report(out, records)
 
 
-def write_report(out: Path) -> Path:
-    """Write ``report.html`` from what a run left, and return its path.
+def clear_results(out: Path) -> None:
+    """Remove the tables and the report that an earlier run left in a folder.
 
     Raises
     ------
-    InputError
-        If the folder holds no finished case.
-    RecordError
-        If a record is damaged or of another version.
     OutputError
-        If the report cannot be written.
+        If a file cannot be removed.
     """
-    return _write_report(out, read_records(out))
+    write_tables(out, [])
+    remove_file(StudyFolder(out).report)
 
 
 def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
@@ -199,21 +193,20 @@ def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
         page = render_report([r.to_dict() for r in records], run=values, pictures=pictures)
     else:
         for record in records:
-            _write_page(folder, record)
+            _write_page(folder, record, values)
         links = {r.case: _link(folder.report, folder.case(r.case).page) for r in records}
         page = render_index((r.to_dict() for r in records), run=values, links=links)
     write_text(page, folder.report)
     return folder.report
 
 
-def _write_page(folder: StudyFolder, record: CaseRecord) -> None:
+def _write_page(folder: StudyFolder, record: CaseRecord, run: Mapping[str, Any]) -> None:
     from lpm_segmentator.report.html import render_case
 
     place = folder.case(record.case)
     index = _link(place.page, folder.report)
-    write_text(
-        render_case(record.to_dict(), _pictures(place, record, place.page), index=index), place.page
-    )
+    pictures = _pictures(place, record, place.page)
+    write_text(render_case(record.to_dict(), pictures, run=run, index=index), place.page)
 
 
 def _link(page: Path, target: Path) -> str:
@@ -228,7 +221,7 @@ def _pictures(folder: CaseFolder, record: CaseRecord, page: Path) -> Pictures:
         outlines=_picture(folder.picture),
         all_slices=_picture(folder.all_slices),
         # A picture of levels that an older run left shows nothing about this one.
-        levels=_picture(folder.levels_picture) if record.levels else None,
+        levels=_picture(folder.levels_picture) if record.levels and record.levels.discs else None,
         link=_link(page, folder.picture),
     )
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
-from lpm_segmentator.io import file_sha256
 from lpm_segmentator.measure import intensity_fat_possible
 from lpm_segmentator.study.dicom.source import is_imported
-from lpm_segmentator.study.layout import CaseFolder, StudyFolder
-from lpm_segmentator.study.record import CaseRecord, read_case_record
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.record import read_case_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["edited_mask_of", "fingerprint_of", "is_done"]
+__all__ = ["fingerprint_of", "is_done"]
 
 
 def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
@@ -65,20 +64,3 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
     contrast = str(files.contrast)
     parts = [__version__, inputs, options.to_dict(), model.to_dict(), intensity, contrast]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
-    """Return the mask that a user edited in the folder of a case since it was measured, if any.
-
-    That is the mask beside the automatic one (``_desc-edited_dseg``), or the automatic one itself
-    where its content has changed.
-    """
-    for path in (folder.edited_mask, folder.mask):
-        if not path.exists():
-            continue
-        known = record.mask.sha256 if record.mask.file == path.name else ""
-        if path == folder.mask and not known:
-            known = record.mask.automatic_sha256
-        if file_sha256(path) != known:
-            return path
-    return None

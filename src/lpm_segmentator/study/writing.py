@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,27 +13,22 @@ import numpy as np
 
 from lpm_segmentator import __version__
 from lpm_segmentator.core import (
-    Area,
     Contrast,
     DixonPair,
     Finding,
     KnownContrast,
     LabelMap,
-    RecordError,
-    Remedy,
-    Severity,
     Source,
 )
 from lpm_segmentator.io import (
-    atomic_path,
     file_sha256,
     remove_file,
     remove_leftovers,
+    to_json,
     write_image,
-    write_json,
     write_label_map,
+    write_text,
 )
-from lpm_segmentator.levels import Located
 from lpm_segmentator.measure import (
     Accuracy,
     CaseMeasures,
@@ -43,6 +39,7 @@ from lpm_segmentator.measure import (
 )
 from lpm_segmentator.measure.checks import Coverage
 from lpm_segmentator.pipeline import CaseResult
+from lpm_segmentator.study.edits import is_file, keep_corrected_levels, keep_edited_mask
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import write_levels_picture, write_pictures
 from lpm_segmentator.study.record import (
@@ -53,7 +50,7 @@ from lpm_segmentator.study.record import (
     MaskRecord,
     QualityRecord,
     Row,
-    read_case_record,
+    quality_from_dict,
     write_record,
 )
 
@@ -63,6 +60,8 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.options import RunOptions
 
 __all__ = ["EditedMask", "write_case", "write_fat_maps"]
+
+_QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,15 +113,16 @@ def write_case(
     """
     remove_leftovers(folder.path)
     requested = options.levels.of_case(files.case).written if options.levels else None
-    findings = [*result.findings, *_keep_corrected_levels(folder, requested)]
-    remove_file(folder.record)
+    levels_text = _levels_text(result, files)
+    findings = [*result.findings, *keep_corrected_levels(folder, levels_text, requested)]
     if edited is None:
-        write_label_map(result.labels, folder.mask, like=result.case.source)
+        findings += keep_edited_mask(folder, result.labels)
+    remove_file(folder.record)
+    mask = _write_mask(result, folder) if edited is None else edited.record
     current = _write_fat(result, folder)
     write_pictures(result, folder)
-    levels = None
-    if result.located:
-        levels = _write_levels(result, result.located, folder, files, requested)
+    levels = _write_levels(result, levels_text, folder, requested)
+    if levels is not None:
         current += [folder.levels, folder.levels_picture]
     _remove_stale(folder, current)
     record = _record(
@@ -130,16 +130,37 @@ def write_case(
         files=files,
         options=options,
         image=_image_record(result, contrast),
-        mask=_mask_record(result, folder) if edited is None else edited.record,
+        mask=mask,
         levels=levels,
         findings=tuple(findings),
         fingerprint=fingerprint,
     )
-    if edited is not None:  # the model that drew the mask before it was edited
-        model, prediction = edited.before.model, edited.before.prediction
-        record = dataclasses.replace(record, model=model, prediction=prediction)
+    if edited is not None:
+        record = _with_provenance(record, edited)
     write_record(record, folder.record)
     return record
+
+
+def _with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
+    """Return the record of an edited mask with what is known of the mask before it was edited.
+
+    The quality that the model expects is that of its own mask; it counts again if the edit is
+    undone.
+    """
+    before, prediction = edited.before, dict(edited.before.prediction)
+    quality = before.quality
+    if (kept := prediction.pop(_QUALITY, None)) is not None:
+        quality = quality_from_dict(kept)
+    is_edited = edited.record.kind == "edited"
+    if is_edited and quality is not None:
+        prediction[_QUALITY] = dataclasses.asdict(quality)
+    return dataclasses.replace(
+        record,
+        inputs=before.inputs,
+        model=before.model,
+        prediction=prediction,
+        quality=None if is_edited else quality,
+    )
 
 
 def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
@@ -152,7 +173,8 @@ def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
     )
 
 
-def _mask_record(result: CaseResult, folder: CaseFolder) -> MaskRecord:
+def _write_mask(result: CaseResult, folder: CaseFolder) -> MaskRecord:
+    write_label_map(result.labels, folder.mask, like=result.case.source)
     return MaskRecord(result.mask, folder.mask.name, file_sha256(folder.mask))
 
 
@@ -306,60 +328,43 @@ def _quality(quality: Quality) -> QualityRecord:
     )
 
 
-def _write_levels(
-    result: CaseResult,
-    located: Located,
-    folder: CaseFolder,
-    files: CaseFiles,
-    requested: Path | None,
-) -> LevelsRecord | None:
-    """Write what is known of a case's levels; None where no disc was found."""
+def _levels_text(result: CaseResult, files: CaseFiles) -> str | None:
+    """Return the content of ``CASE_levels.json``; None where no levels were requested."""
+    if result.located is None:
+        return None
     image = files.main_image
-    content = located.levels.to_dict(
+    content = result.located.levels.to_dict(
         result.case.image.geometry, case=files.case, image="" if image is None else image.name
     )
-    write_json(content, folder.levels)
-    if not located.levels.discs:
-        remove_file(folder.levels_picture)
+    return to_json(content) + "\n"
+
+
+def _write_levels(
+    result: CaseResult, text: str | None, folder: CaseFolder, requested: Path | None
+) -> LevelsRecord | None:
+    """Write the levels of a case, and draw them where there are any.
+
+    A file that the user corrected in place and requested is the user's, and stays as it is.
+    """
+    located = result.located
+    if located is None or text is None:
         return None
-    write_levels_picture(result, located, folder.levels_picture)
+    corrected = is_file(folder.levels, requested)
+    if not corrected:
+        write_text(text, folder.levels)
+    if located.levels.discs:
+        write_levels_picture(result, located, folder.levels_picture)
+    else:
+        remove_file(folder.levels_picture)
+    content = json.loads(text)
     return LevelsRecord(
         source=located.source.name,
         discs=tuple(content["discs"]),
         warnings=tuple(content["warnings"]),
         named=located.slice_levels is not None,
         sha256=file_sha256(folder.levels),
-        # What was corrected in place was written anew, and is a user's work all the same.
-        corrected=requested is not None and requested.resolve() == folder.levels.resolve(),
+        corrected=corrected,
     )
-
-
-def _keep_corrected_levels(folder: CaseFolder, requested: Path | None) -> list[Finding]:
-    """Save levels that a user corrected in the case's folder, unless this run uses them.
-
-    The record states what the file was when the case was done.
-    """
-    path = folder.levels
-    if not path.exists():
-        return []
-    if requested is not None and requested.exists() and path.samefile(requested):
-        return []
-    try:
-        known = read_case_record(folder.record).levels
-    except RecordError:  # nothing is known of it
-        return []
-    if known is None or (not known.corrected and file_sha256(path) == known.sha256):
-        return []
-    content = path.read_bytes()
-    number = 1
-    while (kept := folder.saved_levels(number)).exists() and kept.read_bytes() != content:
-        number += 1
-    with atomic_path(kept) as temporary:
-        temporary.write_bytes(content)
-    message = (
-        f"the corrected levels of an earlier run were not requested; they were kept in {kept.name}"
-    )
-    return [Finding(Area.LEVELS, Severity.CHECK, "levels-kept", message, Remedy.LEVELS)]
 
 
 def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:

@@ -1,7 +1,10 @@
-"""Resumable training: checkpoints on disk, and the moving average of the weights."""
+"""Resumable training: the loop over the steps, with checkpoints on disk."""
 
 from __future__ import annotations
 
+import json
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,40 +13,81 @@ from lpm_segmentator.core import InputError, Remedy
 from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from torch import nn
+__all__ = ["run_steps"]
 
-__all__ = ["resume", "save_checkpoint", "update_average"]
+logger = logging.getLogger(__name__)
+
+#: steps between checkpoints
+_CHECKPOINT_EVERY = 100
+#: steps between lines of the log
+_LOG_EVERY = 20
 
 
-def resume(
-    path: Path, identity: str, parts: dict[str, Any], *, device: torch.device | None = None
-) -> tuple[int, float]:
-    """Load a checkpoint into the parts of a run.
+def run_steps(
+    take: Callable[[int], float],
+    steps: int,
+    path: Path,
+    identity: str,
+    parts: dict[str, Any],
+    *,
+    device: torch.device | None = None,
+    progress: Callable[[int, float], None] | None = None,
+    log: Path | None = None,
+) -> None:
+    """Take the steps of a training that are not done yet, with a checkpoint every 100 steps.
 
     Parameters
     ----------
+    take : callable
+        Takes the step of a number from 0 and returns its loss.
+    steps : int
+        Length of the training.
     path : Path
+        The checkpoint.
     identity : str
         Configuration, subjects and start; a checkpoint with a different identity is refused.
     parts : dict
-        Networks and optimiser, whose states are replaced.
+        Networks and optimiser, whose states the checkpoint holds.
     device : torch.device, optional
         Where the states are loaded to; by default the device they were saved from.
-
-    Returns
-    -------
-    step : int
-        Completed steps; 0 if there is no checkpoint.
-    seconds : float
-        Time they took.
+    progress : callable, optional
+        Called with the number of completed steps and the loss after each step.
+    log : Path, optional
+        Gets a line of JSON every 20 steps.
 
     Raises
     ------
     InputError
         If the checkpoint belongs to a different run or cannot be read.
+    OutputError
+        If the checkpoint cannot be written.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    step, seconds = _resume(path, identity, parts, device=device)
+    if step:
+        logger.info("resumed at step %d", step)
+    while step < steps:
+        started = time.monotonic()
+        loss = take(step)
+        seconds += time.monotonic() - started
+        step += 1
+        if progress is not None:
+            progress(step, loss)
+        if log is not None and step % _LOG_EVERY == 0:
+            row = {"step": step, "loss": loss, "seconds": round(seconds, 1)}
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+        if step % _CHECKPOINT_EVERY == 0 or step == steps:
+            _save(path, identity, parts, step, seconds)
+
+
+def _resume(
+    path: Path, identity: str, parts: dict[str, Any], *, device: torch.device | None
+) -> tuple[int, float]:
+    """Load a checkpoint; return the completed steps and the seconds they took, 0 without one."""
     if not path.exists():
         return 0, 0.0
     try:
@@ -70,49 +114,8 @@ def resume(
     return int(saved["step"]), float(saved["seconds"])
 
 
-def save_checkpoint(
-    path: Path, identity: str, parts: dict[str, Any], step: int, seconds: float = 0.0
-) -> None:
-    """Write a checkpoint for `resume`; if interrupted, the previous checkpoint is kept.
-
-    Parameters
-    ----------
-    path : Path
-    identity : str
-        See `resume`.
-    parts : dict
-        Networks and optimiser.
-    step : int
-        Completed steps.
-    seconds : float
-        Time they took.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+def _save(path: Path, identity: str, parts: dict[str, Any], step: int, seconds: float) -> None:
+    """Write a checkpoint; if interrupted, the previous one is kept."""
     state = {name: part.state_dict() for name, part in parts.items()}
     with atomic_path(path) as temporary:
         torch.save({"identity": identity, "step": step, "seconds": seconds, **state}, temporary)
-
-
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Update an exponential moving average of the weights, in place.
-
-    Parameters
-    ----------
-    average : torch.nn.Module
-        Becomes ``decay * average + (1 - decay) * network``; integer states are copied.
-    network : torch.nn.Module
-    decay : float
-        0 to 1.
-    """
-    with torch.no_grad():
-        for kept, new in zip(
-            average.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)

@@ -1,4 +1,4 @@
-"""Export of a trained network to an ONNX file that contains its own description."""
+"""Export of a trained network to an ONNX file that contains its own description, and reading."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from lpm_segmentator.core import FileFormatError
 from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     import onnx
 
-__all__ = ["Sigmoid", "Softmax", "export_onnx"]
+__all__ = ["Sigmoid", "Softmax", "export_onnx", "read_description", "read_onnx"]
+
+#: key of the description in the metadata of a model
+_KEY = "lpm"
 
 
 class Softmax(nn.Module):
@@ -101,10 +105,44 @@ def export_onnx(
     graph = _traced(model.cpu().eval(), channels, outputs, multiple, size).model_proto
     _strip(graph)
     entry = graph.metadata_props.add()
-    entry.key, entry.value = "lpm", json.dumps(metadata, sort_keys=True)
+    entry.key, entry.value = _KEY, json.dumps(metadata, sort_keys=True)
     onnx.checker.check_model(graph)
     with atomic_path(path) as temporary:
         onnx.save(graph, str(temporary))
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Return the model of an ONNX file.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read as an ONNX model.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(str(path))
+    except (OSError, DecodeError) as error:
+        raise FileFormatError(f"cannot be read as an ONNX model ({error})", where=path) from error
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Return what `export_onnx` stored as metadata; empty if the model has no description.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as an ONNX model, or the description is not a JSON object.
+    """
+    entries = {entry.key: entry.value for entry in read_onnx(path).metadata_props}
+    try:
+        return dict(json.loads(entries.get(_KEY, "{}")))
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(
+            "the description of the model is not a JSON object", where=path
+        ) from error
 
 
 def _traced(

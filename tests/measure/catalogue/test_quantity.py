@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from lpm_segmentator.measure import ACCURACY, CATALOGUE, Comparison, Kind, Quantity
+from lpm_segmentator.measure.catalogue import (
+    ACCURACY,
+    CATALOGUE,
+    DIXON_FAT,
+    INTENSITY_FAT,
+    PREFERRED_MAP,
+    Comparison,
+    Kind,
+    Quantity,
+)
 
 EVERY = {q.name: q for q in (*CATALOGUE.measures, *CATALOGUE.profile, *ACCURACY)}
 
@@ -45,3 +54,18 @@ def test_values_are_shown_scaled_rounded_and_with_a_true_minus() -> None:
     assert CATALOGUE["asymmetry_formula"].text("a - b") == "a - b"
     for undefined in (None, math.nan, math.inf):
         assert area.text(undefined) == "–"
+
+
+def test_a_size_of_a_part_of_the_muscle_is_not_shown():
+    size = CATALOGUE["volume_ml"]
+    assert size.text_in({"volume_ml": 5.0, "valid": True}) == "5.0"
+    assert size.text_in({"volume_ml": 5.0, "valid": False}) == "not valid"
+    assert size.text_in({"volume_ml": None, "valid": False}) == "–"
+    assert CATALOGUE["fat_ratio"].text_in({"fat_ratio": 0.5, "valid": False}) == "50.0"
+
+
+def test_the_preferred_measures_of_fat_are_of_one_kind():
+    for preferred in (DIXON_FAT, INTENSITY_FAT):
+        assert preferred.fat in CATALOGUE.profile
+        assert preferred.functional_csa in CATALOGUE.measures
+    assert INTENSITY_FAT.fat.name == f"fat_{PREFERRED_MAP}"

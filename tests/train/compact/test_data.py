@@ -69,3 +69,12 @@ def test_unlabelled_images_match_a_pattern(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no unlabelled image matches none\*") as caught:
         read_unlabelled(UnlabelledFiles("none*"), [tmp_path])
     assert caught.value.remedies == (Remedy.DATA,)
+
+
+def test_unlabelled_images_are_read_from_the_first_folder_that_holds_them(tmp_path: Path) -> None:
+    phantom = _phantom(4)
+    for folder, array in (("first", phantom.water), ("second", phantom.fat)):
+        write_image(Volume(array, phantom.affine), tmp_path / folder / "A_w.nii.gz")
+    folders = [tmp_path / "first", tmp_path / "second"]
+    (image,) = read_unlabelled(UnlabelledFiles("*_w.nii.gz"), folders).values()
+    np.testing.assert_array_equal(image.array, phantom.water)

@@ -14,7 +14,7 @@ import onnx
 import pytest
 import yaml
 
-from lpm_segmentator.core import InputError, LabelMap, Remedy, Volume
+from lpm_segmentator.core import FileFormatError, InputError, LabelMap, Remedy, Volume
 from lpm_segmentator.io import write_image, write_label_map
 from lpm_segmentator.samples.phantom import make_phantom
 from lpm_segmentator.segment import Predictor, load_compact
@@ -22,6 +22,7 @@ from lpm_segmentator.train.compact.data import read_subject
 from lpm_segmentator.train.compact.recipe import Recipe, UnlabelledFiles, load_recipe
 from lpm_segmentator.train.compact.run import _mixed, run_recipe
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from phantoms import write_labelled
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,26 @@ def test_an_incomplete_run_is_refused_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_labelled_images_are_checked_before_anything_is_trained(
+    study: Path, tmp_path: Path
+) -> None:
+    recipe, folder = load_recipe(study / "recipe.yaml"), tmp_path / "check"
+    with pytest.raises(InputError, match="holds no X_image"):
+        run_recipe(recipe, [study], tmp_path / "out", checks=[folder], device="cpu")
+    write_labelled(folder, "P")
+    (folder / "P_label.nii.gz").unlink()
+    with pytest.raises(FileFormatError, match="P_label"):
+        run_recipe(recipe, [study], tmp_path / "out", checks=[folder], device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_model_is_scored_on_folders_of_labelled_images(study: Path, tmp_path: Path) -> None:
+    write_labelled(tmp_path / "T2w", "P")
+    recipe = load_recipe(study / "recipe.yaml")
+    outcome = run_recipe(recipe, [study], tmp_path / "out", checks=[tmp_path / "T2w"], device="cpu")
+    assert [(score.case, score.sequence) for score in outcome.scores] == [("P", "T2w")]
+
+
 def test_scores_are_kept_when_a_run_is_interrupted(study: Path, tmp_path: Path) -> None:
     def interrupt(name: str, step: int, steps: int) -> None:
         if name == "all":
@@ -145,6 +166,32 @@ def test_a_model_that_labels_no_subject_confidently_is_refused(
         InputError, match="labels none of the 2 unlabelled images with sufficient confidence"
     ):
         run_recipe(_with_unlabelled(recipe), [study], tmp_path / "second", start=start)
+
+
+def test_shares_that_leave_nothing_for_the_subjects_are_refused(
+    study: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(study / "recipe.yaml")
+    config = dataclasses.replace(recipe.config, phantoms=2, phantom_share=0.7, unlabelled_share=0.3)
+    recipe = dataclasses.replace(
+        recipe, config=config, unlabelled=UnlabelledFiles("*_water.nii.gz")
+    )
+    with pytest.raises(InputError, match=r"phantom_share 0\.7 and unlabelled_share 0\.3 leave no"):
+        run_recipe(recipe, [study], tmp_path)
+    with pytest.raises(InputError, match="labelled by the model"):  # the sum is below 1
+        run_recipe(
+            dataclasses.replace(recipe, config=dataclasses.replace(config, phantoms=0)),
+            [study],
+            tmp_path,
+        )
+
+
+def test_a_training_needs_subjects(study: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(study / "recipe.yaml").without("A")
+    with pytest.raises(InputError, match="too few subjects: 1; at least 2 needed"):
+        run_recipe(recipe, [study], tmp_path, leave_one_out=True)
+    with pytest.raises(InputError, match="too few subjects: 0; at least 1"):
+        run_recipe(recipe.without("B"), [study], tmp_path)
 
 
 def test_each_group_has_its_share_of_the_samples(study: Path) -> None:

@@ -39,7 +39,7 @@ def subject() -> TrainingSubject:
 def test_an_interrupted_run_resumes_to_the_same_weights(
     subject: TrainingSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lpm_segmentator.train.compact.training._CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 2)
     whole = train_compact([subject], TINY, tmp_path / "whole", device="cpu")
 
     class InterruptError(Exception):
@@ -58,7 +58,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
 
 def test_another_configuration_does_not_resume(subject: TrainingSubject, tmp_path: Path) -> None:
     train_compact([subject], TINY, tmp_path, device="cpu")
-    other = CompactConfig.from_dict({**TINY.to_dict(), "seed": 1})
+    other = replace(TINY, seed=1)
     with pytest.raises(InputError, match="another run"):
         train_compact([subject], other, tmp_path, device="cpu")
 
@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_is_reported(subject: TrainingSubject, tmp_path: Pa
 
 
 def test_the_loss_falls(subject: TrainingSubject, tmp_path: Path) -> None:
-    longer = CompactConfig.from_dict({**TINY.to_dict(), "steps": 150})
+    longer = replace(TINY, steps=150)
     losses: list[float] = []
     train_compact(
         [subject], longer, tmp_path, device="cpu", progress=lambda _, loss: losses.append(loss)
@@ -125,8 +125,8 @@ def test_the_second_stage_starts_a_cycle_of_its_own() -> None:
 def test_an_interrupted_second_stage_resumes_to_the_same_weights(
     subject: TrainingSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lpm_segmentator.train.compact.training._CHECKPOINT_EVERY", 4)
-    config = CompactConfig.from_dict({**TINY.to_dict(), "steps": 4, "refine_steps": 4})
+    monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 4)
+    config = replace(TINY, steps=4, refine_steps=4)
     whole = train_compact([subject], config, tmp_path / "whole", device="cpu")
 
     class InterruptError(Exception):

@@ -9,7 +9,7 @@ import torch
 
 from lpm_segmentator.core import FileFormatError, InputError, ModelError
 from lpm_segmentator.train.compact.config import CompactConfig
-from lpm_segmentator.train.compact.recipe import Recipe
+from lpm_segmentator.train.compact.recipe import Recipe, SubjectFiles
 from lpm_segmentator.train.compact.run import run_recipe
 from lpm_segmentator.train.compact.warm_start import load_exported
 from lpm_segmentator.train.export import Softmax, export_onnx
@@ -70,6 +70,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_leave_one_out_from_a_single_model_is_refused(exported: Path, tmp_path: Path) -> None:
-    recipe = Recipe("x", "1", "", "", "", (), CompactConfig())
+    subjects = tuple(SubjectFiles(name, "", "", "") for name in "AB")
+    recipe = Recipe("x", "1", "", "", "", subjects, CompactConfig())
     with pytest.raises(InputError, match="left out"):
         run_recipe(recipe, [tmp_path], tmp_path, leave_one_out=True, start=exported)

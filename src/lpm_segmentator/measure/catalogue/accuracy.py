@@ -6,7 +6,7 @@ follow from it. Differences are prediction minus reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from lpm_segmentator.measure.overlap import dice, jaccard
 from lpm_segmentator.measure.region_comparison import RegionComparison
 from lpm_segmentator.measure.surface import SurfaceDistances, assd_mm, hd95_mm, nsd
 
-__all__ = ["ACCURACY", "AccuracyQuantity"]
+__all__ = ["ACCURACY", "ACCURACY_COLUMNS", "AccuracyQuantity"]
 
 NAN = float("nan")
 
@@ -168,3 +168,8 @@ ACCURACY = (
     ),
 )
 """Every quantity of agreement."""
+
+ACCURACY_COLUMNS: Mapping[str, AccuracyQuantity] = {
+    quantity.wide_name: quantity for quantity in ACCURACY if quantity.wide_name
+}
+"""The quantities of ``accuracy.csv`` by the name of their columns without the label's value."""

@@ -28,12 +28,6 @@ NAN = float("nan")
 #: with Dixon (docs/measures.md).
 PREFERRED_MAP = "gmm3_soft"
 
-_METHODS = {
-    IntensityMethod.GMM2: "2 Gaussians",
-    IntensityMethod.GMM3: "3 Gaussians",
-    IntensityMethod.OTSU: "Otsu",
-}
-
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -327,11 +321,11 @@ _BOUNDS = (
 _INTENSITY_FAT = {
     f"{method}_{kind}": _share(
         f"fat_{method}_{kind}",
-        f"Intensity-based fat, {words}, {kind} map",
+        f"Intensity-based fat, {method.full_name}, {kind} map",
         f"Mean over the voxels of the {kind} map of `{method}`.",
         _map_share(f"{method}_{kind}"),
     )
-    for method, words in _METHODS.items()
+    for method in IntensityMethod
     for kind in ("soft", "hard")
 }
 

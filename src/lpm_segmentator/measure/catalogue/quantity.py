@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Comparison", "Kind", "Quantity", "Value"]
+__all__ = ["NOT_VALID", "UNDEFINED", "Comparison", "Kind", "Quantity", "Value"]
 
 Value = float | str
 """A number (counts are int), or the text of a remark."""
 
 SourceT = TypeVar("SourceT")
 
-_UNDEFINED = "–"
+UNDEFINED = "–"
+"""What is shown of an undefined value."""
+
+NOT_VALID = "not valid"
+"""What is shown of a size that is not that of the whole muscle."""
 
 
 class Kind(str, Enum):
@@ -119,10 +123,28 @@ class Quantity(Generic[SourceT]):
         ('12.3', '–', '−0.5')
         """
         if value is None:
-            return _UNDEFINED
+            return UNDEFINED
         if isinstance(value, str):
             return value
         if not math.isfinite(value):
-            return _UNDEFINED
+            return UNDEFINED
         # A true minus sign is as wide as a digit and is not separated from its number.
         return f"{value * self.factor:.{self.digits}f}".replace("-", "−")
+
+    def text_in(self, row: Mapping[str, Any]) -> str:
+        """Return the value in a row of measures as the report shows it.
+
+        Parameters
+        ----------
+        row : mapping
+            With the columns of this quantity and ``valid``.
+
+        Returns
+        -------
+        str
+            As `text`, or "not valid" where the edge of the image cuts the muscle off.
+        """
+        value = row[self.name]
+        if value is not None and self.needs_whole_muscle and not row["valid"]:
+            return NOT_VALID
+        return self.text(value)

@@ -44,6 +44,11 @@ class IntensityMethod(str, Enum):
         """Return the short name."""
         return self.value
 
+    @property
+    def full_name(self) -> str:
+        """Name in words, e.g. ``"2 Gaussians"``."""
+        return {"gmm2": "2 Gaussians", "gmm3": "3 Gaussians", "otsu": "Otsu"}[self.value]
+
 
 @dataclass(frozen=True, eq=False)
 class IntensitySplit:

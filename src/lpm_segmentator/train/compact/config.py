@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from lpm_segmentator.train.recipe import Count, Positive, Share
 from lpm_segmentator.train.synthesis.config import SynthesisConfig
 
 __all__ = ["CompactConfig", "Stage"]
-
-logger = logging.getLogger(__name__)
-
-#: former name -> name of settings of the synthesis; former names work for one version after 0.1
-_RENAMED = {"foreign": "negatives", "retreat": "atrophy"}
 
 
 @dataclass(frozen=True)
@@ -64,18 +61,18 @@ class CompactConfig:
         Seed of all random numbers.
     """
 
-    widths: tuple[int, ...] = (16, 48, 96, 160, 192)
-    steps: int = 1500
-    batch_size: int = 12
-    learning_rate: float = 3e-3
-    refine_steps: int = 0
-    refine_learning_rate: float = 1e-3
-    refine_low_slices: float = 0.4
-    weight_decay: float = 1e-3
-    ema_decay: float = 0.998
-    phantoms: int = 6
-    phantom_share: float = 0.15
-    unlabelled_share: float = 0.3
+    widths: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)] = (16, 48, 96, 160, 192)
+    steps: Count = 1500
+    batch_size: Count = 12
+    learning_rate: Positive = 3e-3
+    refine_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
+    refine_learning_rate: Positive = 1e-3
+    refine_low_slices: Share = 0.4
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 1e-3
+    ema_decay: Share = 0.998
+    phantoms: Annotated[int, msgspec.Meta(ge=0)] = 6
+    phantom_share: Share = 0.15
+    unlabelled_share: Share = 0.3
     seed: int = 20250
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
 
@@ -96,29 +93,3 @@ class CompactConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, as written to files."""
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CompactConfig:
-        """Return the configuration of a mapping.
-
-        Raises
-        ------
-        TypeError
-            If a name is not a setting.
-        """
-        inner = _with_current_names(dict(values.get("synthesis", {})))
-        for name in {"patch", "near_patch"} & inner.keys():
-            inner[name] = tuple(inner[name])
-        outer = {key: value for key, value in values.items() if key != "synthesis"}
-        if "widths" in outer:
-            outer["widths"] = tuple(outer["widths"])
-        return cls(**outer, synthesis=SynthesisConfig(**inner))
-
-
-def _with_current_names(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with former names replaced, each with a warning."""
-    for former in _RENAMED.keys() & settings.keys():
-        current = _RENAMED[former]
-        logger.warning("the setting %r is now called %r; change it in the recipe", former, current)
-        settings[current] = settings.pop(former)
-    return settings

@@ -135,6 +135,12 @@ def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
 def read_unlabelled(files: UnlabelledFiles, folders: Sequence[Path]) -> dict[str, Volume]:
     """Read the water images that match a pattern, by file name.
 
+    Parameters
+    ----------
+    files : UnlabelledFiles
+    folders : sequence of Path
+        Each image is read from the first folder that holds it.
+
     Raises
     ------
     LpmError
@@ -142,7 +148,10 @@ def read_unlabelled(files: UnlabelledFiles, folders: Sequence[Path]) -> dict[str
     InputError
         If no file matches.
     """
-    paths = {path.name: path for folder in folders for path in sorted(folder.glob(files.images))}
+    paths: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob(files.images)):
+            paths.setdefault(path.name, path)
     kept = [path for name, path in paths.items() if not name.startswith(files.without)]
     if not kept:
         raise InputError(

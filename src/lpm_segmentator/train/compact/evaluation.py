@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator.core import DixonPair, InputError, LabelMap, Muscle, Volume
+from lpm_segmentator.core import (
+    DixonPair,
+    GeometryError,
+    InputError,
+    LabelMap,
+    Muscle,
+    Volume,
+)
 from lpm_segmentator.io import is_image, read_image, read_label_map
 from lpm_segmentator.measure import compare_label_maps
 from lpm_segmentator.segment import keep_largest
+from lpm_segmentator.train.scores import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +29,18 @@ if TYPE_CHECKING:
     from lpm_segmentator.segment import Prediction, Predictor
     from lpm_segmentator.train.compact.data import SubjectImages
 
-__all__ = ["Score", "evaluate_slices", "evaluate_subject", "summary"]
+__all__ = [
+    "IGNORED",
+    "LabelledFile",
+    "Score",
+    "evaluate_slices",
+    "evaluate_subject",
+    "labelled_files",
+    "summary",
+]
 
-_IGNORED = 255
+#: label of voxels that are left out of the scores
+IGNORED = 255
 
 
 @dataclass(frozen=True)
@@ -73,42 +90,101 @@ def evaluate_subject(predictor: Predictor, subject: SubjectImages) -> list[Score
     ]
 
 
-def evaluate_slices(
-    predictor: Predictor, folder: Path, *, progress: Callable[[int, int], None] | None = None
-) -> list[Score]:
-    """Score a model on a folder of images ``X_image.nii.gz`` with labels ``X_label.nii.gz``.
+@dataclass(frozen=True)
+class LabelledFile:
+    """An image with its label map.
 
-    Parameters
+    Attributes
     ----------
-    predictor : Predictor
-    folder : Path
-        Voxels with the label 255 are left out.
-    progress : callable, optional
-        Called with the number of images done and in total.
+    case : str
+    image, labels : Path
+    """
+
+    case: str
+    image: Path
+    labels: Path
+
+    def read(self) -> tuple[Volume, LabelMap]:
+        """Read both files; voxels with the label 255 are ignored.
+
+        Raises
+        ------
+        LpmError
+            If a file is missing or invalid.
+        GeometryError
+            If the two differ in shape.
+        """
+        volume = read_image(self.image).volume
+        labels = read_label_map(self.labels, ignore=[IGNORED]).labels
+        if volume.shape != labels.shape:
+            raise GeometryError(
+                f"the label map has the shape {labels.shape}, its image {volume.shape}",
+                where=self.labels,
+            )
+        return volume, labels
+
+
+def labelled_files(folder: Path) -> tuple[LabelledFile, ...]:
+    """Return the images ``X_image.nii.gz`` of a folder with their label maps ``X_label.nii.gz``.
+
+    All files are read once, so that a damaged one is reported before it is needed.
 
     Raises
     ------
     InputError
-        If the folder holds no such pair.
+        If the folder holds no such image.
+    LpmError
+        If a file is missing or invalid, or image and label map differ in shape.
     """
-    images = [p for p in sorted(folder.iterdir()) if is_image(p) and "_image." in p.name]
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    images = [path for path in paths if is_image(path) and "_image." in path.name]
     if not images:
         raise InputError(
             "the folder holds no X_image.nii.gz",
             where=folder,
             hint="Name images X_image.nii.gz and their label maps X_label.nii.gz",
         )
+    files = tuple(
+        LabelledFile(
+            path.name.partition("_image.")[0],
+            path,
+            path.with_name(path.name.replace("_image.", "_label.")),
+        )
+        for path in images
+    )
+    for file in files:
+        file.read()
+    return files
+
+
+def evaluate_slices(
+    predictor: Predictor,
+    files: Sequence[LabelledFile],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Score]:
+    """Score a model on labelled images.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    files : sequence of LabelledFile
+        The name of their folder is the sequence of the scores.
+    progress : callable, optional
+        Called with the number of images done and in total.
+
+    Raises
+    ------
+    LpmError
+        If a file is missing or invalid, or image and label map differ in shape.
+    """
     scores = []
-    for done, path in enumerate(images, 1):
-        reference = read_label_map(
-            path.with_name(path.name.replace("_image.", "_label.")), ignore=[_IGNORED]
-        ).labels
-        volume = read_image(path).volume
-        case = path.name.partition("_image.")[0]
+    for done, file in enumerate(files, 1):
+        volume, reference = file.read()
         predict = functools.partial(predictor.predict, volume)
-        scores.append(_score(predict, case, folder.name, reference=reference))
+        scores.append(_score(predict, file.case, file.image.parent.name, reference=reference))
         if progress is not None:
-            progress(done, len(images))
+            progress(done, len(files))
     return scores
 
 
@@ -157,32 +233,40 @@ def summary(scores: Sequence[Score]) -> str:
 
     Values are means over the images of a row, except "lowest foreground".
     """
-    lines = [
-        "| set | n | foreground Dice | ES | MF | lowest foreground | volume error % | "
-        "fat ratio error, points | s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
     groups: dict[str, list[Score]] = {}
     for score in scores:
         alone = score.sequence in ("water", "fat", "both")
         key = f"{score.case}, {score.sequence}" if alone else score.sequence
         groups.setdefault(key, []).append(score)
-    lines += [_row(key, members) for key, members in groups.items()]
-    return "\n".join(lines)
+    columns = (
+        "set",
+        "n",
+        "foreground Dice",
+        "ES",
+        "MF",
+        "lowest foreground",
+        "volume error %",
+        "fat ratio error, points",
+        "s",
+    )
+    return markdown_table(columns, (_row(key, members) for key, members in groups.items()))
 
 
-def _row(key: str, members: Sequence[Score]) -> str:
-    values = [
+def _row(key: str, members: Sequence[Score]) -> list[object]:
+    dices = [
         np.mean([m.foreground for m in members]),
         np.mean([m.erector_spinae for m in members]),
         np.mean([m.multifidus for m in members]),
         min(m.foreground for m in members),
     ]
-    dices = " | ".join(f"{value:.3f}" for value in values)
     volume = np.mean([m.volume_error_percent for m in members])
     fat = np.mean([m.fat_ratio_error_points for m in members])
     seconds = np.mean([m.seconds for m in members])
-    return (
-        f"| {key} | {len(members)} | {dices} | {volume:.1f} | "
-        f"{'–' if np.isnan(fat) else f'{fat:.2f}'} | {seconds:.1f} |"
-    )
+    return [
+        key,
+        len(members),
+        *(f"{value:.3f}" for value in dices),
+        f"{volume:.1f}",
+        "–" if np.isnan(fat) else f"{fat:.2f}",
+        f"{seconds:.1f}",
+    ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.core import FileFormatError, InputError
 from lpm_segmentator.train.compact.config import CompactConfig
+from lpm_segmentator.train.recipe import ModelDescription, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Recipe", "ShapeFile", "SubjectFiles", "UnlabelledFiles", "load_recipe"]
+
+logger = logging.getLogger(__name__)
+
+#: former name -> name of settings of the synthesis; former names work for one version after 0.1
+_RENAMED = {"foreign": "negatives", "retreat": "atrophy"}
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,13 @@ class UnlabelledFiles:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(ModelDescription):
     """Everything that determines a model, except the data themselves.
 
     Attributes
     ----------
     name, version, citation, licence, description : str
-        Stored in the model.
+        See `ModelDescription`.
     subjects : tuple of SubjectFiles
     config : CompactConfig
     shapes : tuple of ShapeFile
@@ -79,13 +85,8 @@ class Recipe:
         Requires a model to start from.
     """
 
-    name: str
-    version: str
-    citation: str
-    licence: str
-    description: str
     subjects: tuple[SubjectFiles, ...]
-    config: CompactConfig
+    config: CompactConfig = field(default_factory=CompactConfig)
     shapes: tuple[ShapeFile, ...] = ()
     unlabelled: UnlabelledFiles | None = None
 
@@ -101,34 +102,19 @@ def load_recipe(path: Path) -> Recipe:
     Raises
     ------
     InputError
-        If it cannot be read or lacks entries.
+        If it cannot be read, lacks entries, or holds unknown or invalid ones.
     """
-    import yaml
-
-    try:
-        values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Recipe(
-            name=values["name"],
-            version=str(values["version"]),
-            citation=values["citation"],
-            licence=values["licence"],
-            description=values["description"],
-            subjects=tuple(SubjectFiles(**subject) for subject in values["subjects"]),
-            config=CompactConfig.from_dict(values.get("config", {})),
-            shapes=tuple(ShapeFile(**shape) for shape in values.get("shapes", ())),
-            unlabelled=_unlabelled(values.get("unlabelled")),
-        )
-    except OSError as error:
-        raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise InputError(
-            f"is not a valid recipe ({error})",
-            where=path,
-            hint="See recipes/compact.yaml in the source repository for the required entries",
-        ) from error
+    return read_recipe(path, Recipe, example="compact.yaml", prepare=_with_current_names)
 
 
-def _unlabelled(values: dict[str, Any] | None) -> UnlabelledFiles | None:
-    if values is None:
-        return None
-    return UnlabelledFiles(values["images"], tuple(values.get("without", ())))
+def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries with former names of settings replaced, each with a warning."""
+    config = values.get("config")
+    synthesis = config.get("synthesis") if isinstance(config, dict) else None
+    if not isinstance(synthesis, dict):
+        return values
+    for former in _RENAMED.keys() & synthesis.keys():
+        current = _RENAMED[former]
+        logger.warning("the setting %r is now called %r; change it in the recipe", former, current)
+        synthesis[current] = synthesis.pop(former)
+    return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import subprocess
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lpm_segmentator import __version__
 from lpm_segmentator.core import InputError, Remedy
-from lpm_segmentator.io import file_sha256, write_table, write_text
+from lpm_segmentator.io import file_sha256
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.compact.data import (
     SubjectImages,
@@ -25,12 +23,14 @@ from lpm_segmentator.train.compact.evaluation import (
     Score,
     evaluate_slices,
     evaluate_subject,
+    labelled_files,
     summary,
 )
 from lpm_segmentator.train.compact.pseudo_labels import pseudo_labelled
 from lpm_segmentator.train.compact.recipe import Recipe
 from lpm_segmentator.train.compact.training import train_compact
 from lpm_segmentator.train.export import Softmax, export_onnx
+from lpm_segmentator.train.scores import write_scores
 from lpm_segmentator.train.synthesis.shapes import fit_warps
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, phantom_subjects
 
@@ -94,7 +94,8 @@ def run_recipe(
     leave_one_out : bool
         Also train a model without each subject and score it on that subject.
     checks : sequence of Path
-        Folders of labelled images, not used in training, on which the model is scored.
+        Folders of labelled images, not used in training, on which the model is scored
+        (`labelled_files`).
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     start : Path, optional
@@ -106,24 +107,50 @@ def run_recipe(
     Raises
     ------
     LpmError
-        If the data or the start are missing or invalid, or do not fit the recipe.
+        If the data, the start or the labelled images are missing or invalid, or do not fit the
+        recipe; all before anything is trained.
     """
+    _check_samples(recipe, leave_one_out=leave_one_out)
     _check_start(recipe, start, leave_one_out=leave_one_out)
     parts = {f"without-{f.name}": recipe.without(f.name) for f in recipe.subjects}
     parts = {**(parts if leave_one_out else {}), _ALL: recipe}
     starts = {name: _start_of(name, start) for name in parts}
+    labelled = [labelled_files(folder) for folder in checks]
     images = {files.name: read_subject(files, data) for files in recipe.subjects}
     training = _Training(_read_pool(recipe, data, images), starts, out, device, progress)
     scores: list[Score] = []
     for files in recipe.subjects if leave_one_out else ():
         name = f"without-{files.name}"
         scores += evaluate_subject(load_compact(training(name, parts[name])), images[files.name])
-        _write_scores(scores, out)
+        # The next training may take hours and be interrupted.
+        write_scores(scores, summary(scores), out)
     model = training(_ALL, recipe)
-    for folder in checks:
-        scores += evaluate_slices(load_compact(model), folder)
-        _write_scores(scores, out)
+    for check in labelled:
+        scores += evaluate_slices(load_compact(model), check)
+        write_scores(scores, summary(scores), out)
     return TrainingOutcome(model, tuple(scores))
+
+
+def _check_samples(recipe: Recipe, *, leave_one_out: bool) -> None:
+    """Check that every training has subjects, and that the other samples leave them a share."""
+    fewest = 2 if leave_one_out else 1
+    if len(recipe.subjects) < fewest:
+        raise InputError(
+            f"recipe {recipe.name!r} has too few subjects: {len(recipe.subjects)}; at least "
+            f"{fewest} needed",
+            hint="Add subjects to the recipe",
+        )
+    config, shares = recipe.config, {}
+    if config.phantoms:
+        shares["phantom_share"] = config.phantom_share
+    if recipe.unlabelled is not None:
+        shares["unlabelled_share"] = config.unlabelled_share
+    if sum(shares.values()) >= 1:
+        stated = " and ".join(f"{name} {share:g}" for name, share in shares.items())
+        raise InputError(
+            f"recipe {recipe.name!r}: {stated} leave no samples for the labelled subjects",
+            hint="Their sum must be below 1",
+        )
 
 
 def _check_start(recipe: Recipe, start: Path | None, *, leave_one_out: bool) -> None:
@@ -255,21 +282,11 @@ def _mixed(
     ]
 
 
-def _write_scores(scores: Sequence[Score], out: Path) -> None:
-    """Write the scores so far: the next training may take hours and be interrupted."""
-    write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
-    write_text(summary(scores) + "\n", out / "evaluation.md")
-
-
 def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[str, Any]:
     """Return the description that is stored in the ONNX file."""
     synthesis = recipe.config.synthesis
     return {
-        "name": recipe.name,
-        "version": recipe.version,
-        "citation": recipe.citation,
-        "licence": recipe.licence,
-        "description": recipe.description,
+        **recipe.metadata(),
         "spacing_mm": synthesis.spacing_mm,
         "context": synthesis.context,
         "multiple": network.multiple,
@@ -277,7 +294,6 @@ def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[
         "subjects": [subject.name for subject in recipe.subjects],
         "config": recipe.config.to_dict(),
         "started_from": "" if start is None else file_sha256(start),
-        "made_with": f"lpm-segmentator {__version__}",
         "commit": _commit(),
     }
 

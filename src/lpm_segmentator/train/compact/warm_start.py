@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from lpm_segmentator.core import FileFormatError, ModelError, Remedy
+from lpm_segmentator.core import ModelError, Remedy
+from lpm_segmentator.train.export import read_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,16 +65,11 @@ def load_exported(network: CompactUNet, path: Path, images: torch.Tensor) -> Non
 
 
 def _initialisers(path: Path) -> dict[str, torch.Tensor]:
-    import onnx
-    from google.protobuf.message import DecodeError
+    from onnx import numpy_helper
 
-    try:
-        model = onnx.load(str(path))
-    except (OSError, DecodeError) as error:
-        raise FileFormatError(f"cannot be read as an ONNX model ({error})", where=path) from error
     return {
-        entry.name: torch.from_numpy(onnx.numpy_helper.to_array(entry).copy())
-        for entry in model.graph.initializer
+        entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy())
+        for entry in read_onnx(path).graph.initializer
     }
 
 

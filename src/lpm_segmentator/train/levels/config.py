@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
+
+import msgspec
+
+from lpm_segmentator.train.recipe import Count, Positive, Share
 
 __all__ = ["LevelsConfig", "NamingConfig"]
 
@@ -31,31 +35,19 @@ class LevelsConfig:
         Seed of all random numbers.
     """
 
-    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
-    cycles: tuple[int, ...] = (600, 700)
-    batch_size: int = 12
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-3
-    ema_decay: float = 0.99
-    folds: int = 5
+    widths: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)] = (16, 32, 64, 96, 128)
+    cycles: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)] = (600, 700)
+    batch_size: Count = 12
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 1e-3
+    ema_decay: Share = 0.99
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 5
     seed: int = 6
 
     @property
     def steps(self) -> int:
         """Steps of all cycles."""
         return sum(self.cycles)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> LevelsConfig:
-        """Return the configuration of a mapping.
-
-        Raises
-        ------
-        TypeError
-            If a name is not a setting.
-        """
-        lists = {"widths", "cycles"} & values.keys()
-        return cls(**{**values, **{name: tuple(values[name]) for name in lists}})
 
 
 @dataclass(frozen=True)
@@ -78,11 +70,11 @@ class NamingConfig:
         Seed of all random numbers.
     """
 
-    patches_each: int = 100
-    steps: int = 700
-    batch_size: int = 64
-    spin_echo_share: float = 0.4
-    learning_rate: float = 3e-3
-    weight_decay: float = 2e-2
-    smoothing: float = 0.05
+    patches_each: Count = 100
+    steps: Count = 700
+    batch_size: Count = 64
+    spin_echo_share: Share = 0.4
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 2e-2
+    smoothing: Share = 0.05
     seed: int = 6

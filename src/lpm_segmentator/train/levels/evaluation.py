@@ -20,6 +20,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.levels.locate import find_levels
 from lpm_segmentator.levels.types import Levels, slice_at
+from lpm_segmentator.train.scores import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -179,26 +180,36 @@ def levels_table(scores: Sequence[LevelScore]) -> str:
     axial stack. "Wrong without warning" is the share of cases in which a named disc lies more than
     10 mm from its reference, without any warning.
     """
-    lines = [
-        "| input | cases | correct discs | median error, mm | all in view correct | warned | "
-        "wrong without warning | s per case |",
-        "|---|---|---|---|---|---|---|---|",
+    columns = (
+        "input",
+        "cases",
+        "correct discs",
+        "median error, mm",
+        "all in view correct",
+        "warned",
+        "wrong without warning",
+        "s per case",
+    )
+    kinds = dict.fromkeys(score.kind for score in scores)
+    return markdown_table(columns, (_row(kind, scores) for kind in kinds))
+
+
+def _row(kind: str, scores: Sequence[LevelScore]) -> list[object]:
+    rows = [score for score in scores if score.kind == kind]
+    cases = [list(_of(rows, name)) for name in dict.fromkeys(row.subject for row in rows)]
+    visible = _visible(rows)
+    errors = np.array([row.error_mm for row in visible])
+    detected = errors[np.isfinite(errors)]
+    return [
+        kind,
+        len(cases),
+        _percent(map(_correct, visible)),
+        f"{np.median(detected):.1f}" if len(detected) else "–",
+        _percent(all(map(_correct, _visible(case))) for case in cases),
+        _percent(case[0].warned for case in cases),
+        _percent(map(_wrong_unwarned, cases)),
+        f"{np.median([case[0].seconds for case in cases]):.1f}",
     ]
-    for kind in dict.fromkeys(score.kind for score in scores):
-        rows = [score for score in scores if score.kind == kind]
-        cases = [list(_of(rows, name)) for name in dict.fromkeys(r.subject for r in rows)]
-        visible = _visible(rows)
-        errors = np.array([row.error_mm for row in visible])
-        detected = errors[np.isfinite(errors)]
-        median = f"{np.median(detected):.1f}" if len(detected) else "–"
-        lines.append(
-            f"| {kind} | {len(cases)} | {_percent(map(_correct, visible))} | {median} | "
-            f"{_percent(all(map(_correct, _visible(case))) for case in cases)} | "
-            f"{_percent(case[0].warned for case in cases)} | "
-            f"{_percent(map(_wrong_unwarned, cases))} | "
-            f"{np.median([case[0].seconds for case in cases]):.1f} |"
-        )
-    return "\n".join(lines)
 
 
 def _of(rows: Iterable[LevelScore], subject: str) -> Iterator[LevelScore]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from lpm_segmentator.levels.model import CHANNELS, MULTIPLE
-from lpm_segmentator.train.checkpoint import resume, save_checkpoint, update_average
+from lpm_segmentator.train.checkpoint import run_steps
 from lpm_segmentator.train.export import Sigmoid, export_onnx
 from lpm_segmentator.train.levels.samples import draw_batch
 from lpm_segmentator.train.network import CompactUNet
+from lpm_segmentator.train.optimise import Averaged, fast_convolutions, one_cycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.levels.subjects import LevelSubject
 
 __all__ = ["export_levels", "train_levels"]
-
-#: steps between checkpoints
-_CHECKPOINT_EVERY = 100
 
 
 def train_levels(
@@ -59,31 +55,22 @@ def train_levels(
     InputError
         If the folder holds a training with a different configuration or different subjects.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     network = _network(config)
-    average: CompactUNet = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    parts = {"network": network, "average": average, "optimiser": optimiser}
-    identity = json.dumps([dataclasses.asdict(config), [s.name for s in subjects]])
-    step, _ = resume(folder / "checkpoint.pt", identity, parts)
-    while step < config.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(step, config)
+    state = Averaged(network, weight_decay=config.weight_decay, decay=config.ema_decay)
+
+    def take(step: int) -> float:
         images, targets = draw_batch(subjects, config.batch_size, seed=config.seed, step=step)
-        loss = _loss(network.train(), images, targets)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        step += 1
-        update_average(average, network, min(config.ema_decay, step / (step + 9)))
-        if progress is not None:
-            progress(step, float(loss.detach()))
-        if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
-            save_checkpoint(folder / "checkpoint.pt", identity, parts, step)
-    return average.eval()
+        return state.update(_loss(network.train(), images, targets), _rate(step, config), step)
+
+    run_steps(
+        take,
+        config.steps,
+        folder / "checkpoint.pt",
+        json.dumps([dataclasses.asdict(config), [subject.name for subject in subjects]]),
+        state.parts,
+        progress=progress,
+    )
+    return state.average.eval()
 
 
 def _network(config: LevelsConfig) -> CompactUNet:
@@ -104,17 +91,12 @@ def _rate(step: int, config: LevelsConfig) -> float:
         if step < length:
             break
         step -= length
-    warm = max(1, round(0.04 * length))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    part = (step - warm) / max(1, length - warm)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * part))
+    return one_cycle(step, length, config.learning_rate, warm_up=0.04)
 
 
 def _loss(network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the weighted cross-entropy of the maps; unlabelled pixels have no weight."""
-    half = bool(torch.cpu._is_avx512_bf16_supported())
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with fast_convolutions(torch.device("cpu")):
         logits = network(images.contiguous(memory_format=torch.channels_last))
     truth, known = targets[:, :CHANNELS], targets[:, CHANNELS:]
     weight = 1 + 12 * truth

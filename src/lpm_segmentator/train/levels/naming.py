@@ -13,8 +13,9 @@ from torch import nn
 
 from lpm_segmentator.core import Disc
 from lpm_segmentator.levels.patches import PATCH_CHANNELS, PATCH_PIXELS
-from lpm_segmentator.train.checkpoint import resume, save_checkpoint
+from lpm_segmentator.train.checkpoint import run_steps
 from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.optimise import update
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,6 @@ __all__ = ["NamingNetwork", "export_naming", "train_naming"]
 CLASSES = len(Disc) + 2
 #: errors of the position (mm) and the angle (radians) that weigh as much as 1 in the cross-entropy
 _PLACE_SCALE = (10.0, 5.0, 5.0, 0.3)
-#: steps between checkpoints
-_CHECKPOINT_EVERY = 100
 
 
 class NamingNetwork(nn.Module):
@@ -104,30 +103,30 @@ def train_naming(
     InputError
         If the checkpoint has a different configuration or different subjects.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     network = NamingNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    parts = {"network": network, "optimiser": optimiser}
-    identity = json.dumps([dataclasses.asdict(config), names])
-    step, _ = resume(path, identity, parts)
-    subjects = [patches_of(name) for name in names] if step < config.steps else []
-    while step < config.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(step, config)
+    subjects: list[SubjectPatches] = []
+
+    def take(step: int) -> float:
+        if not subjects:
+            subjects.extend(patches_of(name) for name in names)
         batch = _batch(subjects, config, step)
         torch.manual_seed(config.seed * 1_000_003 + step)  # the seed of dropout
         loss = _loss(network.train(), *batch, smoothing=config.smoothing)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        step += 1
-        if progress is not None:
-            progress(step, float(loss.detach()))
-        if step % _CHECKPOINT_EVERY == 0 or step == config.steps:
-            save_checkpoint(path, identity, parts, step)
+        update(optimiser, loss, _rate(step, config))
+        return float(loss.detach())
+
+    run_steps(
+        take,
+        config.steps,
+        path,
+        json.dumps([dataclasses.asdict(config), names]),
+        {"network": network, "optimiser": optimiser},
+        progress=progress,
+    )
     trained: NamingNetwork = network.eval()
     return trained
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lpm_segmentator.core import FileFormatError, InputError
 from lpm_segmentator.train.levels.config import LevelsConfig, NamingConfig
+from lpm_segmentator.train.recipe import ModelDescription, read_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["LevelsRecipe", "load_levels_recipe"]
 
 
 @dataclass(frozen=True)
-class LevelsRecipe:
+class LevelsRecipe(ModelDescription):
     """Everything that determines a level model, except the data themselves.
 
     Attributes
     ----------
     name, version, citation, licence, description : str
-        Stored in the model.
+        See `ModelDescription`.
     same_person : mapping of str to str
         Scan → another scan of the same subject.
     held_out : tuple of int
@@ -33,15 +33,10 @@ class LevelsRecipe:
         Of the network that names them.
     """
 
-    name: str
-    version: str
-    citation: str
-    licence: str
-    description: str
-    same_person: Mapping[str, str]
-    held_out: tuple[int, ...]
-    config: LevelsConfig
-    naming: NamingConfig
+    same_person: Mapping[str, str] = field(default_factory=dict)
+    held_out: tuple[int, ...] = ()
+    config: LevelsConfig = field(default_factory=LevelsConfig)
+    naming: NamingConfig = field(default_factory=NamingConfig)
 
 
 def load_levels_recipe(path: Path) -> LevelsRecipe:
@@ -50,28 +45,6 @@ def load_levels_recipe(path: Path) -> LevelsRecipe:
     Raises
     ------
     InputError
-        If it cannot be read or lacks entries.
+        If it cannot be read, lacks entries, or holds unknown or invalid ones.
     """
-    import yaml
-
-    try:
-        values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return LevelsRecipe(
-            name=values["name"],
-            version=str(values["version"]),
-            citation=values["citation"],
-            licence=values["licence"],
-            description=values["description"],
-            same_person=dict(values.get("same_person", {})),
-            held_out=tuple(int(fold) for fold in values.get("held_out", ())),
-            config=LevelsConfig.from_dict(values.get("config", {})),
-            naming=NamingConfig(**values.get("naming", {})),
-        )
-    except OSError as error:
-        raise FileFormatError(f"cannot be read: {error.strerror}", where=path) from error
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"is not a valid recipe ({error})",
-            where=path,
-            hint="See recipes/levels.yaml in the source repository for the required entries",
-        ) from error
+    return read_recipe(path, LevelsRecipe, example="levels.yaml")

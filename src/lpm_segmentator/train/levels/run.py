@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator import __version__
-from lpm_segmentator.io import write_table, write_text
+from lpm_segmentator.core import InputError
 from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
+from lpm_segmentator.train.export import read_description
 from lpm_segmentator.train.levels.evaluation import LevelScore, evaluate_levels, levels_table
 from lpm_segmentator.train.levels.marking import export_levels, train_levels
 from lpm_segmentator.train.levels.naming import export_naming, train_naming
@@ -19,6 +19,7 @@ from lpm_segmentator.train.levels.subjects import (
     assign_folds,
     read_level_subjects,
 )
+from lpm_segmentator.train.scores import write_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,11 +64,16 @@ def run_levels_recipe(
 
     Raises
     ------
+    InputError
+        If a fold does not exist or holds no subject, or no subject is left to train on.
     LpmError
         If the data are missing or invalid.
     """
+    for listed in (evaluate, recipe.held_out):
+        _check_exist(listed, recipe.config.folds)
     subjects = read_level_subjects(recipe.same_person, data)
     folds = assign_folds([s.group for s in subjects], recipe.config.folds)
+    _check_subjects(folds, evaluate, recipe.held_out)
     train = _Trainer(recipe, {s.name: s for s in subjects}, out, progress)
     scores: list[LevelScore] = []
     for fold in evaluate:
@@ -77,10 +83,35 @@ def run_levels_recipe(
             if folds[subject.group] == fold:
                 scores += evaluate_levels(model, subject)
     if scores:
-        write_table([dataclasses.asdict(score) for score in scores], out / "evaluation.csv")
-        write_text(levels_table(scores) + "\n", out / "evaluation.md")
+        write_scores(scores, levels_table(scores), out)
     kept = [s for s in subjects if folds[s.group] not in recipe.held_out]
     return train(kept, "model"), tuple(scores)
+
+
+def _check_exist(listed: Sequence[int], count: int) -> None:
+    wrong = sorted({fold for fold in listed if not 0 <= fold < count})
+    if wrong:
+        raise InputError(
+            f"no such fold: {', '.join(map(str, wrong))}; folds are numbered 0 to {count - 1}",
+            hint="Name other folds, or change 'folds' in the recipe",
+        )
+
+
+def _check_subjects(
+    folds: Mapping[str, int], evaluate: Sequence[int], held_out: Sequence[int]
+) -> None:
+    """Check that every evaluated fold has subjects, and that every training has some left."""
+    filled = set(folds.values())
+    if empty := sorted(set(evaluate) - filled):
+        raise InputError(
+            f"no subject is in fold {empty[0]}: the data have {len(folds)} subjects",
+            hint="Name other folds, or lower 'folds' in the recipe",
+        )
+    if any(filled == {fold} for fold in evaluate) or filled <= set(held_out):
+        raise InputError(
+            f"no subject is left to train on: the data have {len(folds)} subjects",
+            hint="Leave out fewer folds, or add subjects",
+        )
 
 
 class _Trainer:
@@ -132,26 +163,17 @@ class _Trainer:
 
 def _was_made_with(file: Path, metadata: Mapping[str, Any]) -> bool:
     """Return whether an ONNX file has the same description, apart from the program's version."""
-    import onnx
-
     if not file.exists():
         return False
-    entries = {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
-    stored = json.loads(entries.get("lpm", "{}"))
     expected = json.loads(json.dumps(metadata))  # tuples become lists
-    return {**stored, "made_with": ""} == {**expected, "made_with": ""}
+    return {**read_description(file), "made_with": ""} == {**expected, "made_with": ""}
 
 
 def _metadata(recipe: LevelsRecipe, subjects: Sequence[LevelSubject]) -> dict[str, Any]:
     """Return the description that is stored in the ONNX files."""
     return {
-        "name": recipe.name,
-        "version": recipe.version,
-        "citation": recipe.citation,
-        "licence": recipe.licence,
-        "description": recipe.description,
+        **recipe.metadata(),
         "subjects": [subject.name for subject in subjects],
         "config": dataclasses.asdict(recipe.config),
         "naming": dataclasses.asdict(recipe.naming),
-        "made_with": f"lpm-segmentator {__version__}",
     }

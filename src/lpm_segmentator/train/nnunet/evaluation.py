@@ -14,6 +14,7 @@ from lpm_segmentator.segment import keep_largest
 from lpm_segmentator.segment.nnunet.predictor import NnUnetPredictor
 from lpm_segmentator.segment.nnunet.source import read_model_folder
 from lpm_segmentator.train.nnunet.cases import TrainingCase, load_training_case, silent
+from lpm_segmentator.train.scores import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,14 +94,12 @@ def summary(tables: Sequence[Path], out: Path) -> str:
     joined = pd.concat([read_table(path) for path in tables], ignore_index=True)
     joined = joined.sort_values(["sequence", "case"], kind="stable")
     write_table(joined, out)
-    names = " | ".join(name for _, name in _SUMMARY)
-    lines = [f"| sequence | cases | {names} | lowest Dice |", "|---" * (len(_SUMMARY) + 3) + "|"]
+    columns = ["sequence", "cases", *(name for _, name in _SUMMARY), "lowest Dice"]
     groups = [*joined.groupby("sequence"), ("all", joined)]
-    lines += [_line(str(name), group) for name, group in groups]
-    return "\n".join(lines)
+    return markdown_table(columns, (_row(str(name), group) for name, group in groups))
 
 
-def _line(name: str, group: pd.DataFrame) -> str:
+def _row(name: str, group: pd.DataFrame) -> list[object]:
     values = group.assign(
         es=group[["dsc_1", "dsc_4"]].mean(axis=1),
         mf=group[["dsc_2", "dsc_3"]].mean(axis=1),
@@ -109,8 +108,7 @@ def _line(name: str, group: pd.DataFrame) -> str:
         .max(axis=1),
     )
     means = [_number(float(values[column].mean()), column) for column, _ in _SUMMARY]
-    lowest = _number(float(values["dsc_global"].min()), "dsc_global")
-    return f"| {name} | {len(group)} | {' | '.join(means)} | {lowest} |"
+    return [name, len(group), *means, _number(float(values["dsc_global"].min()), "dsc_global")]
 
 
 def _number(value: float, column: str) -> str:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from lpm_segmentator.train.recipe import Count, Positive, Share
 
 __all__ = ["SynthesisConfig"]
 
@@ -51,20 +56,20 @@ class SynthesisConfig:
         muscles taper beside the iliac bone, and few slices show it.
     """
 
-    spacing_mm: float = 1.25
-    patch: tuple[int, int] = (160, 192)
-    near_patch: tuple[int, int] = (112, 160)
-    near_share: float = 0.7
-    context: int = 1
-    single_slice: float = 0.5
-    contrasts: float = 1.0
-    acquisition: float = 1.0
-    infiltration: float = 0.7
-    atrophy: float = 0.35
-    streaks: float = 0.5
-    fascia: float = 0.4
-    pelvis: float = 0.6
-    shapes: float = 0.35
-    negatives: float = 0.07
-    narrow_field: float = 0.5
-    low_slices: float = 0.0
+    spacing_mm: Positive = 1.25
+    patch: tuple[Count, Count] = (160, 192)
+    near_patch: tuple[Count, Count] = (112, 160)
+    near_share: Share = 0.7
+    context: Annotated[int, msgspec.Meta(ge=0)] = 1
+    single_slice: Share = 0.5
+    contrasts: Share = 1.0
+    acquisition: Share = 1.0
+    infiltration: Share = 0.7
+    atrophy: Share = 0.35
+    streaks: Share = 0.5
+    fascia: Share = 0.4
+    pelvis: Share = 0.6
+    shapes: Share = 0.35
+    negatives: Share = 0.07
+    narrow_field: Share = 0.5
+    low_slices: Share = 0.0

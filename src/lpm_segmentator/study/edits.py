@@ -1,0 +1,164 @@
+"""What a user edited in the folder of a case: noticed, and kept when a run writes there again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lpm_segmentator.core import Area, Finding, LpmError, RecordError, Remedy, Severity
+from lpm_segmentator.io import atomic_path, file_sha256, read_geometry, read_voxels
+from lpm_segmentator.study.record import CaseRecord, read_case_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lpm_segmentator.core import LabelMap
+    from lpm_segmentator.study.layout import CaseFolder
+
+__all__ = [
+    "edited_mask_of",
+    "is_about_an_edit",
+    "is_file",
+    "keep_corrected_levels",
+    "keep_edited_mask",
+    "kept_findings",
+]
+
+_KEPT_LEVELS, _KEPT_MASK = "levels-kept", "mask-kept"
+_UNKNOWN = "the record of the earlier run cannot be read, so that its"
+
+
+def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
+    """Return the mask of a case if it is not the one that was measured.
+
+    The mask of a case is the one beside the automatic one (``_desc-edited_dseg``) where that is
+    there, otherwise the automatic one, which may have been edited in place.
+    """
+    path = folder.edited_mask if folder.edited_mask.exists() else folder.mask
+    if not path.exists():
+        return None
+    is_known = record.mask.file == path.name and file_sha256(path) == record.mask.sha256
+    return None if is_known else path
+
+
+def is_about_an_edit(folder: CaseFolder) -> bool:
+    """Return whether the record of a case is about an edited mask."""
+    record = _record_of(folder)
+    return record is not None and record.mask.kind == "edited"
+
+
+def keep_edited_mask(folder: CaseFolder, new: LabelMap) -> list[Finding]:
+    """Save a mask that was edited in place, before another one is written there.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    new : LabelMap
+        The mask that will be written.
+
+    Returns
+    -------
+    list of Finding
+        Where a mask was kept that no run will measure by itself.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be saved.
+    """
+    if not folder.mask.exists():
+        return []
+    record = _record_of(folder)
+    if record is None:
+        if _holds(folder.mask, new):
+            return []
+        kept = _saved(folder.mask, folder.earlier_mask)
+        return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
+    if file_sha256(folder.mask) == (record.mask.automatic_sha256 or record.mask.sha256):
+        return []
+    kept = _saved(folder.mask, folder.saved_mask)
+    if kept == folder.edited_mask:
+        return []  # which is the mask of the case from now on
+    return [_check(Area.SEGMENTATION, "the automatic mask was edited as well", kept)]
+
+
+def keep_corrected_levels(
+    folder: CaseFolder, new: str | None, requested: Path | None
+) -> list[Finding]:
+    """Save levels that were corrected in the folder of a case, unless the run uses them.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    new : str or None
+        The text that will be written in their place, if any.
+    requested : Path or None
+        The file of levels that the run uses, if any.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be saved.
+    """
+    path = folder.levels
+    if not path.exists() or is_file(path, requested):
+        return []
+    if new is not None and path.read_bytes() == new.encode():
+        return []
+    record = _record_of(folder)
+    if record is None:
+        what = f"{_UNKNOWN} levels may have been corrected"
+    else:
+        known = record.levels
+        if known is not None and not known.corrected and file_sha256(path) == known.sha256:
+            return []
+        what = "the corrected levels of an earlier run were not requested"
+    kept = _saved(path, folder.saved_levels)
+    return [_check(Area.LEVELS, what, kept, Remedy.LEVELS)]
+
+
+def is_file(path: Path, other: Path | None) -> bool:
+    """Return whether a path leads to a file, whatever links lie on the way."""
+    return other is not None and path.exists() and other.exists() and path.samefile(other)
+
+
+def kept_findings(findings: Sequence[Finding]) -> list[Finding]:
+    """Return those of the findings that state where something was kept."""
+    return [finding for finding in findings if finding.code in (_KEPT_LEVELS, _KEPT_MASK)]
+
+
+def _record_of(folder: CaseFolder) -> CaseRecord | None:
+    """Return the record of a case; None where nothing is known of it."""
+    try:
+        return read_case_record(folder.record)
+    except RecordError:
+        return None
+
+
+def _holds(path: Path, labels: LabelMap) -> bool:
+    """Return whether a file holds a label map."""
+    try:
+        values, geometry = read_voxels(path)[0], read_geometry(path)
+    except LpmError:
+        return False
+    is_same_grid = geometry.describe_difference(labels.geometry) is None
+    return is_same_grid and np.array_equal(values, labels.array)
+
+
+def _saved(path: Path, name: Callable[[int], Path]) -> Path:
+    """Copy a file to the first of some numbered names that is free or holds the same."""
+    content = path.read_bytes()
+    number = 1
+    while (kept := name(number)).exists() and kept.read_bytes() != content:
+        number += 1
+    with atomic_path(kept) as temporary:
+        temporary.write_bytes(content)
+    return kept
+
+
+def _check(area: Area, what: str, kept: Path, remedy: Remedy | None = None) -> Finding:
+    code = _KEPT_LEVELS if area is Area.LEVELS else _KEPT_MASK
+    they = "they were" if area is Area.LEVELS else "it was"
+    return Finding(area, Severity.CHECK, code, f"{what}; {they} kept in {kept.name}", remedy)
