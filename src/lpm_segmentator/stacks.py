@@ -101,10 +101,10 @@ class StackedResult:
 
 def run_stacks(
     cases: Sequence[Case],
-    predictor: Predictor,
+    predictor: Predictor | None,
     settings: Settings | None = None,
     *,
-    masks: Sequence[LabelMap | None] | None = None,
+    masks: Sequence[LabelMap] | None = None,
     mask: MaskOrigin = "edited",
 ) -> StackedResult:
     """Segment and measure the stacks of an examination.
@@ -112,11 +112,13 @@ def run_stacks(
     Parameters
     ----------
     cases : sequence of Case
-        One a stack, with one name. The first one's request for levels counts for all.
-    predictor : Predictor
+        One a stack, with one name, from foot to head. The first one's request for levels counts
+        for all.
+    predictor : Predictor, optional
+        Not needed where all masks are given.
     settings : Settings, optional
     masks : sequence of LabelMap, optional
-        Masks that are measured in place of the model's, where they are not None.
+        Masks that are measured in place of the model's.
     mask : MaskOrigin
         Who drew these.
 
@@ -126,18 +128,18 @@ def run_stacks(
         As `run_case`.
     """
     began = time.perf_counter()
-    order = sorted(range(len(cases)), key=lambda k: cases[k].image.geometry.centre_mm[2])
-    ordered = [cases[k] for k in order]
-    given = [None if masks is None else masks[k] for k in order]
-    located, findings = _located(ordered)
+    located, findings = _located(cases)
     located_at = time.perf_counter()
-    results = []
-    for number, (case, labels) in enumerate(zip(ordered, given, strict=True)):
-        placed = _placed(case, number, located)
-        if labels is None:
-            results.append(run_case(placed, predictor, settings))
-        else:
-            results.append(measure_labels(placed, labels, mask, settings))
+    placed = [_placed(case, number, located) for number, case in enumerate(cases)]
+    if masks is not None:
+        results = [
+            measure_labels(case, labels, mask, settings)
+            for case, labels in zip(placed, masks, strict=True)
+        ]
+    elif predictor is not None:
+        results = [run_case(case, predictor, settings) for case in placed]
+    else:
+        raise ValueError("either a predictor or masks are needed")
     return _combined(
         results,
         located,

@@ -328,7 +328,8 @@ def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:
     if not any(path.is_dir() for path in given):
         (files,) = find_cases([], water=options.water, fat=options.fat)
     else:
-        fitting = [f for f in find_cases(list(dict.fromkeys(given))) if f.is_called(case)]
+        found = find_cases(list(dict.fromkeys(given)), join_stacks=False)
+        fitting = [files for files in found if files.is_called(case)]
         if len(fitting) != 1:
             raise InputError(
                 f"{len(fitting) or 'no'} Dixon pairs belong to the case {case!r}",

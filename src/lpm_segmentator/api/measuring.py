@@ -111,7 +111,7 @@ def find_measurable(
     maps = list_label_maps([labels])
     if not folders:
         return [CaseFiles(item.case, mask=item.path) for item in maps]
-    cases = find_cases(folders)
+    cases = find_cases(folders, join_stacks=False)
     images = {path.resolve() for files in cases for path in files.paths.values()}
     maps = [item for item in maps if item.path.resolve() not in images]
     return _matched(cases, maps, labels, header or HeaderOptions(), folders)

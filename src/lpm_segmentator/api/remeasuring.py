@@ -5,37 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
+from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
+from lpm_segmentator.api.stacks import remeasured_stacks
 from lpm_segmentator.core import (
     Contrast,
     ContrastSource,
-    Geometry,
     InputError,
     KnownContrast,
-    LabelMap,
-    LpmError,
     RecordError,
 )
-from lpm_segmentator.io import file_sha256, read_label_map, read_sidecar
 from lpm_segmentator.pipeline import CaseResult, measure_labels
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.edits import edited_mask_of, kept_findings
-from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.lock import run_lock
-from lpm_segmentator.study.options import ReadOptions, RunOptions
-from lpm_segmentator.study.record import CaseRecord, MaskRecord, read_case_record
+from lpm_segmentator.study.options import RunOptions
+from lpm_segmentator.study.record import CaseRecord, read_case_record
 from lpm_segmentator.study.results import no_finished_case
 from lpm_segmentator.study.writing import EditedMask, write_case
 
-__all__ = ["remeasure", "remeasured", "timed"]
-
-_IGNORED = 255  # how voxels to leave out are written where the numbers were another program's
+__all__ = ["recorded_files", "remeasure", "remeasured", "timed"]
 
 
 def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
@@ -80,7 +72,9 @@ def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
             folder = folders[case]
             record = read_case_record(folder.record)
             edited = edited_mask_of(folder, record)
-            if edited is not None:
+            if edited is not None and record.stacks:
+                records.append(remeasured_stacks(folder, record, recorded_files(record)))
+            elif edited is not None:
                 records.append(remeasured(folder, record, edited))
     return records
 
@@ -101,15 +95,17 @@ def remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord
         If anything is wrong with the files of the case, or the record cannot be written.
     """
     options = RunOptions.from_dict(record.options)
-    files = _files(record)
+    files = recorded_files(record)
     began = time.perf_counter()
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
-    labels = _labels(mask, loaded.case.image.geometry, options.read)
+    labels = read_mask(mask, loaded.case.image.geometry, options.read)
     read_seconds = time.perf_counter() - began
     case = replace(loaded.case, slices=record.slices)
-    automatic = _automatic_labels(folder, mask, labels.geometry, options.read)
+    automatic = automatic_labels(folder, mask, labels.geometry, options.read)
     result = measure_labels(case, labels, "edited", options.settings, expected=automatic)
     result = replace(result, findings=(*result.findings, *kept_findings(record.findings)))
+    imported = "mask" in record.inputs
+    new = mask_record(record.mask, mask, labels, automatic, imported=imported)
     return write_case(
         timed(result, read_seconds, began),
         folder,
@@ -117,7 +113,7 @@ def remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord
         options=options,
         fingerprint=record.fingerprint,
         contrast=loaded.contrast,
-        edited=EditedMask(_mask_record(record, mask, labels, automatic), record),
+        edited=EditedMask(new, record),
     )
 
 
@@ -131,16 +127,16 @@ def timed(result: CaseResult, read_seconds: float, began: float) -> CaseResult:
     return replace(result, seconds=seconds)
 
 
-def _files(record: CaseRecord) -> CaseFiles:
+def recorded_files(record: CaseRecord) -> CaseFiles:
     """Return the files of a case as they were found; the mask to measure is another one."""
     roles = {role: Path(path) for role, path in record.inputs.items() if role != "mask"}
     try:
         contrast = KnownContrast(
             Contrast(record.image.contrast), ContrastSource(record.image.contrast_source)
         )
-        return CaseFiles(
+        return CaseFiles.from_paths(
             record.case,
-            **roles,  # type: ignore[arg-type]
+            roles,
             contrast=contrast,
             notes=tuple(f.message for f in record.findings if f.code == "input"),
             examination=record.examination,
@@ -149,46 +145,3 @@ def _files(record: CaseRecord) -> CaseFiles:
         raise RecordError(
             f"the record is damaged ({error})", where=record.case, hint="Run the case again"
         ) from error
-
-
-def _labels(path: Path, grid: Geometry, read: ReadOptions) -> LabelMap:
-    """Read a mask in the folder of a case, on the grid of its image."""
-    ignore = (*read.ignore, _IGNORED) if read.ignore else ()
-    image = read_label_map(path, ignore=ignore, options=read.header)
-    return on_grid_of(image, grid)[0]
-
-
-def _mask_record(
-    record: CaseRecord, mask: Path, labels: LabelMap, automatic: LabelMap | None
-) -> MaskRecord:
-    before = record.mask.automatic_sha256 or record.mask.sha256
-    sha256 = file_sha256(mask)
-    if sha256 == before:  # an edit that was undone
-        return MaskRecord("imported" if "mask" in record.inputs else "automatic", mask.name, sha256)
-    changed = None if automatic is None else int(np.count_nonzero(automatic.array != labels.array))
-    return MaskRecord(
-        kind="edited",
-        file=mask.name,
-        sha256=sha256,
-        edited=_modified(mask),
-        editor=str(read_sidecar(mask).get("Editor") or ""),
-        changed_voxels=changed,
-        automatic_sha256=before,
-    )
-
-
-def _modified(path: Path) -> str:
-    seconds = path.stat().st_mtime
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="seconds")
-
-
-def _automatic_labels(
-    folder: CaseFolder, mask: Path, grid: Geometry, read: ReadOptions
-) -> LabelMap | None:
-    """Return the automatic mask beside an edited one; None where it is not there."""
-    if mask == folder.mask or not folder.mask.exists():
-        return None
-    try:
-        return _labels(folder.mask, grid, read)
-    except LpmError:
-        return None

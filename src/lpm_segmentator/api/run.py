@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.remeasuring import remeasured, timed
+from lpm_segmentator.api.stacks import process_stacks
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, Settings, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
@@ -70,13 +71,16 @@ def process_case(
     options = options or RunOptions()
     folder = StudyFolder(Path(out)).case(files.case)
     refuse_overwriting([folder.mask], files.paths.values())
+    if predictor is None:
+        predictor = load_predictor(options.model, mode=options.mode, progress=progress)
     began = time.perf_counter()
     if files.dicom is not None:
         import_images(files.dicom, files.paths)
+    if files.stacks:
+        fingerprint = fingerprint_of(files, options, predictor.info)
+        return process_stacks(files, folder, options, predictor, fingerprint)
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     read_seconds = time.perf_counter() - began
-    if predictor is None:
-        predictor = load_predictor(options.model, mode=options.mode, progress=progress)
     result = _result(loaded, predictor, options.settings)
     was_edited = is_about_an_edit(folder)
     record = write_case(

@@ -148,6 +148,7 @@ def _find_nifti(
     levels: LevelOptions | None,
 ) -> tuple[Discovery, LevelOptions | None]:
     from lpm_segmentator.study.discovery import discover
+    from lpm_segmentator.study.options import LevelOptions
 
     found = discover(
         inputs,
@@ -158,6 +159,8 @@ def _find_nifti(
         contrast=read.contrast,
         header=read.header,
     )
+    if options["levels"] is None and any(files.stacks for files in found.cases):
+        levels = LevelOptions(sagittal_only=True)
     return (found, None) if levels is None else _with_levels(found, levels, read.header)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ class CaseFiles:
         **others
             Other attributes.
         """
-        named = {role: path for role, path in paths.items() if not role.startswith(_STACK)}
+        named: dict[str, Any] = {k: v for k, v in paths.items() if not k.startswith(_STACK)}
         stacks = tuple(path for role, path in paths.items() if role.startswith(_STACK))
         return cls(case, **named, stacks=stacks, **others)
 

@@ -21,6 +21,7 @@ from lpm_segmentator.study.cases import CaseFiles, Unused
 from lpm_segmentator.study.labels import with_label_maps
 from lpm_segmentator.study.listing import ImageFile, list_images
 from lpm_segmentator.study.pairing import pair
+from lpm_segmentator.study.stacks import with_stacks
 
 __all__ = ["Discovery", "discover", "find_cases"]
 
@@ -64,6 +65,7 @@ def find_cases(
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
     header: HeaderOptions = _PLAIN,
+    join_stacks: bool = True,
 ) -> list[CaseFiles]:
     """List the cases among files and folders, ordered by id; see `discover`.
 
@@ -80,6 +82,7 @@ def find_cases(
         masks=masks,
         contrast=contrast,
         header=header,
+        join_stacks=join_stacks,
     )
     return list(found.cases)
 
@@ -93,6 +96,7 @@ def discover(
     masks: str | os.PathLike[str] | None = None,
     contrast: Contrast | None = None,
     header: HeaderOptions = _PLAIN,
+    join_stacks: bool = True,
 ) -> Discovery:
     """Group files into cases.
 
@@ -112,6 +116,8 @@ def discover(
         Of all images; otherwise it is read from names and sidecars.
     header : HeaderOptions
         What to trust in headers, where several label maps of a case are compared.
+    join_stacks : bool
+        Whether images whose names differ only in the number of a stack are one case.
 
     Raises
     ------
@@ -127,6 +133,9 @@ def discover(
         found = Discovery((_named_pair(given, water, fat),))
     elif given:
         found = _grouped(list_images(given), contrast)
+        if join_stacks:
+            joined = with_stacks(found.cases, header)
+            found = replace(found, cases=tuple(sorted(joined, key=lambda files: files.case)))
     else:
         raise InputError("no input was given", hint="Name an image, a Dixon pair or a folder")
     cases = found.cases

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.core import LabelMap
     from lpm_segmentator.study.layout import CaseFolder
+    from lpm_segmentator.study.record import MaskRecord
 
 __all__ = [
     "edited_mask_of",
@@ -24,6 +25,7 @@ __all__ = [
     "keep_corrected_levels",
     "keep_edited_mask",
     "kept_findings",
+    "mask_in_force",
 ]
 
 _KEPT_LEVELS, _KEPT_MASK = "levels-kept", "mask-kept"
@@ -31,16 +33,28 @@ _UNKNOWN = "the record of the earlier run cannot be read, so that its"
 
 
 def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
-    """Return the mask of a case if it is not the one that was measured.
+    """Return the mask of a case if it is not the one that was measured; of stacks, the first such.
 
     The mask of a case is the one beside the automatic one (``_desc-edited_dseg``) where that is
     there, otherwise the automatic one, which may have been edited in place.
     """
+    measured = {folder: record.mask}
+    if record.stacks:
+        measured = {
+            folder.of_stack(number): stack.mask
+            for number, stack in enumerate(record.stacks, start=1)
+        }
+    for place, mask in measured.items():
+        path = mask_in_force(place)
+        if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
+            return path
+    return None
+
+
+def mask_in_force(folder: CaseFolder) -> Path | None:
+    """Return the mask of a case or stack: the corrected one, or else that of the model."""
     path = folder.edited_mask if folder.edited_mask.exists() else folder.mask
-    if not path.exists():
-        return None
-    is_known = record.mask.file == path.name and file_sha256(path) == record.mask.sha256
-    return None if is_known else path
+    return path if path.exists() else None
 
 
 def is_about_an_edit(folder: CaseFolder) -> bool:
@@ -49,14 +63,17 @@ def is_about_an_edit(folder: CaseFolder) -> bool:
     return record is not None and record.mask.kind == "edited"
 
 
-def keep_edited_mask(folder: CaseFolder, new: LabelMap) -> list[Finding]:
+def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None) -> list[Finding]:
     """Save a mask that was edited in place, before another one is written there.
 
     Parameters
     ----------
     folder : CaseFolder
+        Of a stack: that of `CaseFolder.of_stack`.
     new : LabelMap
         The mask that will be written.
+    stack : int, optional
+        Number of the stack, of several.
 
     Returns
     -------
@@ -70,13 +87,13 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap) -> list[Finding]:
     """
     if not folder.mask.exists():
         return []
-    record = _record_of(folder)
-    if record is None:
+    known = _mask_record(_record_of(folder), stack)
+    if known is None:
         if _holds(folder.mask, new):
             return []
         kept = _saved(folder.mask, folder.earlier_mask)
         return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
-    if file_sha256(folder.mask) == (record.mask.automatic_sha256 or record.mask.sha256):
+    if file_sha256(folder.mask) == (known.automatic_sha256 or known.sha256):
         return []
     kept = _saved(folder.mask, folder.saved_mask)
     if kept == folder.edited_mask:
@@ -135,6 +152,13 @@ def _record_of(folder: CaseFolder) -> CaseRecord | None:
         return read_case_record(folder.record)
     except RecordError:
         return None
+
+
+def _mask_record(record: CaseRecord | None, stack: int | None) -> MaskRecord | None:
+    """Return what is known of the mask of a case, or of one of its stacks."""
+    if record is None or stack is None:
+        return None if record is None else record.mask
+    return record.stacks[stack - 1].mask if stack <= len(record.stacks) else None
 
 
 def _holds(path: Path, labels: LabelMap) -> bool:

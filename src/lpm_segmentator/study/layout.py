@@ -35,13 +35,9 @@ class CaseFolder:
         """The mask of the model, or the imported one."""
         return self.path / f"{self.case}_dseg.nii.gz"
 
-    def stack_mask(self, number: int) -> Path:
-        """Return the mask of a stack of several, numbered from 1."""
-        return self.path / f"{self.case}_chunk-{number}_dseg.nii.gz"
-
-    def edited_stack_mask(self, number: int) -> Path:
-        """Return a corrected mask beside that of a stack."""
-        return self.path / f"{self.case}_chunk-{number}_desc-edited_dseg.nii.gz"
+    def of_stack(self, number: int) -> CaseFolder:
+        """Return where masks and maps of one of several stacks lie, numbered from 1."""
+        return CaseFolder(self.path, f"{self.case}_chunk-{number}")
 
     @property
     def edited_mask(self) -> Path:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lpm_segmentator.core import Geometry, LabelMap, Volume
 from lpm_segmentator.io import atomic_path, remove_file
-from lpm_segmentator.levels import Located, to_slices
+from lpm_segmentator.levels import Levels, Located, to_slices
 from lpm_segmentator.pipeline import CaseResult
 from lpm_segmentator.study.layout import CaseFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["save_figure", "write_levels_picture", "write_pictures"]
+    from lpm_segmentator.segment import Quality
+
+__all__ = ["draw_discs", "draw_slices", "save_figure", "write_levels_picture", "write_pictures"]
 
 _SHOWN_SLICES = 8
 _DPI = {".png": 130, ".jpg": 100}
@@ -31,28 +34,57 @@ def write_pictures(result: CaseResult, folder: CaseFolder) -> None:
     OutputError
         If a picture cannot be written.
     """
+    levels = None if result.located is None else result.located.slice_levels
+    draw_slices(
+        folder,
+        result.case.image,
+        result.labels,
+        names={} if levels is None else {i: levels.level_of(i) for i in range(levels.n_slices)},
+        quality=result.quality,
+        reference=result.case.reference,
+    )
+
+
+def draw_slices(
+    folder: CaseFolder,
+    image: Volume,
+    labels: LabelMap,
+    *,
+    names: Mapping[int, str],
+    quality: Quality | None,
+    reference: LabelMap | None = None,
+) -> None:
+    """Draw masks on slices into the pictures of a case.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    image : Volume
+    labels : LabelMap
+    names : mapping of int to str
+        Levels of slices.
+    quality : Quality, optional
+    reference : LabelMap, optional
+
+    Raises
+    ------
+    OutputError
+        If a picture cannot be written.
+    """
     from lpm_segmentator.report.overlay import Layout, SliceNotes, overlay_montage
 
-    levels = None if result.located is None else result.located.slice_levels
-    quality = result.quality
     notes = SliceNotes(
-        {} if levels is None else {i: levels.level_of(i) for i in range(levels.n_slices)},
+        names,
         {} if quality is None else quality.slice_scores,
         () if quality is None else quality.low_confidence_slices,
     )
     layouts = {folder.picture: Layout(), folder.all_slices: Layout(None, 6, 1.7)}
-    shown = int(result.labels.foreground.any(axis=result.case.image.geometry.in_plane_axes).sum())
+    shown = int(labels.foreground.any(axis=image.geometry.in_plane_axes).sum())
     if shown <= _SHOWN_SLICES:
         layouts.pop(folder.all_slices)
         remove_file(folder.all_slices)
     for path, layout in layouts.items():
-        figure = overlay_montage(
-            result.case.image,
-            result.labels,
-            reference=result.case.reference,
-            notes=notes,
-            layout=layout,
-        )
+        figure = overlay_montage(image, labels, reference=reference, notes=notes, layout=layout)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=_DPI[path.suffix])
 
@@ -65,21 +97,51 @@ def write_levels_picture(result: CaseResult, located: Located, path: Path) -> No
     OutputError
         If it cannot be written.
     """
-    from lpm_segmentator.report.levels import NamedDisc, sagittal_figure
-
-    geometry = result.case.image.geometry
-    inside = to_slices(located.levels, geometry)
-    discs = [
-        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, inside.get(d.disc))
-        for d in located.levels.discs
-    ]
-    figure = sagittal_figure(
+    draw_discs(
         located.shown_on,
-        discs,
-        stack=geometry,
+        located.levels,
+        path,
+        stacks=[result.case.image.geometry],
         slices=result.slices,
         sure=located.slice_levels is not None,
     )
+
+
+def draw_discs(
+    shown_on: Volume,
+    levels: Levels,
+    path: Path,
+    *,
+    stacks: Sequence[Geometry],
+    slices: tuple[int, int] | None = None,
+    sure: bool,
+) -> None:
+    """Draw discs and the slices of one or several stacks on the sagittal view.
+
+    Parameters
+    ----------
+    shown_on : Volume
+    levels : Levels
+    path : Path
+    stacks : sequence of Geometry
+    slices : tuple of int, optional
+        Half-open range that was chosen, of a single stack.
+    sure : bool
+        Whether the names of the discs are certain.
+
+    Raises
+    ------
+    OutputError
+        If the picture cannot be written.
+    """
+    from lpm_segmentator.report.levels import NamedDisc, sagittal_figure
+
+    inside = to_slices(levels, stacks[0]) if len(stacks) == 1 else {}
+    discs = [
+        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, inside.get(d.disc))
+        for d in levels.discs
+    ]
+    figure = sagittal_figure(shown_on, discs, stack=stacks[0], slices=slices, sure=sure)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 

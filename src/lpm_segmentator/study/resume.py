@@ -33,7 +33,8 @@ def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) 
         fingerprint = fingerprint_of(files, options, model)
     except (OSError, LpmError):  # no record, or an input is gone: the run will report it
         return False
-    expected = [folder.mask, folder.picture]
+    masks = [folder.of_stack(n).mask for n in range(1, len(files.stacks) + 1)] or [folder.mask]
+    expected = [*masks, folder.picture]
     if options.levels is not None and options.levels.apply_to(files.sagittal):
         expected.append(folder.levels)
     return all(path.exists() for path in expected) and record.fingerprint == fingerprint
@@ -60,7 +61,8 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
         stat = path.stat()
         inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
     # Installing the packages that it needs gives intensity-based fat to cases that went without.
-    intensity = files.image is not None and options.intensity_fat and intensity_fat_possible()
+    is_single = files.image is not None or files.stacks
+    intensity = bool(is_single) and options.intensity_fat and intensity_fat_possible()
     contrast = str(files.contrast)
     parts = [__version__, inputs, options.to_dict(), model.to_dict(), intensity, contrast]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

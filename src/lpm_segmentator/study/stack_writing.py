@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.case import CaseResult
-from lpm_segmentator.core import Finding, LabelMap, Volume, reorient
+from lpm_segmentator.core import KnownContrast, LabelMap, Volume, reorient
 from lpm_segmentator.io import (
     file_sha256,
     remove_file,
     remove_leftovers,
-    write_json,
+    to_json,
     write_label_map,
+    write_text,
 )
 from lpm_segmentator.stacks import StackedResult, StackLevels
+from lpm_segmentator.study.edits import keep_corrected_levels, keep_edited_mask
 from lpm_segmentator.study.layout import CaseFolder
-from lpm_segmentator.study.pictures import SliceNames, write_pictures_of
+from lpm_segmentator.study.pictures import draw_discs, draw_slices
 from lpm_segmentator.study.record import (
     CaseRecord,
     CoverageRecord,
@@ -30,23 +31,16 @@ from lpm_segmentator.study.record import (
     write_record,
 )
 from lpm_segmentator.study.record_parts import DiscSliceRecord, StackRecord
-from lpm_segmentator.study.writing import (
-    image_record,
-    record_of,
-    rows_of,
-    save_corrected_levels,
-    write_fat_maps,
-)
+from lpm_segmentator.study.recording import image_record, quality_record, record_of, rows_of
+from lpm_segmentator.study.writing import write_fat_maps
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from lpm_segmentator.core import KnownContrast
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
 __all__ = ["write_stacks"]
 
+#: as images from DICOM are stored: right to left, back to front, foot to head
 _FRAME = "LAS"
 
 
@@ -58,6 +52,8 @@ def write_stacks(
     options: RunOptions,
     fingerprint: str,
     contrast: KnownContrast,
+    edited: Sequence[MaskRecord] = (),
+    model: Mapping[str, Any] | None = None,
 ) -> CaseRecord:
     """Write the folder of an examination in several stacks and return its record.
 
@@ -67,6 +63,10 @@ def write_stacks(
     folder : CaseFolder
     files, options, fingerprint, contrast
         As of `lpm_segmentator.study.writing.write_case`.
+    edited : sequence of MaskRecord
+        Of masks in the folder that were measured and are kept: all stacks, or none.
+    model : mapping, optional
+        The model that drew the masks before they were edited.
 
     Raises
     ------
@@ -74,33 +74,190 @@ def write_stacks(
         If a file cannot be written.
     """
     remove_leftovers(folder.path)
-    findings = [*result.findings, *save_corrected_levels(folder, None)]
+    text = None if result.located is None else _levels_text(result, result.located)
+    findings = [*result.findings, *keep_corrected_levels(folder, text, None)]
+    known: list[MaskRecord | None] = [*edited] or [None] * len(result.stacks)
+    for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
+        if mask is None:
+            findings += keep_edited_mask(folder.of_stack(number), stack.labels, number)
     remove_file(folder.record)
-    stacks = []
-    written: list[Path] = []
-    for number, (stack, offset) in enumerate(zip(result.stacks, result.offsets, strict=True), 1):
-        mask = folder.stack_mask(number)
-        write_label_map(stack.labels, mask, like=stack.case.source)
-        written += write_fat_maps(
-            folder.of_stack(number),
-            stack.labels,
-            pair=None,
-            intensity=stack.intensity,
-            like=stack.case.source,
-        )
-        stacks.append(
-            StackRecord(
-                image=image_record(stack, contrast),
-                mask=MaskRecord(stack.mask, mask.name, file_sha256(mask)),
-                first_slice=offset,
-                slices=len(stack.coverage.slices),
-                spacing_mm=stack.coverage.spacing_mm,
-            )
-        )
-    _write_pictures(result, folder)
-    levels = None if result.located is None else _write_levels(result, result.located, folder)
-    record = _record(
-        result, stacks, levels, findings, files=files, options=options, fingerprint=fingerprint
+    stacks, maps = [], []
+    for number, mask in enumerate(known, start=1):
+        record, written = _write_stack(result, number, folder, contrast, mask)
+        stacks.append(record)
+        maps += written
+    names = _slice_names(result)
+    image, labels = _side_by_side(result)
+    draw_slices(folder, image, labels, names=names, quality=result.quality)
+    levels = None
+    if result.located is not None and text is not None:
+        levels = _write_levels(result, result.located, text, folder)
+    _remove_stale(folder, [*maps, *([folder.levels, folder.levels_picture] if levels else [])])
+    first = result.stacks[0]
+    base = record_of(
+        first,
+        files=files,
+        options=options,
+        image=image_record(first, contrast),
+        mask=_joined_mask(stacks),
+        levels=levels,
+        findings=tuple(findings),
+        fingerprint=fingerprint,
     )
-    write_record(record, folder.record)
-    return record
+    case = _with_stacks(base, result, stacks)
+    if model is not None:
+        case = dataclasses.replace(case, model=dict(model))
+    write_record(case, folder.record)
+    return case
+
+
+def _write_stack(
+    result: StackedResult,
+    number: int,
+    folder: CaseFolder,
+    contrast: KnownContrast,
+    mask: MaskRecord | None,
+) -> tuple[StackRecord, list[Path]]:
+    """Write mask and maps of a stack; return what is recorded of it, and the maps."""
+    stack, here = result.stacks[number - 1], folder.of_stack(number)
+    source = stack.case.source
+    if mask is None:
+        write_label_map(stack.labels, here.mask, like=source)
+        mask = MaskRecord(stack.mask, here.mask.name, file_sha256(here.mask))
+    maps = write_fat_maps(
+        here, stack.labels, pair=stack.case.pair, intensity=stack.intensity, like=source
+    )
+    record = StackRecord(
+        image=image_record(stack, contrast),
+        mask=mask,
+        first_slice=result.offsets[number - 1],
+        slices=len(stack.coverage.slices),
+        spacing_mm=stack.coverage.spacing_mm,
+    )
+    return record, maps
+
+
+def _with_stacks(
+    base: CaseRecord, result: StackedResult, stacks: Sequence[StackRecord]
+) -> CaseRecord:
+    """Return the record of the first stack with the numbers of all."""
+    discs = result.located.slices if result.located else ()
+    splits = [split for stack in result.stacks for split in stack.measures.splits]
+    return dataclasses.replace(
+        base,
+        slices=None,
+        coverage=CoverageRecord(
+            slices=sum(stack.slices for stack in stacks),
+            spacing_mm=stacks[0].spacing_mm,
+            covered_mm=result.covered_mm,
+            gap_mm=None,
+        ),
+        measures=rows_of(result.rows),
+        profile=rows_of(result.profile),
+        volumes={key: value if key == "case" else None for key, value in base.volumes.items()},
+        fat_ratios=None,
+        intensity=tuple(split.to_dict() for split in splits),
+        quality=None if result.quality is None else quality_record(result.quality),
+        seconds=dict(result.seconds),
+        stacks=tuple(stacks),
+        disc_slices=tuple(
+            DiscSliceRecord(
+                level=str(found.disc),
+                stack=found.stack + 1,
+                slice=found.slice,
+                distance_mm=round(found.distance_mm, 3),
+                angle_deg=round(found.angle_deg, 3),
+            )
+            for found in discs
+        ),
+    )
+
+
+def _joined_mask(stacks: Sequence[StackRecord]) -> MaskRecord:
+    """Return the record of the first mask, as that of an edited one if any was edited."""
+    edited = [stack.mask for stack in stacks if stack.mask.kind == "edited"]
+    return edited[0] if edited else stacks[0].mask
+
+
+def _slice_names(result: StackedResult) -> dict[int, str]:
+    """Return the disc of each slice that a disc is measured in, and the stack of each other."""
+    names = {
+        offset + index: f"stack {number}"
+        for number, (stack, offset) in enumerate(
+            zip(result.stacks, result.offsets, strict=True), start=1
+        )
+        for index in range(stack.labels.shape[stack.labels.slice_axis])
+    }
+    for found in result.located.slices if result.located else ():
+        names[result.offsets[found.stack] + found.slice] = str(found.disc)
+    return names
+
+
+def _side_by_side(result: StackedResult) -> tuple[Volume, LabelMap]:
+    """Return the slices of all stacks as one image, for pictures only: it lies nowhere.
+
+    Slices keep their order along the slice axis of their stack.
+    """
+    images: list[npt.NDArray[Any]] = []
+    masks: list[npt.NDArray[Any]] = []
+    turned = [(reorient(s.case.image, _FRAME), reorient(s.labels, _FRAME)) for s in result.stacks]
+    width, height = (max(image.shape[axis] for image, _ in turned) for axis in (0, 1))
+    for stack, (image, labels) in zip(result.stacks, turned, strict=True):
+        missing = [(0, width - image.shape[0]), (0, height - image.shape[1]), (0, 0)]
+        is_down = stack.case.image.affine[2, stack.case.image.slice_axis] < 0
+        order = slice(None, None, -1 if is_down else 1)
+        images.append(np.pad(image.array, missing)[:, :, order])
+        masks.append(np.pad(labels.array, missing)[:, :, order])
+    spacing = turned[0][0].spacing_mm
+    affine = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
+    volume = Volume(np.concatenate(images, axis=2), affine, turned[0][0].contrast)
+    return volume, LabelMap(np.concatenate(masks, axis=2), affine)
+
+
+def _levels_text(result: StackedResult, located: StackLevels) -> str:
+    """Return the content of ``CASE_levels.json``: each disc with its stack and slice in it."""
+    geometry = result.stacks[0].case.image.geometry
+    content = located.levels.to_dict(geometry, case=result.name, image=located.source.name)
+    del content["grid"]  # the discs have a place in the world, and several grids
+    at = {str(found.disc): found for found in located.slices}
+    for disc in content["discs"]:
+        found = at.get(disc["name"])
+        disc["slice"] = None
+        if found is not None:
+            disc |= {"stack": found.stack + 1, "stack_slice": found.slice}
+    return to_json(content) + "\n"
+
+
+def _write_levels(
+    result: StackedResult, located: StackLevels, text: str, folder: CaseFolder
+) -> LevelsRecord:
+    write_text(text, folder.levels)
+    if located.levels.discs:
+        draw_discs(
+            located.shown_on,
+            located.levels,
+            folder.levels_picture,
+            stacks=[stack.case.image.geometry for stack in result.stacks],
+            sure=bool(located.slices),
+        )
+    else:
+        remove_file(folder.levels_picture)
+    slices = {str(f.disc): result.offsets[f.stack] + f.slice for f in located.slices}
+    geometry = result.stacks[0].case.image.geometry
+    discs = located.levels.to_dict(geometry, case=result.name, image="")["discs"]
+    return LevelsRecord(
+        source=located.source.name,
+        discs=tuple({**disc, "slice": slices.get(disc["name"])} for disc in discs),
+        warnings=located.levels.warnings,
+        named=bool(located.slices),
+        sha256=file_sha256(folder.levels),
+        corrected=False,
+    )
+
+
+def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:
+    """Remove maps and levels of an earlier run that this one did not write."""
+    maps = [path for number in range(1, 100) for path in folder.of_stack(number).fat_maps()]
+    for path in (folder.levels, folder.levels_picture, *folder.fat_maps(), *maps):
+        if path not in current:
+            remove_file(path)

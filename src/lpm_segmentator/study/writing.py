@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lpm_segmentator import __version__
 from lpm_segmentator.core import (
     Contrast,
     DixonPair,
-    Finding,
     KnownContrast,
     LabelMap,
     Source,
@@ -30,32 +27,23 @@ from lpm_segmentator.io import (
     write_text,
 )
 from lpm_segmentator.measure import (
-    Accuracy,
-    CaseMeasures,
     IntensityFat,
     fat_fraction_map,
-    fat_ratio_row,
-    volume_row,
 )
-from lpm_segmentator.measure.checks import Coverage
 from lpm_segmentator.pipeline import CaseResult
 from lpm_segmentator.study.edits import is_file, keep_corrected_levels, keep_edited_mask
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import write_levels_picture, write_pictures
 from lpm_segmentator.study.record import (
     CaseRecord,
-    CoverageRecord,
-    ImageRecord,
     LevelsRecord,
     MaskRecord,
-    QualityRecord,
-    Row,
     quality_from_dict,
     write_record,
 )
+from lpm_segmentator.study.recording import image_record, record_of
 
 if TYPE_CHECKING:
-    from lpm_segmentator.segment import Quality
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
@@ -125,11 +113,11 @@ def write_case(
     if levels is not None:
         current += [folder.levels, folder.levels_picture]
     _remove_stale(folder, current)
-    record = _record(
+    record = record_of(
         result,
         files=files,
         options=options,
-        image=_image_record(result, contrast),
+        image=image_record(result, contrast),
         mask=mask,
         levels=levels,
         findings=tuple(findings),
@@ -220,112 +208,6 @@ def write_fat_maps(
         write_image(volume, path, like=like)
         written.append(path)
     return written
-
-
-def _record(
-    result: CaseResult,
-    *,
-    files: CaseFiles,
-    options: RunOptions,
-    image: ImageRecord,
-    mask: MaskRecord,
-    levels: LevelsRecord | None,
-    findings: tuple[Finding, ...],
-    fingerprint: str,
-) -> CaseRecord:
-    measures, reference = result.measures, result.reference_measures
-    return CaseRecord(
-        case=files.case,
-        version=__version__,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        fingerprint=fingerprint,
-        inputs={role: str(path) for role, path in files.paths.items()},
-        image=image,
-        mask=mask,
-        slices=result.slices,
-        levels=levels,
-        options=options.to_dict(),
-        model=result.model.to_dict() if result.model else {},
-        prediction=dict(result.details),
-        coverage=_coverage(result.coverage),
-        asymmetry_formula=measures.asymmetry_formula,
-        measures=_rows(measures.rows),
-        profile=_rows(measures.profile),
-        volumes=_volumes(files.case, measures, reference),
-        fat_ratios=_fat_ratios(files.case, result),
-        reference_measures=None if reference is None else _rows(reference.rows),
-        intensity=tuple(split.to_dict() for split in measures.splits),
-        accuracy=None if result.accuracy is None else _defined(result.accuracy.wide()),
-        accuracy_levels=_accuracy_rows(result.accuracy, "rows"),
-        accuracy_slices=_accuracy_rows(result.accuracy, "slices"),
-        quality=None if result.quality is None else _quality(result.quality),
-        findings=findings,
-        seconds=dict(result.seconds),
-        examination=files.examination,
-    )
-
-
-def _image_record(result: CaseResult, contrast: KnownContrast) -> ImageRecord:
-    geometry = result.case.image.geometry
-    return ImageRecord(
-        shape=geometry.shape,
-        spacing_mm=geometry.spacing_mm,
-        axis_codes="".join(geometry.axis_codes),
-        obliquity_deg=geometry.obliquity_deg,
-        contrast=str(contrast.contrast),
-        contrast_source=str(contrast.source),
-    )
-
-
-def _coverage(coverage: Coverage) -> CoverageRecord:
-    return CoverageRecord(
-        slices=len(coverage.slices),
-        spacing_mm=coverage.spacing_mm,
-        covered_mm=coverage.covered_mm,
-        gap_mm=None if np.isnan(coverage.gap_mm) else coverage.gap_mm,
-    )
-
-
-def _volumes(case: str, measures: CaseMeasures, reference: CaseMeasures | None) -> Row:
-    known = None if reference is None else reference.volumes_ml
-    return _defined(volume_row(case, measures.volumes_ml, known))
-
-
-def _fat_ratios(case: str, result: CaseResult) -> Row | None:
-    if result.case.pair is None:
-        return None
-    reference = result.reference_measures
-    known = None if reference is None else reference.fat_ratios
-    return _defined(fat_ratio_row(case, result.measures.fat_ratios, known))
-
-
-def _rows(rows: Sequence[Any]) -> tuple[Row, ...]:
-    return tuple(_defined(row.to_dict()) for row in rows)
-
-
-def _accuracy_rows(accuracy: Accuracy | None, name: str) -> tuple[Row, ...]:
-    return () if accuracy is None else _rows(getattr(accuracy, name))
-
-
-def _defined(row: Any) -> Row:
-    """Return a row in which undefined numbers are None."""
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value
-        for key, value in row.items()
-    }
-
-
-def _quality(quality: Quality) -> QualityRecord:
-    score, expected = (
-        None if np.isnan(value) else value for value in (quality.score, quality.expected_dice)
-    )
-    return QualityRecord(
-        score=score,
-        slice_scores={str(index): value for index, value in quality.slice_scores.items()},
-        expected_dice=expected,
-        low_confidence_slices=quality.low_confidence_slices,
-        minimum_expected_dice=quality.minimum_expected_dice,
-    )
 
 
 def _levels_text(result: CaseResult, files: CaseFiles) -> str | None:

@@ -128,8 +128,8 @@ def _case(
     stacks = {role: image.stack for role, image in images.items()}
     contrasts = {role: image.contrast for role, image in images.items()}
     paths = {role: folder.imported(_label(role, image)) for role, image in images.items()}
-    known = KnownContrast()
-    if "image" in images and candidate.image.contrast is not Contrast.UNKNOWN:
+    known = None
+    if candidate.fat is None and candidate.image.contrast is not Contrast.UNKNOWN:
         known = KnownContrast(candidate.image.contrast, ContrastSource.DICOM)
     record = ExaminationRecord(
         subject=pseudonyms.subject(exam),
@@ -137,9 +137,9 @@ def _case(
         series=tuple(_series(exam, candidate, images)),
         covariates=covariates,
     )
-    return CaseFiles(
+    return CaseFiles.from_paths(
         folder.case,
-        **paths,  # type: ignore[arg-type]
+        paths,
         contrast=known,
         dicom=DicomSource(stacks, contrasts),
         examination=record,
@@ -149,6 +149,8 @@ def _case(
 def _images_by_role(exam: Examination, candidate: Candidate) -> dict[str, Described]:
     if candidate.fat is not None:
         images = {"water": candidate.image, "fat": candidate.fat}
+    elif candidate.stacks:
+        images = {f"stack-{n}": image for n, image in enumerate(candidate.stacks, start=1)}
     else:
         images = {"image": candidate.image}
     if exam.choice.sagittal is not None:
@@ -158,9 +160,9 @@ def _images_by_role(exam: Examination, candidate: Candidate) -> dict[str, Descri
 
 def _label(role: str, image: Described) -> str:
     """Return what the file of an image is called."""
-    if role != "image" or image.contrast is Contrast.UNKNOWN:
+    if role in ("water", "fat", "sagittal") or image.contrast is Contrast.UNKNOWN:
         return role
-    return str(image.contrast)
+    return str(image.contrast) if role == "image" else f"{role}_{image.contrast}"
 
 
 def _series(

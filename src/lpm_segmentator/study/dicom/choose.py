@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lpm_segmentator.core import Contrast
 from lpm_segmentator.study.dicom.describe import Described
 from lpm_segmentator.study.dicom.pairs import dixon_scans
+from lpm_segmentator.study.dicom.slabs import stacks_of_one_scan
 
 __all__ = ["Candidate", "Choice", "Selector", "choose"]
 
@@ -45,8 +46,11 @@ class Candidate:
     Attributes
     ----------
     image : Described
-        The image that masks are drawn on: of a Dixon pair the water image.
+        The image that masks are drawn on: of a Dixon pair the water image, of several stacks the
+        lowest.
     fat : Described or None
+    stacks : tuple of Described
+        All stacks of an examination in several, from foot to head; empty for a single image.
     reasons : tuple of str
         What speaks for and against it.
     rank : int
@@ -55,12 +59,15 @@ class Candidate:
 
     image: Described
     fat: Described | None
+    stacks: tuple[Described, ...]
     reasons: tuple[str, ...]
     rank: int
 
     @property
     def images(self) -> tuple[Described, ...]:
-        """Its stacks."""
+        """Its images."""
+        if self.stacks:
+            return self.stacks
         return (self.image,) if self.fat is None else (self.image, self.fat)
 
 
@@ -108,11 +115,8 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
         for scan in scans
         if not {id(scan.water), id(scan.fat)} & set(reasons)
     ]
-    candidates += [
-        _candidate(image, None, "")
-        for image in images
-        if id(image) not in halves and id(image) not in reasons
-    ]
+    singles = [i for i in images if id(i) not in halves and id(i) not in reasons]
+    candidates += [_of_stacks(group) for group in stacks_of_one_scan(singles)]
     if selectors:
         chosen = _selected(images, candidates, selectors)
     else:
@@ -151,7 +155,23 @@ def _candidate(image: Described, fat: Described | None, evidence: str) -> Candid
     if is_named:
         reasons.append("lumbar by header")
     rank = 2 * (_KINDS.index(kind) if kind in _KINDS else len(_KINDS)) + (not is_named)
-    return Candidate(image, fat, tuple(reasons), rank)
+    return Candidate(image, fat, (), tuple(reasons), rank)
+
+
+def _of_stacks(images: Sequence[Described]) -> Candidate:
+    """Return the candidate of a single image, or of several stacks of one scan."""
+    if len(images) == 1:
+        return _candidate(images[0], None, "")
+    ordered = sorted(images, key=_height_mm)
+    alone = _candidate(ordered[0], None, "")
+    kind, *others = alone.reasons
+    reasons = (f"{kind} in {len(images)} stacks", *others)
+    return replace(alone, stacks=tuple(ordered), reasons=reasons)
+
+
+def _height_mm(image: Described) -> float:
+    geometry = image.stack.geometry
+    return 0.0 if geometry is None else float(geometry.centre_mm[2])
 
 
 def _selected(
@@ -166,7 +186,7 @@ def _selected(
     taken = {id(image) for candidate in chosen for image in candidate.images}
     reason = ("named by the user",)
     forced = [
-        Candidate(image, None, reason, 0)
+        Candidate(image, None, (), reason, 0)
         for image in images
         if named(image) and id(image) not in taken and image.plane == "axial"
         and not image.stack.problem

@@ -138,7 +138,10 @@ def _examination(exam: Examination, patient: int, number: int) -> ExaminationSum
     rows = [_row(image, "", None, reason) for image, reason in exam.choice.others]
     for case, candidate in enumerate(exam.choice.chosen, start=1):
         reason = "; ".join(candidate.reasons)
-        uses = ("image",) if candidate.fat is None else ("water", "fat")
+        uses = ["water", "fat"]
+        if candidate.fat is None:
+            stacks = len(candidate.stacks)
+            uses = [f"stack {n}" for n in range(1, stacks + 1)] if stacks else ["image"]
         rows += [
             _row(image, use, case, reason)
             for use, image in zip(uses, candidate.images, strict=True)

@@ -1,0 +1,171 @@
+"""An examination in several stacks from files to files."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
+from lpm_segmentator.core import (
+    Contrast,
+    GeometryError,
+    InputError,
+    KnownContrast,
+    Volume,
+)
+from lpm_segmentator.stacks import run_stacks
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.edits import kept_findings, mask_in_force
+from lpm_segmentator.study.layout import CaseFolder
+from lpm_segmentator.study.loading import LoadedCase, load_case
+from lpm_segmentator.study.options import RunOptions
+from lpm_segmentator.study.record import CaseRecord
+from lpm_segmentator.study.stack_writing import write_stacks
+
+if TYPE_CHECKING:
+    from lpm_segmentator.segment import Predictor
+
+__all__ = ["process_stacks", "remeasured_stacks"]
+
+#: pixel spacings that differ by less, as a share, are equal
+_SAME_SPACING = 0.01
+
+
+def process_stacks(
+    files: CaseFiles,
+    folder: CaseFolder,
+    options: RunOptions,
+    predictor: Predictor,
+    fingerprint: str,
+) -> CaseRecord:
+    """Run the stacks of an examination and write its folder.
+
+    Parameters
+    ----------
+    files : CaseFiles
+        With `stacks`.
+    folder : CaseFolder
+    options : RunOptions
+    predictor : Predictor
+    fingerprint : str
+
+    Raises
+    ------
+    LpmError
+        Whatever is wrong with the case; then nothing was written.
+    """
+    if files.reference is not None or files.mask is not None:
+        raise InputError(
+            "label maps are not compared or measured where an examination has several stacks",
+            where=files.case,
+            hint="Run the stacks one by one",
+        )
+    if options.slices is not None:
+        raise InputError(
+            "slices were stated, and the examination has several stacks",
+            where=files.case,
+            hint="Run the stacks one by one",
+        )
+    began = time.perf_counter()
+    loaded = _loaded(files, options)
+    read_seconds = time.perf_counter() - began
+    cases = [one.case for one in loaded]
+    result = run_stacks(cases, predictor, options.settings)
+    seconds = {
+        "read": round(read_seconds, 3),
+        **result.seconds,
+        "total": round(time.perf_counter() - began, 3),
+    }
+    record = write_stacks(
+        replace(result, seconds=seconds),
+        folder,
+        files=files,
+        options=options,
+        fingerprint=fingerprint,
+        contrast=_contrast(loaded),
+    )
+    places = [folder.of_stack(number) for number in range(1, len(loaded) + 1)]
+    if any(place.edited_mask.exists() for place in places):  # corrected masks stay in force
+        return remeasured_stacks(folder, record, replace(files, dicom=None))
+    return record
+
+
+def _loaded(files: CaseFiles, options: RunOptions) -> list[LoadedCase]:
+    """Read the stacks, from foot to head; each with the request for levels of all."""
+    loaded = [
+        load_case(
+            replace(files, image=path, stacks=(), dicom=None), options.read, levels=options.levels
+        )
+        for path in files.stacks
+    ]
+    loaded.sort(key=lambda one: float(one.case.image.geometry.centre_mm[2]))
+    images: list[Volume] = [one.case.image for one in loaded]
+    spacings = [_pixel_spacing_mm(image) for image in images]
+    if max(spacings) > min(spacings) * (1 + _SAME_SPACING):
+        shown = ", ".join(f"{spacing:.3g}" for spacing in spacings)
+        raise GeometryError(
+            f"the stacks have different pixel spacings ({shown} mm)",
+            where=files.case,
+            hint="Run the stacks one by one: they are of different scans",
+        )
+    return loaded
+
+
+def _pixel_spacing_mm(image: Volume) -> float:
+    return math.sqrt(image.geometry.pixel_area_mm2)
+
+
+def _contrast(loaded: Sequence[LoadedCase]) -> KnownContrast:
+    """Return the contrast of the stacks; unknown where they differ."""
+    known = loaded[0].contrast
+    same = all(one.contrast.contrast is known.contrast for one in loaded)
+    return known if same else KnownContrast(Contrast.UNKNOWN)
+
+
+def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) -> CaseRecord:
+    """Measure the masks in the folder of an examination in several stacks.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    record : CaseRecord
+        Of the examination as it was measured before.
+    files : CaseFiles
+        As they were found.
+
+    Raises
+    ------
+    LpmError
+        If anything is wrong with the files, or the record cannot be written.
+    """
+    options = RunOptions.from_dict(record.options)
+    loaded = _loaded(files, options)
+    masks, edited = [], []
+    for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
+        here, grid = folder.of_stack(number), one.case.image.geometry
+        path = mask_in_force(here)
+        if path is None:
+            raise InputError(
+                f"the mask of stack {number} is not there any more",
+                where=folder.path,
+                hint="Run the case again",
+            )
+        labels = read_mask(path, grid, options.read)
+        automatic = automatic_labels(here, path, grid, options.read)
+        masks.append(labels)
+        edited.append(mask_record(stack.mask, path, labels, automatic))
+    result = run_stacks([one.case for one in loaded], None, options.settings, masks=masks)
+    kept = kept_findings(record.findings)
+    return write_stacks(
+        replace(result, findings=(*result.findings, *kept)),
+        folder,
+        files=files,
+        options=options,
+        fingerprint=record.fingerprint,
+        contrast=_contrast(loaded),
+        edited=edited,
+        model=record.model,
+    )
