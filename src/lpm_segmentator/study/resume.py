@@ -10,7 +10,7 @@ from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
 from lpm_segmentator.measure import intensity_fat_possible
 from lpm_segmentator.study.layout import StudyFolder
-from lpm_segmentator.study.record import read_case_record
+from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,21 +19,35 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["fingerprint_of", "is_done"]
+__all__ = ["done_record", "fingerprint_of"]
 
 
-def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
-    """Return whether the folder holds a complete result of these files, options and model."""
+def done_record(
+    files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo
+) -> CaseRecord | None:
+    """Return the record of a case if its folder is complete and of these files, options and model.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    out : Path
+        The output folder of the run.
+    options : RunOptions
+    model : ModelInfo
+    """
+    if files.problem:
+        return None
     folder = StudyFolder(out).case(files.case)
     try:
         record = read_case_record(folder.record)
         fingerprint = fingerprint_of(files, options, model)
     except (OSError, LpmError):  # no record, or an input is gone: the run will report it
-        return False
+        return None
     expected = [folder.mask, folder.picture]
     if options.levels is not None:
         expected.append(folder.levels)
-    return all(path.exists() for path in expected) and record.fingerprint == fingerprint
+    is_whole = all(path.exists() for path in expected)
+    return record if is_whole and record.fingerprint == fingerprint else None
 
 
 def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str:
