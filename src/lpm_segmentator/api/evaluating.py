@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LabelMap,
+    LabelNumbering,
     Remedy,
     differ_by_lost_origin,
     has_lost_origin,
@@ -54,6 +55,9 @@ class EvaluateOptions:
         Dixon pair, or folders of them: adds differences of the fat ratio.
     accept_frame_mismatch : bool
         Whether levels that were written for another subject are used where they lie.
+    reference_scheme : LabelNumbering, optional
+        What the values of references mean, if not the same as in predictions
+        (`ReadOptions.label_scheme`).
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -61,6 +65,7 @@ class EvaluateOptions:
     water: Path | None = None
     fat: Path | None = None
     accept_frame_mismatch: bool = False
+    reference_scheme: LabelNumbering | None = None
 
     def __post_init__(self) -> None:
         set_paths(self, "levels", "water", "fat")
@@ -166,7 +171,11 @@ def evaluate_files(
     """
     options = options or EvaluateOptions()
     reference, prediction = Path(reference), Path(prediction)
-    images = [_read(path, options.read) for path in (reference, prediction)]
+    scheme = options.reference_scheme or options.read.label_scheme
+    images = [
+        _read(reference, replace(options.read, label_scheme=scheme)),
+        _read(prediction, options.read),
+    ]
     pair = None
     if options.water is not None or options.fat is not None:
         _, pair = load_pair(*_images(case, options), options.read)

@@ -107,6 +107,11 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
 @click.option("--water", type=PATH, help="Water image, or folder: adds fat ratio differences.")
 @click.option("--fat", type=PATH, help="Fat image, or folder.")
 @read_options("origin", "resample", "scheme", "ignore", "header")
+@click.option(
+    "--reference-scheme",
+    metavar="NAME|FILE",
+    help="Label scheme of the references, if it is not that of the predictions (--label-scheme).",
+)
 @output_options
 def evaluate(
     reference: Path, prediction: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
@@ -119,6 +124,7 @@ def evaluate(
     from lpm_segmentator import api
     from lpm_segmentator.api.evaluating import pair_label_maps
     from lpm_segmentator.core import InputError
+    from lpm_segmentator.io import label_numbering
     from lpm_segmentator.study.outputs import refuse_overwriting
 
     by_slice, by_level = options["by_slice"], options["by_level"]
@@ -128,6 +134,7 @@ def evaluate(
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' writes such files")
     read = take_read_options(options)
+    scheme = options["reference_scheme"]
     given = pair_label_maps(reference, prediction, read.header)
     settings = api.EvaluateOptions(
         read=read,
@@ -135,6 +142,7 @@ def evaluate(
         water=options["water"],
         fat=options["fat"],
         accept_frame_mismatch=options["accept_frame_mismatch"],
+        reference_scheme=None if scheme is None else label_numbering(scheme),
     )
 
     def rows_of(case: str) -> Tables:
