@@ -116,6 +116,7 @@ def test_a_letter_without_its_partner_states_nothing(tmp_path):
         (["a/img_water", "a/img_fat", "b/img_water", "b/img_fat"], ["a_img", "b_img"]),
         (["water/1", "fat/1", "water/2", "fat/2"], ["1", "2"]),
         (["a/P1_water", "b/P1_fat"], ["P1"]),
+        (["P1/water", "P1/fat", "P2/water", "P2/fat"], ["P1", "P2"]),
         (["P1/water", "P2/fat"], []),
         (["P1/img_water", "P2/img_fat"], []),
         (["P1_T2_FAT_SAT", "P1_T2_water_excited"], []),

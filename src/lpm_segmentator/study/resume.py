@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
+from lpm_segmentator.io import file_sha256, files_beside
 from lpm_segmentator.measure import intensity_fat_possible
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.record import CaseRecord, read_case_record
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.options import RunOptions
 
 __all__ = ["done_record", "fingerprint_of"]
+
+#: roles of levels whose files are small
+_TEXTS = ("levels", "disc table")
 
 
 def done_record(
@@ -53,25 +57,38 @@ def done_record(
 def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str:
     """Return a hash that changes when the inputs, the options, model or package change.
 
-    Input files count by path, size and time: hashing them would mean to read every image only to
-    skip it.
+    Images count by path, size and time: hashing them would mean to read every image only to skip
+    it. Tables, files of levels and sidecars count by their content.
 
     Raises
     ------
     OSError
         If an input is gone.
+    FileFormatError
+        If a table, a file of levels or a sidecar cannot be read.
     """
-    inputs = {}
-    paths = dict(files.paths)
+    images = dict(files.paths)
+    texts = {}
     if options.slice_table is not None:
-        paths["slices"] = options.slice_table.path
+        texts["slices"] = options.slice_table.path
     if options.levels is not None:
-        paths |= options.levels.of_case(files.case).paths
-    for role, path in paths.items():
-        stat = path.stat()
-        inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+        of_levels = options.levels.of_case(files.ids).paths
+        texts |= {role: of_levels.pop(role) for role in _TEXTS if role in of_levels}
+        images |= of_levels
+    inputs = {
+        role: [_stamp(path), *map(_stamp, files_beside(path))] for role, path in images.items()
+    }
+    contents = {role: [str(path.resolve()), file_sha256(path)] for role, path in texts.items()}
     # Installing the packages that it needs gives intensity-based fat to cases that went without.
     intensity = files.image is not None and options.intensity_fat and intensity_fat_possible()
     contrast = str(files.contrast)
-    parts = [__version__, inputs, options.to_dict(), model.to_dict(), intensity, contrast]
+    parts = [__version__, inputs, contents, options.to_dict(), model.to_dict(), intensity, contrast]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> list[str | int]:
+    """Return what tells whether a file has changed."""
+    if path.suffix.lower() == ".json":
+        return [str(path.resolve()), file_sha256(path)]
+    stat = path.stat()
+    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError
 
-__all__ = ["RawNifti", "open_nifti", "quiet_nibabel"]
+__all__ = ["RawNifti", "open_nifti", "partner_paths", "quiet_nibabel"]
 
 _GZIP = b"\x1f\x8b"
 _DICOM_AT, _DICOM = 128, b"DICM"
@@ -216,17 +216,22 @@ def _skip(stream: IO[bytes], count: int) -> None:
 
 def _partner(path: Path, ending: str, other: str) -> Path:
     """Return the other file of a ``.hdr``/``.img`` pair."""
-    name = path.name
-    at = name.lower().rindex(ending)
-    names = [name[:at] + end + tail for end in (other, other.upper()) for tail in ("", ".gz")]
-    for candidate in (path.with_name(n) for n in names):
+    candidates = partner_paths(path, ending, other)
+    for candidate in candidates:
         if candidate.exists():
             return candidate
     raise FileFormatError(
         f"the {other} file of the pair is missing",
         where=path,
-        hint=f"Put {names[0]} beside it, or save the image as one .nii.gz file",
+        hint=f"Put {candidates[0].name} beside it, or save the image as one .nii.gz file",
     )
+
+
+def partner_paths(path: Path, ending: str, other: str) -> list[Path]:
+    """Return what the other file of a ``.hdr``/``.img`` pair may be called."""
+    at = path.name.lower().rindex(ending)
+    endings = [end + tail for end in (other, other.upper()) for tail in ("", ".gz")]
+    return [path.with_name(path.name[:at] + end) for end in endings]
 
 
 def _check_file(path: Path) -> None:
