@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lpm_segmentator import api
-from lpm_segmentator.api.evaluating import pair_label_maps
+from lpm_segmentator.api.evaluating import find_images, pair_label_maps
 from lpm_segmentator.core import (
     LPM_NUMBERING,
     GeometryError,
@@ -208,3 +208,17 @@ def test_references_may_have_another_label_scheme_than_predictions(folder):
         evaluated("A", folder / "A_dseg.nii.gz", path, options)
     both = replace(options, reference_scheme=LPM_NUMBERING)
     assert evaluated("A", folder / "A_dseg.nii.gz", path, both).wide()["dsc_global"] == 1
+
+
+def test_folders_of_images_are_searched_once(folder, monkeypatch):
+    write_pair(folder, "B", 1)
+    write_reference(folder, "B", 1)
+    options = api.EvaluateOptions(water=folder)
+    images = find_images(options)
+    assert [files.case for files in images] == ["A", "B"]
+    monkeypatch.setattr("lpm_segmentator.api.evaluating.find_cases", None)
+    for case in "AB":
+        path = folder / f"{case}_dseg.nii.gz"
+        accuracy = api.evaluate_files(case, path, path, options, images=images).accuracy
+        assert accuracy.wide()["dsc_global"] == 1
+    assert find_images(api.EvaluateOptions()) == []

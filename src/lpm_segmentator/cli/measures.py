@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from lpm_segmentator.cli.common import (
     take_read_options,
 )
 from lpm_segmentator.cli.each import Tables, into_tables
+
+if TYPE_CHECKING:
+    from lpm_segmentator.segment import Predictor
 
 __all__ = ["evaluate", "measure"]
 
@@ -84,9 +87,11 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
         check_with_model=not options["no_model_check"],
         maps=options["maps"],
     )
+    with_images = any(files.images for files in cases.values())
+    predictor = _embedded() if settings.check_with_model and with_images else None
 
     def rows_of(case: str) -> Tables:
-        measured = api.measure_file(cases[case], settings)
+        measured = api.measure_file(cases[case], settings, predictor=predictor)
         echo_findings(case, measured.findings, quiet=quiet)
         tables: Tables = {out: [row.to_dict() for row in measured.measures.rows]}
         if by_slice is None:
@@ -122,7 +127,7 @@ def evaluate(
     the end, and the command ends with code 1.
     """
     from lpm_segmentator import api
-    from lpm_segmentator.api.evaluating import pair_label_maps
+    from lpm_segmentator.api.evaluating import find_images, pair_label_maps
     from lpm_segmentator.core import InputError
     from lpm_segmentator.io import label_numbering
     from lpm_segmentator.study.outputs import refuse_overwriting
@@ -144,11 +149,12 @@ def evaluate(
         accept_frame_mismatch=options["accept_frame_mismatch"],
         reference_scheme=None if scheme is None else label_numbering(scheme),
     )
+    images = find_images(settings)
 
     def rows_of(case: str) -> Tables:
         if case in given.unpaired:
             raise InputError(given.unpaired[case])
-        evaluated = api.evaluate_files(case, *given.pairs[case], settings)
+        evaluated = api.evaluate_files(case, *given.pairs[case], settings, images=images)
         for note in evaluated.notes:
             announce(f"{case}: {note}", quiet=quiet)
         accuracy = evaluated.accuracy
@@ -168,6 +174,17 @@ def evaluate(
         as_json=as_json,
         show=echo_accuracy,
     )
+
+
+def _embedded() -> Predictor | None:
+    """Return the embedded model; None if it cannot be loaded, as each case will state."""
+    from lpm_segmentator import api
+    from lpm_segmentator.core import LpmError
+
+    try:
+        return api.load_predictor()
+    except LpmError:
+        return None
 
 
 def _distinct(**targets: Path | None) -> None:

@@ -237,11 +237,6 @@ class RunOptions:
         return self.slices if isinstance(self.slices, SliceTable) else None
 
     @property
-    def slice_pair(self) -> tuple[int, int] | None:
-        """First and last slice as the user stated them, if so."""
-        return self.slices if isinstance(self.slices, tuple) else None
-
-    @property
     def read(self) -> ReadOptions:
         """How the files are read."""
         return ReadOptions(
