@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from lpm_segmentator import api
-from lpm_segmentator.api.evaluating import pair_label_maps
-from lpm_segmentator.core import GeometryError, InputError, Remedy, reorient
+from lpm_segmentator.api.evaluating import find_images, pair_label_maps
+from lpm_segmentator.core import (
+    LPM_NUMBERING,
+    GeometryError,
+    InputError,
+    LabelError,
+    LabelNumbering,
+    Remedy,
+    reorient,
+)
 from lpm_segmentator.io import write_label_map
 from lpm_segmentator.measure import Accuracy
 from lpm_segmentator.study.options import ReadOptions
@@ -185,3 +195,30 @@ def test_folders_tell_apart_label_maps_of_one_name(tmp_path):
     given = pair_label_maps(tmp_path / "r", tmp_path / "p")
     assert list(given.pairs) == ["P1_t2_dseg"]
     assert set(given.unpaired) == {"P2_t2_dseg", "P3_t2_dseg"}
+
+
+def test_references_may_have_another_label_scheme_than_predictions(folder):
+    theirs = LabelNumbering("theirs", ((11, 1), (12, 2), (13, 3), (14, 4)))
+    labels = labels_of(phantom())
+    values = np.where(labels.array > 0, labels.array + 10, 0).astype(np.uint8)
+    path = folder / "P.nii.gz"
+    nib.Nifti1Image(values, labels.affine).to_filename(path)
+    options = api.EvaluateOptions(ReadOptions(label_scheme=theirs))
+    with pytest.raises(LabelError, match="no value of the label scheme theirs"):
+        evaluated("A", folder / "A_dseg.nii.gz", path, options)
+    both = replace(options, reference_scheme=LPM_NUMBERING)
+    assert evaluated("A", folder / "A_dseg.nii.gz", path, both).wide()["dsc_global"] == 1
+
+
+def test_folders_of_images_are_searched_once(folder, monkeypatch):
+    write_pair(folder, "B", 1)
+    write_reference(folder, "B", 1)
+    options = api.EvaluateOptions(water=folder)
+    images = find_images(options)
+    assert [files.case for files in images] == ["A", "B"]
+    monkeypatch.setattr("lpm_segmentator.api.evaluating.find_cases", None)
+    for case in "AB":
+        path = folder / f"{case}_dseg.nii.gz"
+        accuracy = api.evaluate_files(case, path, path, options, images=images).accuracy
+        assert accuracy.wide()["dsc_global"] == 1
+    assert find_images(api.EvaluateOptions()) == []

@@ -6,9 +6,9 @@ import pytest
 from lpm_segmentator import api
 from lpm_segmentator.api.measuring import find_measurable
 from lpm_segmentator.core import GeometryError, InputError, LpmError, Remedy, Severity, Volume
-from lpm_segmentator.io import write_image
+from lpm_segmentator.io import write_image, write_label_map
 from lpm_segmentator.study.options import ReadOptions
-from phantoms import pair_of, phantom, write_pair, write_reference
+from phantoms import Truthful, labels_of, pair_of, phantom, write_pair, write_reference
 
 
 @pytest.fixture
@@ -95,3 +95,16 @@ def test_voxels_outside_the_image_are_counted(folder):
 def test_a_missing_label_map_is_refused(tmp_path):
     with pytest.raises(LpmError, match="no such file"):
         find_measurable(tmp_path / "none.nii.gz")
+
+
+def test_the_given_predictor_is_compared_with(folder, monkeypatch):
+    monkeypatch.setattr("lpm_segmentator.api.measuring.load_predictor", None)
+    labels = labels_of(phantom())
+    mirrored = labels.with_array(labels.array[::-1].copy())
+    write_label_map(mirrored, folder / "A_dseg.nii.gz")
+    (files,) = find_measurable(
+        folder / "A_dseg.nii.gz", water=folder / "A_water.nii.gz", fat=folder / "A_fat.nii.gz"
+    )
+    predictor = Truthful(labels)
+    api.measure_file(files, predictor=predictor)
+    assert len(predictor.inputs) == 1

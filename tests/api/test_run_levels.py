@@ -16,7 +16,7 @@ from lpm_segmentator.api import LevelOptions
 from lpm_segmentator.core import Disc, GeometryError, InputError, Remedy
 from lpm_segmentator.report.views import case_view, verdicts_of
 from lpm_segmentator.study.record import CaseRecord
-from lpm_segmentator.study.resume import is_done
+from lpm_segmentator.study.resume import done_record
 from lpm_segmentator.study.series import with_sagittal
 from phantoms import SHAPE, write_pair
 
@@ -109,9 +109,9 @@ def test_a_corrected_file_makes_a_case_run_again(folder: Path, tiny_path: Path) 
     out = folder / "out"
     api.process_case(files, out, options)
     model = api.load_predictor(str(tiny_path), mode="fast").info
-    assert is_done(files, out, options, model)
+    assert done_record(files, out, options, model)
     write_levels(folder, [{"name": "L1-L2", "slice": 4}, {"name": "L5-S1", "slice": 0}])
-    assert not is_done(files, out, options, model)
+    assert not done_record(files, out, options, model)
 
 
 def test_corrected_levels_that_a_run_does_not_go_by_are_kept(folder: Path, tiny_path: Path) -> None:

@@ -76,11 +76,15 @@ def test_an_unknown_name_lists_the_known_ones():
         label_numbering("muscle-map")
 
 
-def test_a_map_of_own_values_is_taken_as_it_is(tmp_path):
-    """As of a reference that is compared with another program's prediction."""
-    image = read_label_map(saved(tmp_path, [1, 2, 3, 4, 0]), label_numbering("musclemap"))
-    assert image.labels.array[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 0]
-    assert any("those of lpm count" in note for note in image.notes)
+def test_a_map_of_own_values_is_not_taken_for_another_programs(tmp_path):
+    with pytest.raises(LabelError, match=r"no value of the label scheme musclemap .* 1, 2, 3, 4"):
+        read_label_map(saved(tmp_path, [1, 2, 3, 4, 0]), label_numbering("musclemap"))
+
+
+def test_a_scheme_of_the_same_values_in_another_order_is_not_suggested(tmp_path):
+    with pytest.raises(LabelError) as caught:
+        read_label_map(saved(tmp_path, [1, 2, 3, 4, 9]))
+    assert "musclemap-abdomen" not in str(caught.value)
 
 
 def test_a_map_of_a_third_program_is_refused(tmp_path):

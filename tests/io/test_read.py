@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 
 import nibabel as nib
@@ -18,6 +19,7 @@ from lpm_segmentator.core import (
     Remedy,
 )
 from lpm_segmentator.io import (
+    contrast_of,
     read_image,
     read_label_map,
     write_label_map,
@@ -222,6 +224,23 @@ def test_the_source_of_an_image(tmp_path):
     assert str(image.volume.contrast) == "water"
     (tmp_path / "a_T2w.json").unlink()
     assert str(read_image(path).known_contrast) == "T2w (file name)"
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "contrast"),
+    [
+        ("a_water", "t1_vibe_dixon_tra", "water (file name)"),
+        ("a_opp", "t1_vibe_dixon_tra", "opposed-phase (file name)"),
+        ("a_water", "t1_vibe_dixon_tra_F", "fat (JSON sidecar)"),
+        ("a_F", "t1_tse_tra", "T1w (JSON sidecar)"),
+        ("a_T2w", "t1_tse_tra", "T1w (JSON sidecar)"),
+    ],
+)
+def test_a_description_of_the_whole_scan_leaves_the_image_to_its_name(
+    tmp_path, name, description, contrast
+):
+    (tmp_path / f"{name}.json").write_text(json.dumps({"SeriesDescription": description}))
+    assert str(contrast_of(tmp_path / f"{name}.nii.gz")) == contrast
 
 
 @pytest.mark.parametrize(("slope", "inter"), [(1e-3, 0), (0.0024, 1), (1e-30, 1)])

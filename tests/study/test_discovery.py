@@ -116,6 +116,7 @@ def test_a_letter_without_its_partner_states_nothing(tmp_path):
         (["a/img_water", "a/img_fat", "b/img_water", "b/img_fat"], ["a_img", "b_img"]),
         (["water/1", "fat/1", "water/2", "fat/2"], ["1", "2"]),
         (["a/P1_water", "b/P1_fat"], ["P1"]),
+        (["P1/water", "P1/fat", "P2/water", "P2/fat"], ["P1", "P2"]),
         (["P1/water", "P2/fat"], []),
         (["P1/img_water", "P2/img_fat"], []),
         (["P1_T2_FAT_SAT", "P1_T2_water_excited"], []),
@@ -155,8 +156,8 @@ def test_sidecars_state_contrasts(tmp_path):
     for number, kind in ((101, "WATER"), (102, "FAT")):
         sidecar = {"ImageType": ["DERIVED", "PRIMARY", "DIXON", kind]}
         (tmp_path / f"P1_{number}.json").write_text(json.dumps(sidecar))
-    files = find_cases(tmp_path)
-    assert len(files) == 2 or files[0].water is not None
+    contrasts = {files.case: str(files.contrast) for files in find_cases(tmp_path)}
+    assert contrasts == {"P1_101": "water (JSON sidecar)", "P1_102": "fat (JSON sidecar)"}
 
 
 def test_the_other_images_of_a_dixon_scan_are_listed_as_unused(tmp_path):

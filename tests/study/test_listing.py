@@ -65,6 +65,15 @@ def test_results_of_earlier_runs_are_no_inputs(tmp_path):
     assert cases(list_images([tmp_path])) == ["A"]
 
 
+def test_results_beside_the_inputs_are_no_inputs(tmp_path):
+    touch(tmp_path, "A.nii.gz", "run.json", "cases/A/A_fatmap-dixon.nii.gz", "figures/B.nii")
+    assert cases(list_images([tmp_path])) == ["A"]
+    touch(tmp_path, "cases/A/A_dseg.nii.gz")
+    assert cases(list_label_maps([tmp_path])) == ["A_dseg"]
+    (tmp_path / "run.json").unlink()
+    assert cases(list_images([tmp_path])) == ["A", "A_fatmap-dixon", "B"]  # folders of a user
+
+
 def test_bids_roots_give_raw_images_and_their_derivatives_label_maps(tmp_path):
     touch(
         tmp_path,

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from lpm_segmentator.core import (
+    Area,
     Contrast,
     ContrastSource,
+    FileFormatError,
     GeometryError,
     KnownContrast,
     LabelMap,
     PairingError,
     Remedy,
+    Severity,
     TableError,
     Volume,
     crop_slices,
     reorient,
 )
-from lpm_segmentator.io import write_image, write_label_map
+from lpm_segmentator.io import HeaderOptions, write_image, write_label_map
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.loading import load_case
-from lpm_segmentator.study.options import ReadOptions, SliceTable
-from phantoms import labels_of, pair_of, phantom, write_pair, write_reference
+from lpm_segmentator.study.options import LevelOptions, ReadOptions, SliceTable
+from phantoms import SPACING_MM, labels_of, pair_of, phantom, write_pair, write_reference
 
 ACCEPTED = ReadOptions(accept_origin_mismatch=True)
 
@@ -103,6 +108,35 @@ def test_a_reference_with_a_lost_origin_is_laid_on_the_image_on_request(folder):
     assert loaded.case.reference is not None
     assert loaded.case.reference.affine == pytest.approx(phantom().affine)
     assert "had lost its origin" in notes(loaded)[0]
+
+
+def test_the_header_that_the_user_trusts_counts_where_crops_are_compared(folder):
+    """The spacing of the images is stated, and so is that of their label map."""
+    lost_origin(folder)
+    for name in ("A_water", "A_fat", "A_dseg"):
+        path = folder / f"{name}.nii.gz"
+        image = nib.load(path)
+        header = image.header.copy()
+        header.set_sform(None, 0)
+        header.set_qform(None, 0)
+        header["pixdim"][1:4] = 0
+        nib.Nifti1Image(np.asarray(image.dataobj), None, header).to_filename(path)
+    files = pair_files(folder, reference=folder / "A_dseg.nii.gz")
+    with pytest.raises(GeometryError):
+        load_case(files, ACCEPTED)
+    stated = replace(ACCEPTED, header=HeaderOptions(spacing_mm=SPACING_MM))
+    assert load_case(files, stated).case.reference is not None
+
+
+def test_an_unreadable_series_that_was_found_is_to_be_checked(folder):
+    (folder / "sag.nii.gz").write_bytes(b"")
+    files = replace(pair_files(folder), sagittal=folder / "sag.nii.gz")
+    (finding,) = load_case(files, levels=LevelOptions()).case.findings
+    assert (finding.area, finding.severity) == (Area.LEVELS, Severity.CHECK)
+    assert finding.code == "sagittal-not-used"
+    assert "the file is empty" in finding.message
+    with pytest.raises(FileFormatError, match="empty"):
+        load_case(files, levels=LevelOptions(sagittal=files.sagittal))
 
 
 def saved(folder, labels):

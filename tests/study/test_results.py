@@ -11,7 +11,9 @@ import pytest
 from lpm_segmentator import api, cohort
 from lpm_segmentator.core import InputError, LpmError, RecordError
 from lpm_segmentator.io import write_label_map
-from lpm_segmentator.study.results import has_results
+from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.record import CaseState, RunRecord, write_record
+from lpm_segmentator.study.results import earlier_runs
 from phantoms import labels_of, phantom, write_pair
 
 
@@ -80,4 +82,25 @@ def test_a_run_file_of_another_kind_is_refused(tmp_path):
         with pytest.raises(RecordError) as caught:
             api.read_records(tmp_path)
         assert "Run the cases again" in str(caught.value)
-        assert not has_results(tmp_path)
+        assert not earlier_runs(tmp_path, []).has_results
+
+
+@pytest.mark.parametrize(
+    ("state", "finished"), [("pending", False), ("failed", False), ("empty", True), ("done", True)]
+)
+def test_a_run_that_finished_no_case_left_no_results(tmp_path, state, finished):
+    run = RunRecord(
+        version="1",
+        python="3",
+        platform="x",
+        packages={},
+        model={},
+        options={},
+        cases={"A": CaseState(state)},
+    )
+    write_record(run, tmp_path / "run.json")
+    assert earlier_runs(tmp_path, ["A"]).has_results == finished
+    folder = StudyFolder(tmp_path).case("A")
+    folder.path.mkdir(parents=True)
+    folder.record.touch()  # of a run before the one that was interrupted
+    assert earlier_runs(tmp_path, ["A"]).has_results

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from lpm_segmentator.core import (
     GeometryError,
     InputError,
     LabelMap,
+    LabelNumbering,
     Remedy,
     differ_by_lost_origin,
     has_lost_origin,
@@ -33,7 +34,14 @@ from lpm_segmentator.study.listing import list_label_maps, list_volumes
 from lpm_segmentator.study.loading import load_pair
 from lpm_segmentator.study.options import ReadOptions
 
-__all__ = ["EvaluateOptions", "Evaluated", "LabelPairs", "evaluate_files", "pair_label_maps"]
+__all__ = [
+    "EvaluateOptions",
+    "Evaluated",
+    "LabelPairs",
+    "evaluate_files",
+    "find_images",
+    "pair_label_maps",
+]
 
 _ROUNDING = 0.02  # of a voxel: corners that coincide but for rounding add none
 _HINT = "Names are matched whole; give both sets the same case names"
@@ -54,6 +62,9 @@ class EvaluateOptions:
         Dixon pair, or folders of them: adds differences of the fat ratio.
     accept_frame_mismatch : bool
         Whether levels that were written for another subject are used where they lie.
+    reference_scheme : LabelNumbering, optional
+        What the values of references mean, if not the same as in predictions
+        (`ReadOptions.label_scheme`).
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -61,6 +72,7 @@ class EvaluateOptions:
     water: Path | None = None
     fat: Path | None = None
     accept_frame_mismatch: bool = False
+    reference_scheme: LabelNumbering | None = None
 
     def __post_init__(self) -> None:
         set_paths(self, "levels", "water", "fat")
@@ -139,11 +151,27 @@ def pair_label_maps(
     return LabelPairs(pairs, unpaired)
 
 
+def find_images(options: EvaluateOptions) -> list[CaseFiles]:
+    """List the Dixon pair of the options, or those in their folders; empty if they name none.
+
+    Raises
+    ------
+    LpmError
+        If there are no images, or one of the two files is missing.
+    """
+    given = [path for path in (options.water, options.fat) if path is not None]
+    if not any(path.is_dir() for path in given):
+        return find_cases([], water=options.water, fat=options.fat) if given else []
+    return find_cases(list(dict.fromkeys(given)), join_stacks=False)
+
+
 def evaluate_files(
     case: str,
     reference: str | Path,
     prediction: str | Path,
     options: EvaluateOptions | None = None,
+    *,
+    images: Sequence[CaseFiles] | None = None,
 ) -> Evaluated:
     """Compare two label map files.
 
@@ -155,6 +183,9 @@ def evaluate_files(
     case : str
     reference, prediction : path-like
     options : EvaluateOptions, optional
+    images : sequence of CaseFiles, optional
+        What `find_images` lists for the options; listed if not given, which takes long where many
+        cases are compared one after the other.
 
     Raises
     ------
@@ -166,11 +197,9 @@ def evaluate_files(
     """
     options = options or EvaluateOptions()
     reference, prediction = Path(reference), Path(prediction)
-    images = [_read(path, options.read) for path in (reference, prediction)]
-    pair = None
-    if options.water is not None or options.fat is not None:
-        _, pair = load_pair(*_images(case, options), options.read)
-    truth, predicted = (image.labels for image in images)
+    label_maps = _read_both(reference, prediction, options)
+    pair = _pair_of(case, options, images)
+    truth, predicted = (label_map.labels for label_map in label_maps)
     if options.read.accept_origin_mismatch:
         truth, predicted = _on_one_origin(truth, predicted, pair)
     reference_grid = truth.geometry
@@ -181,7 +210,7 @@ def evaluate_files(
         )
     levels, notes = (
         None,
-        [f"{image.source.name}: {note}" for image in images for note in image.notes],
+        [f"{one.source.name}: {note}" for one in label_maps for note in one.notes],
     )
     notes += _renumbered(reference_grid, truth.geometry)
     if options.levels is not None:
@@ -217,6 +246,23 @@ def _renumbered(reference: Geometry, common: Geometry) -> list[str]:
         "the grids of reference and prediction were joined: slice 0 of the reference is slice "
         f"{first} in the tables"
     ]
+
+
+def _read_both(reference: Path, prediction: Path, options: EvaluateOptions) -> list[LabelImage]:
+    scheme = options.reference_scheme or options.read.label_scheme
+    return [
+        _read(reference, replace(options.read, label_scheme=scheme)),
+        _read(prediction, options.read),
+    ]
+
+
+def _pair_of(
+    case: str, options: EvaluateOptions, images: Sequence[CaseFiles] | None
+) -> DixonPair | None:
+    if options.water is None and options.fat is None:
+        return None
+    listed = find_images(options) if images is None else images
+    return load_pair(*_images_of(case, listed, options), options.read)[1]
 
 
 def _read(path: Path, options: ReadOptions) -> LabelImage:
@@ -322,21 +368,20 @@ def _on_images(labels: LabelMap, grid: Geometry, case: str) -> LabelMap:
     return placed
 
 
-def _images(case: str, options: EvaluateOptions) -> tuple[Path, Path]:
+def _images_of(
+    case: str, images: Sequence[CaseFiles], options: EvaluateOptions
+) -> tuple[Path, Path]:
     """Return water and fat of a case: the two files, or those of its name in the folders."""
     given = [path for path in (options.water, options.fat) if path is not None]
-    if not any(path.is_dir() for path in given):
-        (files,) = find_cases([], water=options.water, fat=options.fat)
-    else:
-        found = find_cases(list(dict.fromkeys(given)), join_stacks=False)
-        fitting = [files for files in found if files.is_called(case)]
-        if len(fitting) != 1:
+    if any(path.is_dir() for path in given):
+        images = [files for files in images if files.is_called(case)]
+        if len(images) != 1:
             raise InputError(
-                f"{len(fitting) or 'no'} Dixon pairs belong to the case {case!r}",
+                f"{len(images) or 'no'} Dixon pairs belong to the case {case!r}",
                 where=given[0],
                 hint="Names are matched whole; name them CASE_water.nii.gz and CASE_fat.nii.gz",
             )
-        (files,) = fitting
+    (files,) = images
     if files.water is None or files.fat is None:
         raise InputError(files.problem or "the case has no Dixon pair", where=case)
     return files.water, files.fat

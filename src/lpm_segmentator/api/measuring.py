@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lpm_segmentator.core import Area, Finding, InputError, LabelMap, LpmError, Severity, Source
 from lpm_segmentator.io import HeaderOptions, case_id, read_label_map, set_paths
@@ -23,6 +24,9 @@ from lpm_segmentator.study.listing import ImageFile, list_label_maps, list_volum
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.options import ReadOptions
 from lpm_segmentator.study.writing import write_fat_maps
+
+if TYPE_CHECKING:
+    from lpm_segmentator.segment import Predictor
 
 __all__ = ["MeasureOptions", "Measured", "find_measurable", "measure_file"]
 
@@ -145,7 +149,12 @@ def _matched(
     ]
 
 
-def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Measured:
+def measure_file(
+    files: CaseFiles,
+    options: MeasureOptions | None = None,
+    *,
+    predictor: Predictor | None = None,
+) -> Measured:
     """Measure the label map of a case, with fat where there is a Dixon pair or an image.
 
     Parameters
@@ -153,6 +162,9 @@ def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Mea
     files : CaseFiles
         The label map is its `mask`.
     options : MeasureOptions, optional
+    predictor : Predictor, optional
+        What the label map is compared with (`MeasureOptions.check_with_model`); the embedded model
+        is loaded if not given.
 
     Raises
     ------
@@ -161,7 +173,7 @@ def measure_file(files: CaseFiles, options: MeasureOptions | None = None) -> Mea
     """
     options = options or MeasureOptions()
     given = _given(files, options)
-    expected, notes = _expected(given.case, options)
+    expected, notes = _expected(given.case, options, predictor)
     levels, findings = None, (*given.findings, *notes)
     if options.levels is not None:
         levels, outside = read_slice_levels(
@@ -226,13 +238,13 @@ def _given(files: CaseFiles, options: MeasureOptions) -> _Given:
 
 
 def _expected(
-    case: Case | None, options: MeasureOptions
+    case: Case | None, options: MeasureOptions, predictor: Predictor | None
 ) -> tuple[LabelMap | None, tuple[Finding, ...]]:
     """Return the embedded model's mask, which shows whether the given one is mirrored or turned."""
     if case is None or not options.check_with_model:
         return None, ()
     try:
-        return segment_case(case, load_predictor()).labels, ()
+        return segment_case(case, predictor or load_predictor()).labels, ()
     except LpmError as error:
         note = f"the mask was not compared with the model's: {error}"
         return None, (Finding(Area.SEGMENTATION, Severity.NOTE, "no-model-check", note),)

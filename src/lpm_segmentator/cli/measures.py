@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from lpm_segmentator.cli.common import (
     take_read_options,
 )
 from lpm_segmentator.cli.each import Tables, into_tables
+
+if TYPE_CHECKING:
+    from lpm_segmentator.segment import Predictor
 
 __all__ = ["evaluate", "measure"]
 
@@ -84,9 +87,11 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
         check_with_model=not options["no_model_check"],
         maps=options["maps"],
     )
+    with_images = any(files.images for files in cases.values())
+    predictor = _embedded() if settings.check_with_model and with_images else None
 
     def rows_of(case: str) -> Tables:
-        measured = api.measure_file(cases[case], settings)
+        measured = api.measure_file(cases[case], settings, predictor=predictor)
         echo_findings(case, measured.findings, quiet=quiet)
         tables: Tables = {out: [row.to_dict() for row in measured.measures.rows]}
         if by_slice is None:
@@ -107,6 +112,11 @@ def measure(labels: Path, out: Path, *, quiet: bool, as_json: bool, **options: A
 @click.option("--water", type=PATH, help="Water image, or folder: adds fat ratio differences.")
 @click.option("--fat", type=PATH, help="Fat image, or folder.")
 @read_options("origin", "resample", "scheme", "ignore", "header")
+@click.option(
+    "--reference-scheme",
+    metavar="NAME|FILE",
+    help="Label scheme of the references, if it is not that of the predictions (--label-scheme).",
+)
 @output_options
 def evaluate(
     reference: Path, prediction: Path, out: Path, *, quiet: bool, as_json: bool, **options: Any
@@ -117,8 +127,9 @@ def evaluate(
     the end, and the command ends with code 1.
     """
     from lpm_segmentator import api
-    from lpm_segmentator.api.evaluating import pair_label_maps
+    from lpm_segmentator.api.evaluating import find_images, pair_label_maps
     from lpm_segmentator.core import InputError
+    from lpm_segmentator.io import label_numbering
     from lpm_segmentator.study.outputs import refuse_overwriting
 
     by_slice, by_level = options["by_slice"], options["by_level"]
@@ -128,6 +139,7 @@ def evaluate(
     if by_level is not None and options["levels"] is None:
         raise InputError("--by-level needs --levels", hint="'lpm levels' writes such files")
     read = take_read_options(options)
+    scheme = options["reference_scheme"]
     given = pair_label_maps(reference, prediction, read.header)
     settings = api.EvaluateOptions(
         read=read,
@@ -135,12 +147,14 @@ def evaluate(
         water=options["water"],
         fat=options["fat"],
         accept_frame_mismatch=options["accept_frame_mismatch"],
+        reference_scheme=None if scheme is None else label_numbering(scheme),
     )
+    images = find_images(settings)
 
     def rows_of(case: str) -> Tables:
         if case in given.unpaired:
             raise InputError(given.unpaired[case])
-        evaluated = api.evaluate_files(case, *given.pairs[case], settings)
+        evaluated = api.evaluate_files(case, *given.pairs[case], settings, images=images)
         for note in evaluated.notes:
             announce(f"{case}: {note}", quiet=quiet)
         accuracy = evaluated.accuracy
@@ -160,6 +174,17 @@ def evaluate(
         as_json=as_json,
         show=echo_accuracy,
     )
+
+
+def _embedded() -> Predictor | None:
+    """Return the embedded model; None if it cannot be loaded, as each case will state."""
+    from lpm_segmentator import api
+    from lpm_segmentator.core import LpmError
+
+    try:
+        return api.load_predictor()
+    except LpmError:
+        return None
 
 
 def _distinct(**targets: Path | None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -25,14 +25,13 @@ from lpm_segmentator.core import CasesFailedError, LpmError, OutputError
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.lock import run_lock
 from lpm_segmentator.study.outputs import prepare_output
-from lpm_segmentator.study.record import CaseState, RunRecord, read_case_record, write_record
+from lpm_segmentator.study.record import CaseState, RunRecord, write_record
 from lpm_segmentator.study.results import (
     clear_results,
-    earlier_cases,
-    has_results,
+    earlier_runs,
     write_results,
 )
-from lpm_segmentator.study.resume import is_done
+from lpm_segmentator.study.resume import done_record
 
 if TYPE_CHECKING:
     from lpm_segmentator.segment import ModelInfo, Predictor
@@ -96,7 +95,7 @@ class _Progress:
     out: Path
     record: RunRecord
     order: tuple[str, ...]
-    earlier: dict[str, CaseState]
+    earlier: Mapping[str, CaseState]
     events: dict[str, Event] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
 
@@ -156,8 +155,9 @@ def run_cohort(
     created = _missing_folders(out)
     prepare_output(out)
     with _removed_on_error(created if len(cases) == 1 else ()), run_lock(out):
-        progress = _started(cases, out, options, predictor.info, command)
-        again = has_results(out)
+        earlier = earlier_runs(out, [files.case for files in cases])
+        progress = _started(cases, out, options, predictor.info, command, earlier=earlier.others)
+        again = earlier.has_results
         todo = _skip_done(cases, progress, options, predictor.info, on_event)
         if len(cases) == 1 and todo:
             ended: Iterable[Event] = [
@@ -178,6 +178,8 @@ def _started(
     options: RunOptions,
     model: ModelInfo,
     command: Sequence[str],
+    *,
+    earlier: Mapping[str, CaseState],
 ) -> _Progress:
     order = tuple(files.case for files in cases)
     record = RunRecord(
@@ -191,7 +193,7 @@ def _started(
         model=model.to_dict(),
         options=options.to_dict(),
     )
-    return _Progress(out, record, order, earlier_cases(out, order))
+    return _Progress(out, record, order, earlier)
 
 
 def _skip_done(
@@ -204,8 +206,8 @@ def _skip_done(
     """Report the cases that are done and return the others."""
     todo = []
     for files in cases:
-        if not files.problem and is_done(files, progress.out, options, model):
-            record = read_case_record(StudyFolder(progress.out).case(files.case).record)
+        record = done_record(files, progress.out, options, model)
+        if record is not None:
             before = Event.of(record)  # an empty case is reported each time
             is_skipped = before.state == "done"
             event = Event(files.case, "skipped") if is_skipped else replace(before, seconds=0.0)

@@ -22,7 +22,7 @@ from lpm_segmentator.core.errors import (
     Remedy,
     TableError,
 )
-from lpm_segmentator.core.finding import Area, Finding, Severity, worst
+from lpm_segmentator.core.finding import Area, Finding, Severity
 from lpm_segmentator.core.frames import AXIAL_FRAME, SAGITTAL_FRAME, axial_slices
 from lpm_segmentator.core.geometry import Geometry, axis_codes, slice_axis, spacing_mm
 from lpm_segmentator.core.labels import (
@@ -134,5 +134,4 @@ __all__ = [
     "uncrop",
     "whole_stack",
     "with_origin_of",
-    "worst",
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from lpm_segmentator.core.errors import Remedy
 
-__all__ = ["Area", "Finding", "Severity", "worst"]
+__all__ = ["Area", "Finding", "Severity"]
 
 
 class Area(str, Enum):
@@ -62,16 +61,3 @@ class Finding:
     def __str__(self) -> str:
         """Return the message."""
         return self.message
-
-
-def worst(findings: Iterable[Finding], area: Area | None = None) -> Severity:
-    """Return the highest severity among findings, of one area or all; a note where there is none.
-
-    Examples
-    --------
-    >>> worst([])
-    <Severity.NOTE: 'note'>
-    """
-    order = list(Severity)
-    severities = [f.severity for f in findings if area is None or f.area is area]
-    return max(severities, key=order.index, default=Severity.NOTE)

@@ -261,18 +261,6 @@ class Geometry:
         affine[:3, 3] = self.voxel_to_world(start)
         return Geometry(_triple(shape), affine)
 
-    def with_shape(self, shape: Sequence[int]) -> Geometry:
-        """Return a grid of other shape that covers exactly the same box.
-
-        The box reaches half a voxel beyond the outer voxel centres. With ``r = old / new`` the
-        steps grow by ``r`` and the first centre moves by ``(r - 1) / 2`` old voxels.
-        """
-        ratio = np.array(self.shape) / np.array(_triple(shape))
-        affine = self.affine.copy()
-        affine[:3, :3] *= ratio
-        affine[:3, 3] = self.voxel_to_world((ratio - 1) / 2)
-        return Geometry(_triple(shape), affine)
-
     def with_spacing(self, new_mm: Sequence[float]) -> Geometry:
         """Return a grid with this spacing in mm, the same middle and nearly the same box.
 

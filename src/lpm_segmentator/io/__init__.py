@@ -32,8 +32,15 @@ from lpm_segmentator.io.read import (
     read_source,
     read_voxels,
 )
-from lpm_segmentator.io.sidecar import contrast_of, read_sidecar, slice_thickness_mm, uids_of
+from lpm_segmentator.io.sidecar import (
+    contrast_of,
+    files_beside,
+    read_sidecar,
+    slice_thickness_mm,
+    uids_of,
+)
 from lpm_segmentator.io.tables import (
+    DiscTable,
     SliceEnd,
     SliceRange,
     lookup,
@@ -45,6 +52,7 @@ from lpm_segmentator.io.tables import (
 )
 
 __all__ = [
+    "DiscTable",
     "Form",
     "HeaderOptions",
     "Image",
@@ -57,6 +65,7 @@ __all__ = [
     "contrast_in_text",
     "contrast_of",
     "file_sha256",
+    "files_beside",
     "is_dicom",
     "is_image",
     "is_label_name",

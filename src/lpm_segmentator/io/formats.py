@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpm_segmentator.io.nifti.container import RawNifti, open_nifti
+from lpm_segmentator.io.nifti.container import DICOM_START, RawNifti, is_dicom_start, open_nifti
 
 __all__ = ["FORMATS", "Format", "image_suffix", "is_dicom", "is_image", "open_raw"]
 
 #: the second file of a pair, which is not listed by itself
 _SECOND_FILES = (".img", ".img.gz")
-_DICOM_AT, _DICOM = 128, b"DICM"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def is_dicom(path: str | os.PathLike[str]) -> bool:
     """Return whether a file begins like one of DICOM; a file that cannot be read does not."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(_DICOM_AT + len(_DICOM))[_DICOM_AT:] == _DICOM
+            return is_dicom_start(file.read(DICOM_START))
     except OSError:
         return False
 

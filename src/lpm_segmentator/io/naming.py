@@ -19,11 +19,9 @@ from types import MappingProxyType
 from lpm_segmentator.core.contrast import Contrast, ContrastSource, KnownContrast
 from lpm_segmentator.io import vocabulary
 from lpm_segmentator.io.formats import image_suffix
-from lpm_segmentator.io.vocabulary import Plane
 
 __all__ = [
     "ParsedName",
-    "Plane",
     "case_id",
     "contrast_in_text",
     "is_label_name",
@@ -42,15 +40,11 @@ class ParsedName:
         The name without its suffix: the case id of a single image.
     contrast : KnownContrast
         What the image shows, as far as the name tells.
-    plane : {'axial', 'sagittal', 'coronal', ''}
-        Orientation of the slices, as far as the name tells.
     sequence : str
         The series tokens, such as ``"t2_tse_tra"``.
     subject : tuple of str
         Parts that may say of whom the image is, lower case; empty where the name says nothing else
         than the series.
-    session : str
-        BIDS session, without its key; empty where there is none.
     number : str
         Run or series number (or letter) at the end; empty where there is none.
     entities : mapping of str to str
@@ -61,20 +55,13 @@ class ParsedName:
 
     stem: str
     contrast: KnownContrast
-    plane: Plane
     sequence: str
     subject: tuple[str, ...]
-    session: str
     number: str
     entities: Mapping[str, str]
     suffix: str
     #: tokens that state the contrast, as they are spelled and where they begin
     contrast_spans: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def is_label(self) -> bool:
-        """Whether the name says that this is a label map."""
-        return is_label_name(self.stem)
 
     @property
     def by_letter(self) -> bool:
@@ -101,11 +88,6 @@ class ParsedName:
             rf"[_\-. ]{re.escape(self.number)}$", "", self.pair_key, flags=re.IGNORECASE
         )
         return shorter or self.pair_key
-
-    @cached_property
-    def owner_key(self) -> tuple[str, ...]:
-        """The parts that say whose file it is: equal for an image and its label map."""
-        return subject_key(self.stem)
 
     @cached_property
     def source_entities(self) -> Mapping[str, str]:
@@ -203,10 +185,8 @@ def parse_name(path: str | os.PathLike[str]) -> ParsedName:
         contrast=KnownContrast(
             contrast, ContrastSource.NOTHING if contrast is Contrast.UNKNOWN else evidence
         ),
-        plane=next((vocabulary.PLANES[text] for text in lower if text in vocabulary.PLANES), ""),
         sequence="_".join(text for text in lower if vocabulary.SERIES_TOKEN.fullmatch(text)),
         subject=subject,
-        session=entities.get("ses", ""),
         number=number,
         entities=MappingProxyType(entities),
         suffix=suffix,

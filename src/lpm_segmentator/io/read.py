@@ -163,12 +163,8 @@ def _translated(
     ignore: frozenset[int],
 ) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """Return an array with the values of `LPM_SCHEME`, and which values were left out."""
-    notes: tuple[str, ...] = ()
     translated = numbering.translated(array)
     others = tuple(value for value in numbering.others_in(array) if value not in ignore)
-    if others and not translated.any() and set(others) <= set(LPM_SCHEME.values):
-        translated, others = LPM_NUMBERING.translated(array), ()
-        notes = (f"holds none of the values of {numbering.name}, so that those of lpm count",)
     if array.any() and not translated.any():
         shown = ", ".join(map(str, others[:8])) or "values to ignore"
         raise LabelError(
@@ -180,19 +176,23 @@ def _translated(
         )
     if ignore:
         translated[np.isin(array, sorted(ignore))] = _IGNORED
-    if others:
-        shown = ", ".join(map(str, others[:8])) + (" and more" if others[8:] else "")
-        notes = (f"other structures count as background (values {shown})",)
-    return translated, notes
+    if not others:
+        return translated, ()
+    shown = ", ".join(map(str, others[:8])) + (" and more" if others[8:] else "")
+    return translated, (f"other structures count as background (values {shown})",)
 
 
 def _numbering_hint(array: npt.NDArray[Any]) -> str:
-    """Return what to do about unknown values; a program whose values these are is named."""
+    """Return what to do about unknown values; a program whose values these are is named.
+
+    A program that uses the values of `LPM_SCHEME` in another order is not: they tell nothing.
+    """
     present = {int(value) for value in np.unique(array)} - {0}
     fits = [
         name
         for name, known in NUMBERINGS.items()
-        if not known.is_own and {theirs for theirs, _ in known.values} <= present
+        if (theirs := {value for value, _ in known.values}) <= present
+        and not theirs <= set(LPM_SCHEME.values)
     ]
     named = f"These may be the values of {' or '.join(fits)}. " if fits else ""
     return (

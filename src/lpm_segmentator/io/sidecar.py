@@ -10,9 +10,11 @@ from lpm_segmentator.core.contrast import Contrast, ContrastSource, KnownContras
 from lpm_segmentator.core.errors import FileFormatError
 from lpm_segmentator.core.source import DicomUids
 from lpm_segmentator.io.files import read_json
+from lpm_segmentator.io.formats import image_suffix
 from lpm_segmentator.io.naming import case_id, contrast_in_text, parse_name
+from lpm_segmentator.io.nifti.container import partner_paths
 
-__all__ = ["contrast_of", "read_sidecar", "slice_thickness_mm", "uids_of"]
+__all__ = ["contrast_of", "files_beside", "read_sidecar", "slice_thickness_mm", "uids_of"]
 
 #: values of ImageType, as DICOM and dcm2niix write them
 _IMAGE_TYPES = {
@@ -30,6 +32,8 @@ _IMAGE_TYPES = {
     "FF": Contrast.FAT_FRACTION,
     "FAT_FRACTION": Contrast.FAT_FRACTION,
 }
+#: what each image of a Dixon scan is as well
+_WEIGHTED = (Contrast.T1W, Contrast.T2W)
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -37,12 +41,22 @@ def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     A sidecar is a help, not a part of the image: a damaged one counts as none.
     """
-    beside = Path(path).with_name(f"{case_id(path)}.json")
     try:
-        values = read_json(beside)
+        values = read_json(_sidecar(path))
     except FileFormatError:
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def files_beside(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Return the sidecar of an image and, of a ``.hdr``, the file of the voxels, where they are."""
+    is_header = image_suffix(path).lower().startswith(".hdr")
+    partners = partner_paths(Path(path), ".hdr", ".img") if is_header else []
+    return tuple(file for file in (_sidecar(path), *partners) if file.exists())
+
+
+def _sidecar(path: str | os.PathLike[str]) -> Path:
+    return Path(path).with_name(f"{case_id(path)}.json")
 
 
 def uids_of(path: str | os.PathLike[str]) -> DicomUids:
@@ -64,7 +78,13 @@ def slice_thickness_mm(path: str | os.PathLike[str]) -> float:
 
 
 def contrast_of(path: str | os.PathLike[str]) -> KnownContrast:
-    """Return the contrast of an image as far as its sidecar or else its name tells."""
+    """Return the contrast of an image as far as its sidecar or else its name tells.
+
+    A description such as ``t1_vibe_dixon`` is of all images of a Dixon scan: which of them this is,
+    a word in the name states.
+    """
+    named = parse_name(path)
+    is_dixon_word = named.contrast.contrast in _IMAGE_TYPES.values() and not named.by_letter
     values = read_sidecar(path)
     types = values.get("ImageType")
     for value in types if isinstance(types, list) else ():
@@ -72,6 +92,8 @@ def contrast_of(path: str | os.PathLike[str]) -> KnownContrast:
             return KnownContrast(contrast, ContrastSource.SIDECAR)
     for key in ("SeriesDescription", "ProtocolName", "SequenceName"):
         contrast = contrast_in_text(str(values.get(key) or ""))
+        if contrast in _WEIGHTED and is_dixon_word:
+            return named.contrast
         if contrast is not Contrast.UNKNOWN:
             return KnownContrast(contrast, ContrastSource.SIDECAR)
-    return parse_name(path).contrast
+    return named.contrast

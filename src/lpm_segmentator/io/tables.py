@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "DiscTable",
     "SliceEnd",
     "SliceRange",
     "lookup",
@@ -29,6 +30,7 @@ __all__ = [
 
 SliceEnd = Literal["inclusive", "exclusive"]
 DiscTable = Mapping[str, Mapping[str, int]]
+"""Slices by disc, by case."""
 
 _COLUMNS = ("pid", "slice_start", "slice_stop")
 _ID_COLUMNS = ("case", "pid", "subject")
@@ -210,13 +212,13 @@ def lookup(table: Sequence[SliceRange], case: str) -> SliceRange:
     raise no_row(case, [entry.case for entry in table])
 
 
-def no_row(case: str, ids: Sequence[str]) -> TableError:
+def no_row(case: str, ids: Sequence[str], *, table: str = "slice table") -> TableError:
     """Return the error about a case that is not in a table, with the ids that are similar."""
     similar = difflib.get_close_matches(case, ids, n=3, cutoff=0.5)
     hint = "The pid column must hold the file name without .nii.gz"
     if similar:
         hint = f"Similar are {', '.join(map(repr, similar))}. {hint}"
-    return TableError(f"the slice table has no row for the case {case!r}", hint=hint)
+    return TableError(f"the {table} has no row for the case {case!r}", hint=hint)
 
 
 def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) -> pd.DataFrame:

@@ -1,15 +1,12 @@
-"""The words of file names: keys of BIDS, planes, contrasts, and usual names of series."""
+"""The words of file names: keys of BIDS, contrasts, and usual names of series."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from lpm_segmentator.core.contrast import Contrast
-
-Plane = Literal["axial", "sagittal", "coronal", ""]
 
 # fmt: off
 #: keys of BIDS 1.11 that raw images and derivatives of them may have
@@ -26,17 +23,6 @@ DERIVED_KEYS = frozenset({"desc", "label", "seg", "space", "res", "den", "atlas"
 LABEL_TOKENS = frozenset({"dseg", "label", "labels", "levels", "mask", "seg", "segmentation"})
 #: parts of a file name that say what kind of file it is, not whose it is
 KIND_TOKENS = LABEL_TOKENS | {"image", "img", "manual", "edited", "reference", "water", "fat"}
-
-PLANES: Mapping[str, Plane] = MappingProxyType(
-    {
-        **dict.fromkeys(
-            ("ax", "axial", "tra", "trans", "transversal", "transverse", "paraax", "paraxial"),
-            "axial",
-        ),
-        **dict.fromkeys(("sag", "sagittal", "parasag"), "sagittal"),
-        **dict.fromkeys(("cor", "coronal", "paracor"), "coronal"),
-    }
-)
 
 #: tokens that state a contrast by themselves
 CONTRASTS: Mapping[str, Contrast] = MappingProxyType(

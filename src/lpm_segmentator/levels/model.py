@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ def _session(model: bytes, outputs: list[str], *, name: str, threads: int | None
     return session
 
 
+@cache
 def embedded_level_model(*, threads: int | None = None) -> LevelModel:
     """Return the model that comes with the package.
 

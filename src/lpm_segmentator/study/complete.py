@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lpm_segmentator.core import LPM_SCHEME, RecordError
-from lpm_segmentator.measure import ACCURACY, CATALOGUE, MeasureRow, ProfileRow
+from lpm_segmentator.measure import (
+    ACCURACY,
+    CATALOGUE,
+    IntensityMethod,
+    MeasureRow,
+    ProfileRow,
+    groups_of,
+)
 from lpm_segmentator.study.record import CaseRecord, Row, RunRecord
 
 __all__ = ["check_complete", "check_run_complete"]
 
-_MUSCLES, _SIDES = ("ES", "MF", "ES+MF"), ("R", "L", "both")
-_METHODS = ("gmm2", "gmm3", "otsu")
+_PLACES = frozenset((group.muscle, group.side) for group in groups_of(LPM_SCHEME))
+_METHODS = tuple(method.value for method in IntensityMethod)
 _TEXTS = frozenset({"asymmetry_formula", "note"})
 _SUFFIXES = ("global", *map(str, LPM_SCHEME.values))
 
@@ -68,7 +75,7 @@ def _problems(record: CaseRecord) -> Iterator[str]:
 def _in_measures(name: str, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
     yield from _in_rows(name, rows, columns, _is_measure)
     found = {(row.get("muscle"), row.get("side")) for row in rows if row.get("level") == "all"}
-    if rows and len(found) < len(_MUSCLES) * len(_SIDES):
+    if rows and not found >= _PLACES:
         yield f"{name}: rows are missing"
 
 
@@ -92,7 +99,7 @@ def _in_rows(
 
 def _is_measure(row: Row) -> bool:
     keys = [*MeasureRow.key_columns(), "note"]
-    named = row.get("muscle") in _MUSCLES and row.get("side") in _SIDES
+    named = (row.get("muscle"), row.get("side")) in _PLACES
     return named and type(row.get("valid")) is bool and _are_texts(row, keys)
 
 

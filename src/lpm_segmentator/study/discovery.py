@@ -276,7 +276,7 @@ def _pair_id(water: ImageFile, fat: ImageFile, pairs: Sequence[tuple[ImageFile, 
     if any(w.place == water.place for w in twins):
         key = _pair_key(water)  # told apart by the series number
     elif twins:
-        key = "_".join([*water.place, key])
+        key = "_".join(filter(None, [*water.place, key]))
     return key or "_".join(water.place) or water.name.stem
 
 

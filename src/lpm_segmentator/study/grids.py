@@ -21,7 +21,7 @@ from lpm_segmentator.core import (
     resample,
     with_origin_of,
 )
-from lpm_segmentator.io import LabelImage, read_geometry, read_label_map
+from lpm_segmentator.io import HeaderOptions, LabelImage, read_geometry, read_label_map
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.options import ReadOptions
 
@@ -60,7 +60,7 @@ def label_map_on(
     )
     findings = [input_note(f"{path.name}: {note}") for note in image.notes]
     if options.accept_origin_mismatch:
-        _check_crop(files, image.labels)
+        _check_crop(files, image.labels, options.header)
     labels, more = on_grid_of(
         image,
         grid,
@@ -165,12 +165,12 @@ def _elsewhere(image: LabelImage, difference: str) -> GeometryError:
     )
 
 
-def _check_crop(files: CaseFiles, labels: LabelMap) -> None:
+def _check_crop(files: CaseFiles, labels: LabelMap, header: HeaderOptions) -> None:
     """Refuse a label map that was cut from other slices than an image that lost its origin too."""
     if not has_lost_origin(labels.geometry):
         return
     for path in (files.water, files.fat):
-        place = None if path is None else read_geometry(path)
+        place = None if path is None else read_geometry(path, header)
         if place is None or not has_lost_origin(place):
             continue
         apart = float(np.abs(place.origin_mm - labels.geometry.origin_mm).max())

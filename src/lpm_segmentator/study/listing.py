@@ -190,12 +190,16 @@ def _walk(
     """Yield the NIfTI files in a folder and its subfolders with the folders on the way."""
     for root, subfolders, names in os.walk(folder):
         here = Path(root)
-        if here != folder and StudyFolder(here).is_study():
-            subfolders.clear()  # results of an earlier run are no input
-            continue
+        study = StudyFolder(here)
         left_out: frozenset[str] = frozenset()
+        if study.is_study():  # results of an earlier run are no input
+            if here != folder:
+                subfolders.clear()
+                continue
+            if not derivatives:  # inputs may lie beside results that were written to their folder
+                left_out |= {study.cases.name, study.figures.name}
         if not derivatives and (here / "dataset_description.json").exists():
-            left_out = _BIDS_NO_RAW
+            left_out |= _BIDS_NO_RAW
         subfolders[:] = sorted(f for f in subfolders if f[0] != "." and f not in left_out)
         scope = here.relative_to(folder).parts
         for name in sorted(names):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from lpm_segmentator.core import (
+    Area,
     Contrast,
     ContrastSource,
     DicomUids,
     DixonPair,
+    Finding,
     GeometryError,
     InputError,
     KnownContrast,
     LabelMap,
     PairingError,
     Remedy,
+    Severity,
     Source,
     TableError,
     Volume,
@@ -26,6 +30,7 @@ from lpm_segmentator.core import (
 from lpm_segmentator.io import (
     Image,
     SliceRange,
+    file_sha256,
     lookup,
     read_image,
     read_source,
@@ -34,6 +39,7 @@ from lpm_segmentator.io import (
 )
 from lpm_segmentator.levels import (
     GivenLevels,
+    LevelModel,
     LevelRequest,
     Series,
     levels_from_vertebrae,
@@ -105,8 +111,8 @@ def load_case(
         findings += more
     request = None
     if levels is not None and levels.apply_to(files.sagittal):
-        request, notes = _request(files, levels, image, read)
-        findings += map(input_note, notes)
+        request, more = _request(files, levels, image, read)
+        findings += more
     case = Case(
         name=files.case,
         image=volume,
@@ -249,11 +255,11 @@ def check_slices(
 
 def _request(
     files: CaseFiles, options: LevelOptions, image: Image, read: ReadOptions
-) -> tuple[LevelRequest, list[str]]:
+) -> tuple[LevelRequest, list[Finding]]:
     """Read what decides the levels of a case; an unreadable series counts only if it was named."""
-    here = options.of_case(files.case)
+    here = options.of_case(files.ids)
     path = here.sagittal or files.sagittal
-    sagittal, notes = None, []
+    sagittal, findings = None, []
     if path is not None:
         try:
             series = read_image(path, read.header)
@@ -261,16 +267,22 @@ def _request(
         except InputError as error:
             if here.sagittal is not None:
                 raise
-            notes.append(f"the sagittal series was not used: {error}")
+            message = f"the sagittal series was not used: {error}"
+            findings = [Finding(Area.LEVELS, Severity.CHECK, "sagittal-not-used", message)]
     request = LevelRequest(
         given=_given(files, here, image, read),
         sagittal=sagittal,
         sagittal_required=here.sagittal is not None,
         anchors=here.anchors,
-        model=None if here.model is None else load_level_model(here.model),
+        model=None if here.model is None else _level_model(here.model, file_sha256(here.model)),
         accept_frame_mismatch=here.accept_frame_mismatch,
     )
-    return request, notes
+    return request, findings
+
+
+@lru_cache(maxsize=1)
+def _level_model(path: Path, _sha256: str) -> LevelModel:
+    return load_level_model(path)
 
 
 def _given(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lpm_segmentator.core import (
     about,
 )
 from lpm_segmentator.io import (
+    DiscTable,
     Form,
     HeaderOptions,
     SliceEnd,
@@ -45,7 +47,7 @@ class SliceTable:
     def __post_init__(self) -> None:
         set_paths(self, "path")
 
-    def read(self) -> list[SliceRange]:
+    def read(self) -> tuple[SliceRange, ...]:
         """Return the ranges, half-open.
 
         Raises
@@ -53,7 +55,26 @@ class SliceTable:
         TableError
             As `read_slice_table`.
         """
-        return read_slice_table(self.path, end=self.end)
+        return _slice_ranges(self.path, self.end, _stamp(self.path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of a file, by which what was read from it is found again."""
+    try:
+        stat = path.stat()
+    except OSError:  # reading it raises
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _slice_ranges(path: Path, end: SliceEnd, _stamp: tuple[int, int]) -> tuple[SliceRange, ...]:
+    return tuple(read_slice_table(path, end=end))
+
+
+@lru_cache(maxsize=4)
+def _disc_table(path: Path, _stamp: tuple[int, int]) -> DiscTable:
+    return read_disc_table(path, [str(disc) for disc in Disc]) or {}
 
 
 @dataclass(frozen=True)
@@ -101,21 +122,26 @@ class LevelOptions:
         """Return whether levels are wanted for a case with this sagittal series, or with none."""
         return sagittal is not None or not self.sagittal_only
 
-    def of_case(self, case: str) -> LevelOptions:
+    def of_case(self, names: Sequence[str]) -> LevelOptions:
         """Return the options with the case's own file of levels, or its row of the table.
+
+        Parameters
+        ----------
+        names : sequence of str
+            What the case may be called in a table: its id, and those of its images.
 
         Raises
         ------
         InputError
             As `levels_file`.
         TableError
-            If the table has no row for the case.
+            If the table has no row for the case, or rows that differ.
         """
         if self.table is not None:
-            return replace(self, anchors=_anchors(self.table, case))
+            return replace(self, anchors=_anchors(self.table, names))
         if self.written is None:
             return self
-        return replace(self, written=levels_file(self.written, [case]))
+        return replace(self, written=levels_file(self.written, names[:1]))
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -130,14 +156,21 @@ class LevelOptions:
         return {role: path for role, path in roles.items() if path is not None}
 
 
-def _anchors(path: Path, case: str) -> tuple[tuple[Disc, int], ...]:
-    table = read_disc_table(path, [str(disc) for disc in Disc]) or {}
+def _anchors(path: Path, names: Sequence[str]) -> tuple[tuple[Disc, int], ...]:
+    table = _disc_table(path, _stamp(path))
+    rows = {name: table[name] for name in names if name in table}
     with about(path):
-        if case not in table:
-            raise no_row(case, list(table))
-        if not table[case]:
-            raise TableError(f"no slice of any disc is given for the case {case!r}")
-    return tuple((Disc(name), index) for name, index in table[case].items())
+        if not rows:
+            raise no_row(names[0], list(table), table="table of discs")
+        first, *others = rows.values()
+        if any(other != first for other in others):
+            raise TableError(
+                f"the table of discs lists {', '.join(rows)} with different slices",
+                hint="Water and fat of a pair need the same slices",
+            )
+        if not first:
+            raise TableError(f"no slice of any disc is given for the case {names[0]!r}")
+    return tuple((Disc(name), index) for name, index in first.items())
 
 
 @dataclass(frozen=True)
@@ -209,11 +242,6 @@ class RunOptions:
     def slice_table(self) -> SliceTable | None:
         """The slice table, if there is one."""
         return self.slices if isinstance(self.slices, SliceTable) else None
-
-    @property
-    def slice_pair(self) -> tuple[int, int] | None:
-        """First and last slice as the user stated them, if so."""
-        return self.slices if isinstance(self.slices, tuple) else None
 
     @property
     def read(self) -> ReadOptions:

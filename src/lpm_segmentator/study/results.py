@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 MOST_CASES_A_PAGE = 50
 
 __all__ = [
+    "EarlierRuns",
     "clear_results",
-    "earlier_cases",
-    "has_results",
+    "earlier_runs",
     "no_finished_case",
     "read_records",
     "write_results",
@@ -100,38 +100,46 @@ def _states(folder: StudyFolder) -> dict[str, CaseState]:
     return {} if run is None else run.cases
 
 
-def has_results(out: Path) -> bool:
-    """Return whether an earlier run finished a case: then tables and report in `out` are ours."""
-    try:
-        states = _states(StudyFolder(out))
-    except RecordError:  # damaged or of another version, so that nothing is known
-        return False
-    return any(state.state != "failed" for state in states.values())
+@dataclass(frozen=True)
+class EarlierRuns:
+    """What earlier runs left in a folder.
+
+    Attributes
+    ----------
+    has_results : bool
+        Whether a case was finished: then the tables and the report in the folder are of a run.
+    others : mapping of str to CaseState
+        Finished cases other than those of this run, for ``run.json``: ``"earlier"``, or
+        ``"failed"`` as before if their record is older than their failure.
+    """
+
+    has_results: bool
+    others: Mapping[str, CaseState]
 
 
-def earlier_cases(out: Path, cases: Collection[str]) -> dict[str, CaseState]:
-    """Return the states of finished cases in the folder other than `cases`, for ``run.json``.
-
-    They are ``"earlier"``, or ``"failed"`` as before if their record is older than their failure.
+def earlier_runs(out: Path, cases: Collection[str]) -> EarlierRuns:
+    """Return what earlier runs left in a folder, before the run of some cases.
 
     Raises
     ------
     RecordError
-        If the record of one cannot be read, so that no table could be made at the end.
+        If the record of another case cannot be read, so that no table could be made at the end.
     """
     folder = StudyFolder(out)
     try:
         states = _states(folder)
     except RecordError:  # damaged; this run writes it anew
         states = {}
-    earlier = {}
-    for case in folder.done():
+    done = list(folder.done())
+    others = {}
+    for case in done:
         if case.case not in cases:
             _check_readable(case)
             before = states.get(case.case)
             was_failed = before is not None and before.state == "failed"
-            earlier[case.case] = before if was_failed and before else CaseState("earlier")
-    return earlier
+            others[case.case] = before if was_failed and before else CaseState("earlier")
+    finished = (state for state in states.values() if state.state not in ("failed", "pending"))
+    return EarlierRuns(bool(done) or any(finished), others)
 
 
 def _check_readable(folder: CaseFolder) -> None:

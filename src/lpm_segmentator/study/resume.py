@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
+from lpm_segmentator.io import file_sha256, files_beside
 from lpm_segmentator.measure import intensity_fat_possible
 from lpm_segmentator.study.dicom.source import is_imported
 from lpm_segmentator.study.layout import StudyFolder
-from lpm_segmentator.study.record import read_case_record
+from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,49 +21,79 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["fingerprint_of", "is_done"]
+__all__ = ["done_record", "fingerprint_of"]
+
+#: roles of levels whose files are small
+_TEXTS = ("levels", "disc table")
 
 
-def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
-    """Return whether the folder holds a complete result of these files, options and model."""
+def done_record(
+    files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo
+) -> CaseRecord | None:
+    """Return the record of a case if its folder is complete and of these files, options and model.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    out : Path
+        The output folder of the run.
+    options : RunOptions
+    model : ModelInfo
+    """
+    if files.problem:
+        return None
     folder = StudyFolder(out).case(files.case)
     if files.dicom is not None and not is_imported(files.dicom, files.paths):
-        return False
+        return None
     try:
         record = read_case_record(folder.record)
         fingerprint = fingerprint_of(files, options, model)
     except (OSError, LpmError):  # no record, or an input is gone: the run will report it
-        return False
+        return None
     masks = [folder.of_stack(n).mask for n in range(1, len(files.stacks) + 1)] or [folder.mask]
     expected = [*masks, folder.picture]
     if options.levels is not None and options.levels.apply_to(files.sagittal):
         expected.append(folder.levels)
-    return all(path.exists() for path in expected) and record.fingerprint == fingerprint
+    is_whole = all(path.exists() for path in expected)
+    return record if is_whole and record.fingerprint == fingerprint else None
 
 
 def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> str:
     """Return a hash that changes when the inputs, the options, model or package change.
 
-    Input files count by path, size and time: hashing them would mean to read every image only to
-    skip it.
+    Images count by path, size and time: hashing them would mean to read every image only to skip
+    it. Tables, files of levels and sidecars count by their content.
 
     Raises
     ------
     OSError
         If an input is gone.
+    FileFormatError
+        If a table, a file of levels or a sidecar cannot be read.
     """
-    inputs = {}
-    paths = dict(files.paths)
+    images = dict(files.paths)
+    texts = {}
     if options.slice_table is not None:
-        paths["slices"] = options.slice_table.path
+        texts["slices"] = options.slice_table.path
     if options.levels is not None:
-        paths |= options.levels.of_case(files.case).paths
-    for role, path in paths.items():
-        stat = path.stat()
-        inputs[role] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+        of_levels = options.levels.of_case(files.ids).paths
+        texts |= {role: of_levels.pop(role) for role in _TEXTS if role in of_levels}
+        images |= of_levels
+    inputs = {
+        role: [_stamp(path), *map(_stamp, files_beside(path))] for role, path in images.items()
+    }
+    contents = {role: [str(path.resolve()), file_sha256(path)] for role, path in texts.items()}
     # Installing the packages that it needs gives intensity-based fat to cases that went without.
     is_single = files.image is not None or files.stacks
     intensity = bool(is_single) and options.intensity_fat and intensity_fat_possible()
     contrast = str(files.contrast)
-    parts = [__version__, inputs, options.to_dict(), model.to_dict(), intensity, contrast]
+    parts = [__version__, inputs, contents, options.to_dict(), model.to_dict(), intensity, contrast]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> list[str | int]:
+    """Return what tells whether a file has changed."""
+    if path.suffix.lower() == ".json":
+        return [str(path.resolve()), file_sha256(path)]
+    stat = path.stat()
+    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]

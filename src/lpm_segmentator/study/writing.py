@@ -100,7 +100,7 @@ def write_case(
         If a file cannot be written.
     """
     remove_leftovers(folder.path)
-    requested = options.levels.of_case(files.case).written if options.levels else None
+    requested = options.levels.of_case(files.ids).written if options.levels else None
     levels_text = _levels_text(result, files)
     findings = [*result.findings, *keep_corrected_levels(folder, levels_text, requested)]
     if edited is None:

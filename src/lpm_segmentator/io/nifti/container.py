@@ -18,10 +18,18 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError
 
-__all__ = ["RawNifti", "open_nifti", "quiet_nibabel"]
+__all__ = [
+    "DICOM_START",
+    "RawNifti",
+    "is_dicom_start",
+    "open_nifti",
+    "partner_paths",
+    "quiet_nibabel",
+]
 
 _GZIP = b"\x1f\x8b"
-_DICOM_AT, _DICOM = 128, b"DICM"
+#: how many bytes a DICOM file begins with at least, and the last ones of them
+DICOM_START, _DICOM = 132, b"DICM"
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _SIZES = tuple(_HEADERS)
 #: of either header, where the magic stands
@@ -216,17 +224,22 @@ def _skip(stream: IO[bytes], count: int) -> None:
 
 def _partner(path: Path, ending: str, other: str) -> Path:
     """Return the other file of a ``.hdr``/``.img`` pair."""
-    name = path.name
-    at = name.lower().rindex(ending)
-    names = [name[:at] + end + tail for end in (other, other.upper()) for tail in ("", ".gz")]
-    for candidate in (path.with_name(n) for n in names):
+    candidates = partner_paths(path, ending, other)
+    for candidate in candidates:
         if candidate.exists():
             return candidate
     raise FileFormatError(
         f"the {other} file of the pair is missing",
         where=path,
-        hint=f"Put {names[0]} beside it, or save the image as one .nii.gz file",
+        hint=f"Put {candidates[0].name} beside it, or save the image as one .nii.gz file",
     )
+
+
+def partner_paths(path: Path, ending: str, other: str) -> list[Path]:
+    """Return what the other file of a ``.hdr``/``.img`` pair may be called."""
+    at = path.name.lower().rindex(ending)
+    endings = [end + tail for end in (other, other.upper()) for tail in ("", ".gz")]
+    return [path.with_name(path.name[:at] + end) for end in endings]
 
 
 def _check_file(path: Path) -> None:
@@ -252,8 +265,13 @@ def _damaged(path: Path, error: Exception) -> FileFormatError:
     )
 
 
+def is_dicom_start(start: bytes) -> bool:
+    """Return whether the first bytes of a file are those of DICOM."""
+    return start[:DICOM_START].endswith(_DICOM) and len(start) >= DICOM_START
+
+
 def _not_nifti(path: Path, start: bytes) -> FileFormatError:
-    if start[_DICOM_AT:][:4] == _DICOM:
+    if is_dicom_start(start):
         return FileFormatError(
             "this is a DICOM file, not NIfTI",
             where=path,
