@@ -18,6 +18,7 @@ from lpm_segmentator.core import (
     reorient,
 )
 from lpm_segmentator.report.style import OKABE_ITO
+from lpm_segmentator.report.tiles import Tile, black_figure, draw_image, halo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,29 +105,6 @@ class Layout:
     tile_inches: float = _TILE_INCHES
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """The place of a slice in the picture, in inches from its upper left corner."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    shape: tuple[int, int]
-
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top."""
-        return self.left, self.left + self.width, self.top + self.height, self.top
-
-    def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return points in inches, given as columns and rows counted from pixel centres."""
-        rows, columns = self.shape
-        share = (points + 0.5) / (columns, rows)
-        placed: npt.NDArray[np.float64] = share * (self.width, self.height) + (self.left, self.top)
-        return placed
-
-
 def choose_slices(labelled: npt.NDArray[np.bool_], count: int) -> list[int]:
     """Return up to `count` slices, evenly spread over those that contain a label.
 
@@ -186,11 +164,9 @@ def overlay_montage(
     box = _box(masks, (row_mm, column_mm))
     names = _legend_lines(labels, reference)
     # All slices share one pair of axes: one pair each takes ten times as long to draw.
-    figure, axis, tiles = _black_figure(
-        masks[0][box].shape, len(picks), layout, names, pixel_aspect
-    )
+    figure, axis, tiles = _montage(masks[0][box].shape, len(picks), layout, names, pixel_aspect)
     for tile, pick in zip(tiles, picks, strict=True):
-        _draw_slice(axis, tile, planes[pick][box])
+        draw_image(axis, tile, planes[pick][box], _window(planes[pick][box]))
         _write_title(axis, tile, notes.title(numbers[pick]), is_flagged=pick in flagged)
     shown = [masks[pick][box] for pick in picks]
     _draw_outlines(axis, tiles, shown, labels)
@@ -201,16 +177,14 @@ def overlay_montage(
     return figure
 
 
-def _black_figure(
+def _montage(
     shape: tuple[int, int],
     count: int,
     layout: Layout,
     names: Sequence[Line2D],
     pixel_aspect: float,
-) -> tuple[Figure, Axes, list[_Tile]]:
+) -> tuple[Figure, Axes, list[Tile]]:
     """Make a black figure with axes in inches, the place of each slice, and a legend below."""
-    from matplotlib.figure import Figure
-
     columns, tile = min(layout.columns, count), layout.tile_inches
     rows = -(-count // columns)
     names_per_line = min(len(names), max(1, int(columns * tile / _ENTRY_INCHES)))
@@ -218,15 +192,12 @@ def _black_figure(
     aspect = shape[0] * pixel_aspect / shape[1]
     row_inches = tile * aspect + _TITLE_INCHES
     width_inches, height_inches = columns * tile, rows * row_inches + legend_inches
-    figure = Figure(figsize=(width_inches, height_inches), facecolor="black")
-    axis = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axis.set_axis_off()
-    axis.set(xlim=(0, width_inches), ylim=(height_inches, 0))
+    figure, axis = black_figure(width_inches, height_inches)
     # As large as the gaps allow, in the middle of its place.
     width = min(tile - _GAP_INCHES, (tile * aspect - _GAP_INCHES) / aspect)
     height = width * aspect
     tiles = [
-        _Tile(
+        Tile(
             left=(number % columns + 0.5) * tile - width / 2,
             top=(number // columns + 1) * row_inches - (tile * aspect - _GAP_INCHES + height) / 2,
             width=width,
@@ -275,20 +246,7 @@ def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
-def _draw_slice(axis: Axes, tile: _Tile, values: npt.NDArray[Any]) -> None:
-    from matplotlib.image import AxesImage
-
-    low, high = _window(values)
-    # Not imshow, which sets limits and aspect of the axes anew each time.
-    image = AxesImage(
-        axis, cmap="gray", extent=tile.extent, origin="upper", interpolation="bilinear"
-    )
-    image.set_data(values)
-    image.set_clim(low, high)
-    axis.add_image(image)
-
-
-def _write_title(axis: Axes, tile: _Tile, title: str, *, is_flagged: bool) -> None:
+def _write_title(axis: Axes, tile: Tile, title: str, *, is_flagged: bool) -> None:
     """Write title and sides of a slice, and frame one to review."""
     left, right, _, top = tile.extent
     colour = _FLAG_COLOUR if is_flagged else "white"
@@ -297,7 +255,7 @@ def _write_title(axis: Axes, tile: _Tile, title: str, *, is_flagged: bool) -> No
     for share, side, align in ((0.01, "R", "left"), (0.99, "L", "right")):
         axis.text(
             left + share * tile.width, top + 0.02 * tile.height, side, color="white", fontsize=9,
-            weight="bold", ha=align, va="top", path_effects=_halo(2.5),
+            weight="bold", ha=align, va="top", path_effects=halo(2.5),
         )  # fmt: skip
     if is_flagged:
         _frame(axis, tile)
@@ -305,7 +263,7 @@ def _write_title(axis: Axes, tile: _Tile, title: str, *, is_flagged: bool) -> No
 
 def _draw_outlines(
     axis: Axes,
-    tiles: Sequence[_Tile],
+    tiles: Sequence[Tile],
     masks: Sequence[npt.NDArray[Any]],
     labels: LabelMap,
     *,
@@ -326,7 +284,7 @@ def _draw_outlines(
                     colors=_REFERENCE_COLOUR if as_reference else MUSCLE_COLOURS[structure.muscle],
                     linewidths=0.7 if as_reference else 1.1,
                     linestyles=":" if as_reference else "-",
-                    path_effects=[] if as_reference else _halo(2.2),
+                    path_effects=[] if as_reference else halo(2.2),
                 ),
                 autolim=False,
             )
@@ -346,14 +304,7 @@ def _outlines(part: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
     return [line + start for line in contours.lines(_CONTOUR_LEVEL)]
 
 
-def _halo(width: float) -> list[Any]:
-    """Return the effect of a thin dark border around lines and letters."""
-    from matplotlib import patheffects
-
-    return [patheffects.withStroke(linewidth=width, foreground="#000000B0")]
-
-
-def _frame(axis: Axes, tile: _Tile) -> None:
+def _frame(axis: Axes, tile: Tile) -> None:
     from matplotlib.patches import Rectangle
 
     inset = _FRAME_POINTS * _POINT_INCHES / 2  # a line lies on both sides of its path
@@ -369,14 +320,14 @@ def _frame(axis: Axes, tile: _Tile) -> None:
     )
 
 
-def _draw_bar(axis: Axes, tile: _Tile, column_mm: float) -> None:
+def _draw_bar(axis: Axes, tile: Tile, column_mm: float) -> None:
     """Draw a bar of 5 cm at the foot of a slice."""
     row, start = 0.95 * (tile.shape[0] - 1), 6.0
     ends = np.array([[start, row], [start + _BAR_MM / column_mm, row], [start, row - 4]])
     (left, y), (right, _), (_, above) = tile.place(ends)
     (line,) = axis.plot([left, right], [y, y], color="white", linewidth=2)
-    line.set_path_effects(_halo(3.5))
-    axis.text(left, above, "5 cm", color="white", fontsize=7, va="bottom", path_effects=_halo(2.0))
+    line.set_path_effects(halo(3.5))
+    axis.text(left, above, "5 cm", color="white", fontsize=7, va="bottom", path_effects=halo(2.0))
 
 
 def _legend_lines(labels: LabelMap, reference: LabelMap | None) -> list[Line2D]:
