@@ -8,10 +8,11 @@ be filled in several runs, and a case is removed from it by removing its folder.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -27,7 +28,7 @@ from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output
 from lpm_segmentator.study.record import CaseState, RunRecord, read_case_record, write_record
 from lpm_segmentator.study.results import earlier_cases, has_results, write_results
-from lpm_segmentator.study.resume import is_done
+from lpm_segmentator.study.resume import is_done, other_options
 
 if TYPE_CHECKING:
     from lpm_segmentator.segment import ModelInfo, Predictor
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CohortResult", "run_cohort"]
 
+logger = logging.getLogger(__name__)
+
 _RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime", "connected-components-3d")
 _NOT_MEASURED = ("failed", "empty")
+_SHOWN_CASES = 5
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,8 @@ def _skip_done(
     model: ModelInfo,
     on_event: Callable[[Event], None] | None,
 ) -> list[CaseFiles]:
-    """Report the cases that are done and return the others."""
-    todo = []
+    """Report the cases that are done, state which results will be replaced, return the others."""
+    todo, changes = [], {}
     for files in cases:
         if not files.problem and is_done(files, progress.out, options, model):
             record = read_case_record(StudyFolder(progress.out).case(files.case).record)
@@ -207,7 +211,23 @@ def _skip_done(
             _report(event, progress, on_event)
         else:
             todo.append(files)
+            changes[files.case] = other_options(files, progress.out, options, model)
+    _warn_of_replacing({case: words for case, words in changes.items() if words})
     return todo
+
+
+def _warn_of_replacing(changes: Mapping[str, Sequence[str]]) -> None:
+    """State which cases were run with other options, and which options these are."""
+    if not changes:
+        return
+    words = dict.fromkeys(word for listed in changes.values() for word in listed)
+    names = ", ".join(list(changes)[:_SHOWN_CASES]) + (" …" if len(changes) > _SHOWN_CASES else "")
+    logger.warning(
+        "%s with other options (%s) and will be replaced: %s",
+        "1 case was run" if len(changes) == 1 else f"{len(changes)} cases were run",
+        ", ".join(words),
+        names,
+    )
 
 
 def _alone(

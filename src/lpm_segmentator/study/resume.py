@@ -20,7 +20,25 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["edited_mask_of", "fingerprint_of", "is_done"]
+__all__ = ["edited_mask_of", "fingerprint_of", "is_done", "other_options"]
+
+#: field of `RunOptions` → in words
+_WORDS = {
+    "model": "model",
+    "mode": "mode",
+    "slices": "slices",
+    "levels": "levels",
+    "accept_origin_mismatch": "lost origins",
+    "resample": "resampling of label maps",
+    "ignore": "ignored labels",
+    "label_scheme": "label scheme",
+    "contrast": "contrast",
+    "trust": "trusted header fields",
+    "spacing_mm": "spacing",
+    "keep_low_confidence": "low-confidence masks",
+    "intensity_fat": "intensity-based fat",
+    "postprocess": "postprocessing",
+}
 
 
 def is_done(files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo) -> bool:
@@ -62,6 +80,40 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
     contrast = str(files.contrast)
     parts = [__version__, inputs, options.to_dict(), model.to_dict(), intensity, contrast]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def other_options(
+    files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo
+) -> tuple[str, ...]:
+    """Return in words which options an earlier result of a case was made with that differ now.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    out : Path
+        The folder with the earlier result.
+    options : RunOptions
+    model : ModelInfo
+        The model that runs now.
+
+    Returns
+    -------
+    tuple of str
+        With "version of the program" if another one made it. Empty if the options are the same, or
+        nothing can be read of an earlier result.
+    """
+    try:
+        record = read_case_record(StudyFolder(out).case(files.case).record)
+        before = type(options).from_dict(record.options).to_dict()
+    except LpmError:
+        return ()
+    now = options.to_dict()
+    words = [_WORDS[name] for name in now if before[name] != now[name]]
+    if record.model and record.model != model.to_dict() and _WORDS["model"] not in words:
+        words.insert(0, _WORDS["model"])
+    if record.version != __version__:
+        words.append("version of the program")
+    return tuple(words)
 
 
 def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
