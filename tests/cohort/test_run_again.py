@@ -217,3 +217,39 @@ def test_two_runs_at_once_into_one_folder_are_refused(study, tmp_path, options):
     assert states(run(study, out, options, on_event=second)) == {"A": "done", "B": "done"}
     assert refused == [(Remedy.OUTPUT,)] * 2
     assert states(run(study, out, options)) == {"A": "skipped", "B": "skipped"}
+
+
+def test_results_of_other_options_are_named_before_they_are_replaced(
+    study, tmp_path, options, caplog
+):
+    out = tmp_path / "out"
+    run(study, out, options)
+    run(study, out, options)
+    assert "replaced" not in caplog.text
+    changed = dataclasses.replace(options, slices=(1, 3), intensity_fat=False)
+    assert len(api.find_cases([study])) == 2
+    told = []
+    run(study, out, changed, on_event=lambda _: told.append(caplog.text))
+    expected = (
+        "2 cases were run with other options (slices, intensity-based fat) and will be replaced: "
+        "A, B"
+    )
+    assert told[0].count(expected) == 1  # before the first case
+    caplog.clear()
+    (study / "A_fat.nii.gz").touch()  # another input is no other option
+    run(study, out, changed)
+    assert "replaced" not in caplog.text
+
+
+def test_another_version_or_model_is_named(study, tmp_path, options, caplog):
+    out = tmp_path / "out"
+    run(study, out, options)
+    path = out / "cases" / "A" / "case.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["version"], record["model"]["sha256"] = "0.0.1", "0" * 64
+    record["fingerprint"] = "other"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert states(run(study, out, options)) == {"A": "done", "B": "skipped"}
+    assert (
+        "1 case was run with other options (model, version of the program) and will be replaced: A"
+    ) in caplog.text

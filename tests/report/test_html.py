@@ -271,6 +271,38 @@ def test_findings_of_levels_and_fat_count_where_nothing_was_measured(made, recor
     assert "Its dark end was cut off" in text
 
 
+@pytest.mark.parametrize(
+    ("sources", "anchors", "words"),
+    [
+        (["model", "model"], [], "named by the model"),
+        (["model", "user"], [], "named by the model and the user"),
+        (["table", "table"], [], "named by a table"),
+        (
+            ["model", "model"],
+            [["L5-S1", 3]],
+            "located by the model, named from the disc that the user stated",
+        ),
+    ],
+)
+def test_the_levels_picture_names_the_source_of_the_names(made, records, sources, anchors, words):
+    record = records[0]
+    discs = [
+        {"name": name, "slice": n, "confidence": 1.0, "source": source}
+        for n, (name, source) in enumerate(zip(("L4-L5", "L5-S1"), sources, strict=True))
+    ]
+    record["levels"] = {"source": "A_sag.nii.gz", "discs": discs, "warnings": [], "named": True}
+    record["options"]["levels"] = {"anchors": anchors}
+    run = read_run_record(StudyFolder(made).run).to_dict()
+    shown = {record["case"]: Pictures(b"png", levels=b"png")}
+    text = Page(render_report([record], run=run, pictures=shown)).text
+    assert f"Yellow: the discs, {words} (A_sag.nii.gz). Blue:" in text
+    assert f"L4-L5, L5-S1 ({words})" in text
+    assert "question mark" not in text
+    record["levels"]["named"] = False
+    text = Page(render_report([record], run=run, pictures=shown)).text
+    assert "A question mark marks an uncertain name" in text
+
+
 def test_dice_of_the_cases_is_computed_from_numbers(made, records):
     dice = [0.9004, 0.9004, None]
     records = [{**copy.deepcopy(records[0]), "case": f"C{n}"} for n in range(3)]

@@ -1,7 +1,8 @@
-"""Which changes of the inputs make a case run again."""
+"""Which changes of the inputs make a case run again, and what differs."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lpm_segmentator.segment import ModelInfo
+from lpm_segmentator.study import resume
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.options import LevelOptions, RunOptions, SliceTable
 from lpm_segmentator.study.resume import fingerprint_of
@@ -62,3 +64,7 @@ def test_a_sidecar_that_is_gone_counts(folder, change: Callable[[Path], object])
     before = fingerprint(folder)
     change(folder / "A.json")
     assert fingerprint(folder) != before
+
+
+def test_every_option_has_words():
+    assert list(resume._WORDS) == [field.name for field in dataclasses.fields(RunOptions)]

@@ -165,7 +165,7 @@ def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
                     pool.shutdown(cancel_futures=True)
                     raise error from None
                 except RuntimeError as error:
-                    yield Event(futures[future], "failed", f"its worker process ended: {error}")
+                    yield _lost(futures[future], error)
 
     return submit
 
@@ -173,11 +173,34 @@ def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
 def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
     def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
         try:
-            from distributed import Client, as_completed
+            from distributed import Client, KilledWorker, as_completed
         except ImportError as error:
             raise MissingExtraError("running on dask workers", extra="dask") from error
         with Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client:
-            for _, event in as_completed(client.map(_Task.run, tasks), with_results=True):
+            waiting, running, ended = iter(tasks), {}, as_completed()
+
+            def start_next() -> None:
+                task = next(waiting, None)
+                if task is not None:
+                    future = client.submit(task.run, pure=False)
+                    running[future] = task.files.case
+                    ended.add(future)
+
+            # One case a worker: dask blames all that wait at a worker when it ends.
+            for _ in range(workers):
+                start_next()
+            for future in ended:
+                case = running.pop(future)
+                try:
+                    event: Event = future.result()
+                except (KilledWorker, RuntimeError) as error:
+                    event = _lost(case, error)
+                start_next()
                 yield event
 
     return submit
+
+
+def _lost(case: str, error: Exception) -> Event:
+    """Return the event of a case whose worker process ended with it."""
+    return Event(case, "failed", f"its worker process ended: {error}")

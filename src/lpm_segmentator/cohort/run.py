@@ -8,6 +8,7 @@ be filled in several runs, and a case is removed from it by removing its folder.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
@@ -31,7 +32,7 @@ from lpm_segmentator.study.results import (
     earlier_runs,
     write_results,
 )
-from lpm_segmentator.study.resume import done_record
+from lpm_segmentator.study.resume import done_record, other_options
 
 if TYPE_CHECKING:
     from lpm_segmentator.segment import ModelInfo, Predictor
@@ -40,8 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CohortResult", "run_cohort"]
 
+logger = logging.getLogger(__name__)
+
 _RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime", "connected-components-3d")
 _NOT_MEASURED = ("failed", "empty")
+_SHOWN_CASES = 5
 
 
 @dataclass(frozen=True)
@@ -203,8 +207,8 @@ def _skip_done(
     model: ModelInfo,
     on_event: Callable[[Event], None] | None,
 ) -> list[CaseFiles]:
-    """Report the cases that are done and return the others."""
-    todo = []
+    """Report the cases that are done, state which results will be replaced, return the others."""
+    todo, changes = [], {}
     for files in cases:
         record = done_record(files, progress.out, options, model)
         if record is not None:
@@ -214,7 +218,23 @@ def _skip_done(
             _report(event, progress, on_event)
         else:
             todo.append(files)
+            changes[files.case] = other_options(files, progress.out, options, model)
+    _warn_of_replacing({case: words for case, words in changes.items() if words})
     return todo
+
+
+def _warn_of_replacing(changes: Mapping[str, Sequence[str]]) -> None:
+    """State which cases were run with other options, and which options these are."""
+    if not changes:
+        return
+    words = dict.fromkeys(word for listed in changes.values() for word in listed)
+    names = ", ".join(list(changes)[:_SHOWN_CASES]) + (" …" if len(changes) > _SHOWN_CASES else "")
+    logger.warning(
+        "%s with other options (%s) and will be replaced: %s",
+        "1 case was run" if len(changes) == 1 else f"{len(changes)} cases were run",
+        ", ".join(words),
+        names,
+    )
 
 
 def _alone(

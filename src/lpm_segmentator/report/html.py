@@ -32,14 +32,15 @@ class Pictures:
         JPEG of all slices.
     levels : bytes or None
         PNG of the discs on a sagittal view.
-    link : str
-        Address of the file of `outlines`, to see it in full size.
+    link, levels_link : str
+        Address of the file of `outlines` and of that of `levels`, to see them in full size.
     """
 
     outlines: bytes | None = None
     all_slices: bytes | None = None
     levels: bytes | None = None
     link: str = ""
+    levels_link: str = ""
 
     @property
     def encoded(self) -> dict[str, str | None]:
@@ -142,6 +143,7 @@ def _view(record: Mapping[str, Any], pictures: Pictures | None, link: str) -> di
         **case_view(record),
         "pictures": shown.encoded,
         "picture_link": shown.link,
+        "levels_link": shown.levels_link,
         "anchor": link.removeprefix("#"),
     }
 

@@ -1,4 +1,4 @@
-"""The sagittal view: the named discs and the axial slices."""
+"""The sagittal view: the image alone, and with the named discs and the range of axial slices."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core import SAGITTAL_FRAME, Geometry, Volume, reorient
+from lpm_segmentator.report.style import OKABE_ITO
+from lpm_segmentator.report.tiles import Tile, black_figure, draw_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["NamedDisc", "sagittal_figure"]
 
 _DISC_MM = 18.0
-_DISC_COLOUR = "#F0E442"
-_SLICE_COLOUR = "#56B4E9"
-_LEFT_OUT_COLOUR = "#888888"
-_HEIGHT_INCHES = 5.0
+_DISC_COLOUR = OKABE_ITO["yellow"]
+_SLICE_COLOUR = OKABE_ITO["sky"]
+_STACK_COLOUR = "#888888"
 _AROUND_MM = (75.0, 95.0)
+#: in inches: the largest view, the columns of names and of the slices, and the rest
+_WIDEST, _TALLEST = 2.6, 4.2
+_NAMES, _RANGE, _GAP = 1.4, 1.05, 0.1
+_LINE = 0.19
+_FONT_POINTS = 9
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -60,13 +66,16 @@ def sagittal_figure(
 ) -> Figure:
     """Draw a sagittal plane through the discs, head up and front to the left.
 
+    The plane is shown twice, as it is and with the discs, their names in a column beside it, and a
+    bracket around the measured slices. Letters have one size whatever the size of the image.
+
     Parameters
     ----------
     image : Volume
         A sagittal series, or the axial stack itself.
     discs : sequence of NamedDisc
     stack : Geometry
-        The axial stack; its slices are drawn where they intersect the plane.
+        The axial stack.
     slices : tuple of int or None
         Half-open range of the selected slices; None for all.
     sure : bool
@@ -76,33 +85,71 @@ def sagittal_figure(
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
+    view = _view(image, discs)
+    tall = min(_TALLEST, _WIDEST * view.tall)
+    width, height = tall / view.tall, max(tall, _LINE * (max(len(discs), 2) + 1))
+    top = _GAP + (height - tall) / 2
+    plain, marked = (
+        Tile(left, top, width, tall, view.pixels.shape)
+        for left in (_GAP, 2 * _GAP + width + _NAMES)
+    )
+    end = marked.left + width + _RANGE
+    figure, axis = black_figure(end, height + 2 * _GAP)
+    low = float(view.pixels.min())
+    high = max(float(np.percentile(view.pixels, 99)), low + 1e-6)
+    for tile in (plain, marked):
+        draw_image(axis, tile, view.pixels, (low, high))
+    _draw_range(axis, marked, view, stack, slices)
+    ends = [_draw_disc(axis, marked, view, disc) for disc in discs]
+    names = [
+        f"{disc.name}{'' if sure else '?'} · "
+        + ("outside" if disc.slice is None else f"slice {disc.slice}")
+        for disc in discs
+    ]
+    _write_names(axis, names, ends, right=marked.left - 2 * _GAP, height=height + 2 * _GAP)
+    return figure
 
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A part of a sagittal plane.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (rows, columns)
+        Head up, front to the left.
+    geometry : Geometry
+        Of the reoriented image.
+    plane, left : int
+        Index of the plane, and of its first column shown.
+    """
+
+    pixels: FloatArray
+    geometry: Geometry
+    plane: int
+    left: int
+
+    @property
+    def tall(self) -> float:
+        """Height over width, in mm."""
+        _, row_mm, column_mm = self.geometry.spacing_mm
+        rows, columns = self.pixels.shape
+        return float(rows * row_mm / (columns * column_mm))
+
+    def points(self, voxels: FloatArray) -> FloatArray:
+        """Return columns and rows of the view."""
+        return np.column_stack([voxels[:, 2] - self.left, voxels[:, 1]])
+
+
+def _view(image: Volume, discs: Sequence[NamedDisc]) -> _View:
+    """Return the plane through the discs, with a margin in front and behind."""
     sagittal = reorient(image, SAGITTAL_FRAME)
     geometry = sagittal.geometry
     voxels = geometry.world_to_voxel([d.centre_mm for d in discs] or [geometry.centre_mm])
     plane = int(np.clip(np.rint(voxels[:, 0].mean()), 0, sagittal.shape[0] - 1))
-    _, row_mm, column_mm = geometry.spacing_mm
     pixels = np.asarray(sagittal.array[plane], dtype=np.float64)
-    left, right = _columns(voxels[:, 2], column_mm, pixels.shape[1])
-    aspect = (right - left) * column_mm / (pixels.shape[0] * row_mm)
-    size = (_HEIGHT_INCHES * min(2.0, aspect), _HEIGHT_INCHES)
-    if aspect > 2.0:
-        size = (2 * _HEIGHT_INCHES, 2 * _HEIGHT_INCHES / aspect)
-    figure = Figure(figsize=size, facecolor="black", layout="constrained")
-    axis = figure.subplots()
-    axis.set_axis_off()
-    high = max(float(np.percentile(pixels[:, left:right], 99)), float(pixels.min()) + 1e-6)
-    axis.imshow(
-        pixels, cmap="gray", vmin=float(pixels.min()), vmax=high, aspect=row_mm / column_mm,
-        interpolation="bilinear",
-    )  # fmt: skip
-    _draw_slices(axis, geometry, plane, stack, slices)
-    for disc in discs:
-        _draw_disc(axis, geometry, disc, sure=sure)
-    axis.set_xlim(left - 0.5, right - 0.5)
-    axis.set_ylim(pixels.shape[0] - 0.5, -0.5)
-    return figure
+    left, right = _columns(voxels[:, 2], geometry.spacing_mm[2], pixels.shape[1])
+    return _View(pixels[:, left:right], geometry, plane, left)
 
 
 def _columns(middle: FloatArray, column_mm: float, count: int) -> tuple[int, int]:
@@ -112,56 +159,112 @@ def _columns(middle: FloatArray, column_mm: float, count: int) -> tuple[int, int
     return (left, right) if right - left >= 2 else (0, count)
 
 
-def _draw_slices(
-    axis: Axes, geometry: Geometry, plane: int, stack: Geometry, slices: tuple[int, int] | None
+def _draw_range(
+    axis: Axes, tile: Tile, view: _View, stack: Geometry, slices: tuple[int, int] | None
 ) -> None:
-    """Draw each slice as the line in which it intersects the plane, in its whole length."""
+    """Draw the outer slices of the measured range, and a bracket around it beside the view.
+
+    A grey line beside the view is the whole stack.
+    """
+    count = stack.shape[stack.slice_axis]
+    start, stop = slices or (0, count)
+    lines = {i: _slice_line(tile, view, stack, i) for i in (0, start, stop - 1, count - 1)}
+    x = tile.left + tile.width + _GAP
+    # Where a slice leaves the view behind, as far as it does so within its height.
+    behind = {
+        index: float(np.clip(line[1, 1], tile.top, tile.top + tile.height))
+        for index, line in lines.items()
+    }
+    low, high = behind[start], behind[stop - 1]
+    axis.plot([x, x], [behind[0], behind[count - 1]], color=_STACK_COLOUR, linewidth=1.0)
+    tick = x - 0.6 * _GAP
+    axis.plot([tick, x, x, tick], [low, low, high, high], color=_SLICE_COLOUR, linewidth=1.6)
+    for index in (start, stop - 1):
+        ends = lines[index]
+        (drawn,) = axis.plot(ends[:, 0], ends[:, 1], color=_SLICE_COLOUR, linewidth=0.9, alpha=0.8)
+        _clip(drawn, tile)
+    named = f"slice {start}" if stop - start == 1 else f"slices {start}–{stop - 1}"
+    height = axis.get_ylim()[0]
+    middle = float(np.clip((low + high) / 2, _LINE, height - _LINE))  # of two lines
+    axis.text(
+        x + 0.6 * _GAP, middle, f"measured:\n{named}", color=_SLICE_COLOUR,
+        fontsize=_FONT_POINTS, va="center",
+    )  # fmt: skip
+
+
+def _slice_line(tile: Tile, view: _View, stack: Geometry, index: int) -> FloatArray:
+    """Return the line in which a slice intersects the view, from its left to its right edge."""
     along = stack.slice_axis
-    start, stop = slices or (0, stack.shape[along])
     front_back = next(a for a in range(3) if stack.axis_codes[a] in "AP")
-    for index in range(stack.shape[along]):
-        ends = np.tile((np.array(stack.shape) - 1) / 2, (2, 1))
-        ends[:, along] = index
-        ends[:, front_back] = (-0.5, stack.shape[front_back] - 0.5)
-        line = _in_plane(
-            geometry.world_to_voxel(stack.voxel_to_world(ends)), stack, geometry, plane
-        )
-        is_selected = start <= index < stop
-        axis.plot(
-            line[:, 2],
-            line[:, 1],
-            color=_SLICE_COLOUR if is_selected else _LEFT_OUT_COLOUR,
-            linewidth=0.7,
-            alpha=0.55 if is_selected else 0.3,
-        )
+    ends = np.tile((np.array(stack.shape) - 1) / 2, (2, 1))
+    ends[:, along] = index
+    ends[:, front_back] = (-0.5, stack.shape[front_back] - 0.5)
+    voxels = view.geometry.world_to_voxel(stack.voxel_to_world(ends))
+    (x0, y0), (x1, y1) = tile.place(view.points(_in_plane(voxels, stack, view)))
+    edges = np.array([tile.left, tile.left + tile.width])
+    heights: FloatArray = y0 + (edges - x0) * (y1 - y0) / (x1 - x0)
+    return np.column_stack([edges, heights])
 
 
-def _in_plane(line: FloatArray, stack: Geometry, geometry: Geometry, plane: int) -> FloatArray:
+def _in_plane(line: FloatArray, stack: Geometry, view: _View) -> FloatArray:
     """Move the ends of a line sideways within their slice into the sagittal plane."""
     sideways = next(a for a in range(3) if stack.axis_codes[a] in "LR")
-    step = np.linalg.solve(geometry.affine[:3, :3], stack.affine[:3, sideways])
-    moved: FloatArray = line + ((plane - line[:, 0]) / step[0])[:, None] * step
+    step = np.linalg.solve(view.geometry.affine[:3, :3], stack.affine[:3, sideways])
+    moved: FloatArray = line + ((view.plane - line[:, 0]) / step[0])[:, None] * step
     return moved
 
 
-def _draw_disc(axis: Axes, geometry: Geometry, disc: NamedDisc, *, sure: bool) -> None:
-    """Draw a disc as a line in its direction, with its name and slice."""
-    normal = np.array(disc.normal)
+def _draw_disc(axis: Axes, tile: Tile, view: _View, disc: NamedDisc) -> FloatArray:
+    """Draw a disc as a line in its direction; return its end in front, within the view."""
+    geometry = view.geometry
     sideways = geometry.affine[:3, 0] / geometry.spacing_mm[0]
-    front = np.cross(normal, sideways)
+    front = np.cross(np.array(disc.normal), sideways)
     front /= np.linalg.norm(front)
     ends: Any = np.array(disc.centre_mm) + np.outer((-_DISC_MM, _DISC_MM), front)
-    line = geometry.world_to_voxel(ends)
-    axis.plot(line[:, 2], line[:, 1], color=_DISC_COLOUR, linewidth=2.0)
-    front_end = line[line[:, 2].argmin()]
-    place = "outside" if disc.slice is None else f"slice {disc.slice}"
-    axis.annotate(
-        f"{disc.name}{'' if sure else '?'} · {place}",
-        (front_end[2], front_end[1]),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        color=_DISC_COLOUR,
-        fontsize=8,
-        ha="right",
-        va="center",
+    line = tile.place(view.points(geometry.world_to_voxel(ends)))
+    (drawn,) = axis.plot(line[:, 0], line[:, 1], color=_DISC_COLOUR, linewidth=1.6)
+    _clip(drawn, tile)
+    low, high = (tile.left, tile.top), (tile.left + tile.width, tile.top + tile.height)
+    inside: FloatArray = np.clip(line[line[:, 0].argmin()], low, high)
+    return inside
+
+
+def _clip(drawn: Any, tile: Tile) -> None:
+    """Show a line within its view only."""
+    from matplotlib.patches import Rectangle
+
+    frame = Rectangle(
+        (tile.left, tile.top), tile.width, tile.height, transform=drawn.get_transform()
     )
+    drawn.set_clip_path(frame)
+
+
+def _write_names(
+    axis: Axes, names: Sequence[str], ends: Sequence[FloatArray], *, right: float, height: float
+) -> None:
+    """Write the names of the discs in a column, each joined to its disc by a thin line."""
+    order = sorted(range(len(names)), key=lambda number: float(ends[number][1]))
+    places = _apart([float(ends[number][1]) for number in order], height)
+    for number, y in zip(order, places, strict=True):
+        x, disc_y = ends[number]
+        axis.plot(
+            [right + 0.04, right + _GAP, x], [y, y, disc_y], color=_DISC_COLOUR, linewidth=0.5,
+            alpha=0.8,
+        )  # fmt: skip
+        axis.text(
+            right, y, names[number], color=_DISC_COLOUR, fontsize=_FONT_POINTS, ha="right",
+            va="center",
+        )  # fmt: skip
+
+
+def _apart(wanted: Sequence[float], height: float) -> list[float]:
+    """Return sorted heights at least a line apart, within the picture and near those wanted."""
+    places = list(wanted)
+    for index, place in enumerate(places):
+        before = places[index - 1] + _LINE if index else _LINE / 2
+        places[index] = max(place, before)
+    limit = height - _LINE / 2
+    for index in range(len(places) - 1, -1, -1):
+        places[index] = min(places[index], limit)
+        limit = places[index] - _LINE
+    return places

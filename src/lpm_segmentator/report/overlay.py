@@ -12,13 +12,13 @@ from lpm_segmentator.core import (
     AXIAL_FRAME,
     LabelMap,
     Muscle,
-    Side,
-    Structure,
     Volume,
     axial_slices,
     bounding_box,
     reorient,
 )
+from lpm_segmentator.report.style import OKABE_ITO
+from lpm_segmentator.report.tiles import Tile, black_figure, draw_image, halo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,20 +28,17 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 __all__ = [
-    "STRUCTURE_COLOURS",
+    "MUSCLE_COLOURS",
     "Layout",
     "SliceNotes",
     "choose_slices",
     "overlay_montage",
-    "structure_colour",
 ]
 
-#: Okabe–Ito colours, one hue a muscle; R and L mark the sides
-STRUCTURE_COLOURS = {
-    (Muscle.ERECTOR_SPINAE, Side.RIGHT): "#56B4E9",
-    (Muscle.ERECTOR_SPINAE, Side.LEFT): "#56B4E9",
-    (Muscle.MULTIFIDUS, Side.RIGHT): "#E69F00",
-    (Muscle.MULTIFIDUS, Side.LEFT): "#E69F00",
+#: one colour a muscle; R and L mark the sides
+MUSCLE_COLOURS = {
+    Muscle.ERECTOR_SPINAE: OKABE_ITO["sky"],
+    Muscle.MULTIFIDUS: OKABE_ITO["orange"],
 }
 _REFERENCE_COLOUR = "#FFFFFF"
 
@@ -56,8 +53,10 @@ _CONTOUR_LEVEL = 0.75
 _FLAG_COLOUR = "#FFB000"
 #: width of the longest name in the legend, height of a line of it
 _ENTRY_INCHES, _LINE_INCHES = 1.55, 0.17
-#: height of a title, and what separates panels
+#: height of a title, and what separates tiles
 _TITLE_INCHES, _GAP_INCHES = 0.22, 0.06
+_POINT_INCHES = 1 / 72
+_FRAME_POINTS = 1.5
 
 Box = tuple[slice, slice]
 
@@ -96,24 +95,14 @@ class Layout:
     count : int or None
         Number of slices besides the flagged ones; None for all that show a muscle.
     columns : int
-        Largest number of panels side by side.
+        Largest number of slices side by side.
     tile_inches : float
-        Width of a panel.
+        Width of a slice.
     """
 
     count: int | None = 8
     columns: int = _MOST_COLUMNS
     tile_inches: float = _TILE_INCHES
-
-
-def structure_colour(structure: Structure) -> str:
-    """Return the colour of a muscle and side as ``#rrggbb``.
-
-    Parameters
-    ----------
-    structure : Structure
-    """
-    return STRUCTURE_COLOURS[(structure.muscle, structure.side)]
 
 
 def choose_slices(labelled: npt.NDArray[np.bool_], count: int) -> list[int]:
@@ -171,63 +160,52 @@ def overlay_montage(
     chosen = choose_slices(labelled, len(labelled) if layout.count is None else layout.count)
     picks = sorted({*chosen, *flagged}, reverse=True)
     column_mm, row_mm, _ = reorient(image, AXIAL_FRAME).spacing_mm
+    pixel_aspect = row_mm / column_mm
     box = _box(masks, (row_mm, column_mm))
-    figure, panels = _black_figure(
-        len(picks), _aspect(box, row_mm / column_mm), layout, _legend_lines(labels, reference)
-    )
-    for axis, pick in zip(panels, picks, strict=False):
-        low, high = _window(planes[pick][box])
-        axis.imshow(
-            planes[pick][box],
-            cmap="gray",
-            vmin=low,
-            vmax=high,
-            aspect=row_mm / column_mm,
-            interpolation="bilinear",
-        )
-        _draw_outlines(axis, masks[pick][box], labels)
-        if reference_masks is not None:
-            _draw_outlines(axis, reference_masks[pick][box], labels, as_reference=True)
-        colour = _FLAG_COLOUR if pick in flagged else "white"
-        axis.set_title(notes.title(numbers[pick]), color=colour, fontsize=8, pad=2, y=1.0)
-        _mark_sides(axis)
-        if pick in flagged:
-            _frame(axis)
-    _draw_bar(panels[0], planes[picks[0]][box].shape[0], column_mm)
+    names = _legend_lines(labels, reference)
+    # All slices share one pair of axes: one pair each takes ten times as long to draw.
+    figure, axis, tiles = _montage(masks[0][box].shape, len(picks), layout, names, pixel_aspect)
+    for tile, pick in zip(tiles, picks, strict=True):
+        draw_image(axis, tile, planes[pick][box], _window(planes[pick][box]))
+        _write_title(axis, tile, notes.title(numbers[pick]), is_flagged=pick in flagged)
+    shown = [masks[pick][box] for pick in picks]
+    _draw_outlines(axis, tiles, shown, labels)
+    if reference_masks is not None:
+        shown = [reference_masks[pick][box] for pick in picks]
+        _draw_outlines(axis, tiles, shown, labels, as_reference=True)
+    _draw_bar(axis, tiles[0], column_mm)
     return figure
 
 
-def _aspect(box: Box, pixel_aspect: float) -> float:
-    """Return height over width of a box, given the height of a pixel over its width."""
-    rows, columns = (s.stop - s.start for s in box)
-    return float(rows * pixel_aspect / columns)
-
-
-def _black_figure(
-    count: int, aspect: float, layout: Layout, names: Sequence[Line2D]
-) -> tuple[Figure, list[Axes]]:
-    """Make a black figure with a panel for each slice and a legend below."""
-    from matplotlib.figure import Figure
-
+def _montage(
+    shape: tuple[int, int],
+    count: int,
+    layout: Layout,
+    names: Sequence[Line2D],
+    pixel_aspect: float,
+) -> tuple[Figure, Axes, list[Tile]]:
+    """Make a black figure with axes in inches, the place of each slice, and a legend below."""
     columns, tile = min(layout.columns, count), layout.tile_inches
     rows = -(-count // columns)
     names_per_line = min(len(names), max(1, int(columns * tile / _ENTRY_INCHES)))
     legend_inches = 0.3 + _LINE_INCHES * -(-len(names) // names_per_line)
-    height = tile * aspect
-    row_inches = height + _TITLE_INCHES
+    aspect = shape[0] * pixel_aspect / shape[1]
+    row_inches = tile * aspect + _TITLE_INCHES
     width_inches, height_inches = columns * tile, rows * row_inches + legend_inches
-    figure = Figure(figsize=(width_inches, height_inches), facecolor="black")
-    panels = []
-    for number in range(count):
-        # Placed by hand: the layouts of matplotlib take seconds for as many panels.
-        left = (number % columns) * tile + _GAP_INCHES / 2
-        bottom = height_inches - (number // columns + 1) * row_inches
-        box = (left, bottom, tile - _GAP_INCHES, height - _GAP_INCHES)
-        sizes = (width_inches, height_inches, width_inches, height_inches)
-        x, y, across, up = (part / size for part, size in zip(box, sizes, strict=True))
-        axis = figure.add_axes((x, y, across, up))
-        axis.set_axis_off()
-        panels.append(axis)
+    figure, axis = black_figure(width_inches, height_inches)
+    # As large as the gaps allow, in the middle of its place.
+    width = min(tile - _GAP_INCHES, (tile * aspect - _GAP_INCHES) / aspect)
+    height = width * aspect
+    tiles = [
+        Tile(
+            left=(number % columns + 0.5) * tile - width / 2,
+            top=(number // columns + 1) * row_inches - (tile * aspect - _GAP_INCHES + height) / 2,
+            width=width,
+            height=height,
+            shape=shape,
+        )
+        for number in range(count)
+    ]
     figure.legend(
         handles=names,
         loc="lower center",
@@ -238,7 +216,7 @@ def _black_figure(
         handlelength=1.5,
         columnspacing=1.4,
     )
-    return figure, panels
+    return figure, axis, tiles
 
 
 def _slice_numbers(image: Volume) -> list[int]:
@@ -268,68 +246,95 @@ def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
+def _write_title(axis: Axes, tile: Tile, title: str, *, is_flagged: bool) -> None:
+    """Write title and sides of a slice, and frame one to review."""
+    left, right, _, top = tile.extent
+    colour = _FLAG_COLOUR if is_flagged else "white"
+    middle = (left + right) / 2
+    axis.text(middle, top - 2 * _POINT_INCHES, title, color=colour, fontsize=8, ha="center")
+    for share, side, align in ((0.01, "R", "left"), (0.99, "L", "right")):
+        axis.text(
+            left + share * tile.width, top + 0.02 * tile.height, side, color="white", fontsize=9,
+            weight="bold", ha=align, va="top", path_effects=halo(2.5),
+        )  # fmt: skip
+    if is_flagged:
+        _frame(axis, tile)
+
+
 def _draw_outlines(
-    axis: Axes, mask: npt.NDArray[Any], labels: LabelMap, *, as_reference: bool = False
+    axis: Axes,
+    tiles: Sequence[Tile],
+    masks: Sequence[npt.NDArray[Any]],
+    labels: LabelMap,
+    *,
+    as_reference: bool = False,
 ) -> None:
-    from contourpy import contour_generator
     from matplotlib.collections import LineCollection
 
     for structure in labels.scheme:
-        part = mask == structure.value
-        # A contour needs a plane of at least 2 x 2 pixels, some inside and some outside.
-        if part.any() and not part.all() and min(part.shape) > 1:
-            lines: Any = contour_generator(z=part.astype(np.float64)).lines(_CONTOUR_LEVEL)
+        lines = [
+            tile.place(line)
+            for tile, mask in zip(tiles, masks, strict=True)
+            for line in _outlines(mask == structure.value)
+        ]
+        if lines:
             axis.add_collection(
                 LineCollection(
                     lines,
-                    colors=_REFERENCE_COLOUR if as_reference else structure_colour(structure),
+                    colors=_REFERENCE_COLOUR if as_reference else MUSCLE_COLOURS[structure.muscle],
                     linewidths=0.7 if as_reference else 1.1,
                     linestyles=":" if as_reference else "-",
-                    path_effects=[] if as_reference else _halo(2.2),
+                    path_effects=[] if as_reference else halo(2.2),
                 ),
                 autolim=False,
             )
 
 
-def _halo(width: float) -> list[Any]:
-    """Return the effect of a thin dark border around lines and letters."""
-    from matplotlib import patheffects
+def _outlines(part: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
+    """Return the outlines of a structure in a slice, as columns and rows."""
+    from contourpy import contour_generator
 
-    return [patheffects.withStroke(linewidth=width, foreground="#000000B0")]
+    # A contour needs a plane of at least 2 x 2 pixels, some inside and some outside.
+    box = bounding_box(part, margin=1)
+    if box is None or part.all() or min(part.shape) < 2:
+        return []
+    rows, columns = box
+    contours = contour_generator(z=part[box].astype(np.float64))
+    start = np.array([columns.start, rows.start])
+    return [line + start for line in contours.lines(_CONTOUR_LEVEL)]
 
 
-def _frame(axis: Axes) -> None:
+def _frame(axis: Axes, tile: Tile) -> None:
     from matplotlib.patches import Rectangle
 
+    inset = _FRAME_POINTS * _POINT_INCHES / 2  # a line lies on both sides of its path
     axis.add_patch(
         Rectangle(
-            (0, 0), 1, 1, transform=axis.transAxes, fill=False, edgecolor=_FLAG_COLOUR, linewidth=3
+            (tile.left + inset, tile.top + inset),
+            tile.width - 2 * inset,
+            tile.height - 2 * inset,
+            fill=False,
+            edgecolor=_FLAG_COLOUR,
+            linewidth=_FRAME_POINTS,
         )
     )
 
 
-def _draw_bar(axis: Axes, height: int, column_mm: float) -> None:
-    """Draw a bar of 5 cm at the foot of a panel."""
-    y, start = 0.95 * (height - 1), 6.0
-    stop = start + _BAR_MM / column_mm
-    (line,) = axis.plot([start, stop], [y, y], color="white", linewidth=2)
-    line.set_path_effects(_halo(3.5))
-    axis.text(start, y - 4, "5 cm", color="white", fontsize=7, va="bottom", path_effects=_halo(2.0))
-
-
-def _mark_sides(axis: Axes) -> None:
-    for x, text, align in ((0.01, "R", "left"), (0.99, "L", "right")):
-        axis.text(
-            x, 0.98, text, transform=axis.transAxes, color="white", fontsize=9, weight="bold",
-            ha=align, va="top", path_effects=_halo(2.5),
-        )  # fmt: skip
+def _draw_bar(axis: Axes, tile: Tile, column_mm: float) -> None:
+    """Draw a bar of 5 cm at the foot of a slice."""
+    row, start = 0.95 * (tile.shape[0] - 1), 6.0
+    ends = np.array([[start, row], [start + _BAR_MM / column_mm, row], [start, row - 4]])
+    (left, y), (right, _), (_, above) = tile.place(ends)
+    (line,) = axis.plot([left, right], [y, y], color="white", linewidth=2)
+    line.set_path_effects(halo(3.5))
+    axis.text(left, above, "5 cm", color="white", fontsize=7, va="bottom", path_effects=halo(2.0))
 
 
 def _legend_lines(labels: LabelMap, reference: LabelMap | None) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    names = {s.muscle: structure_colour(s) for s in labels.scheme}
-    lines = [Line2D([], [], color=c, label=muscle.full_name) for muscle, c in names.items()]
+    muscles = dict.fromkeys(structure.muscle for structure in labels.scheme)
+    lines = [Line2D([], [], color=MUSCLE_COLOURS[m], label=m.full_name) for m in muscles]
     if reference is not None:
         lines.append(Line2D([], [], color=_REFERENCE_COLOUR, linestyle=":", label="reference"))
     return lines

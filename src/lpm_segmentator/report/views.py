@@ -37,6 +37,12 @@ _STRUCTURES = {
     "global": "All muscles",
     **{str(structure.value): structure.full_name.capitalize() for structure in LPM_SCHEME},
 }
+_WHO = {
+    "model": "the model",
+    "user": "the user",
+    "table": "a table",
+    "other tool": "another tool",
+}
 _ABSENT = "undefined: the structure is missing in the reference, the mask or both"
 
 
@@ -180,6 +186,8 @@ def case_view(record: Record) -> dict[str, Any]:
         "asymmetry_formula": record["asymmetry_formula"],
         "discs": _discs(record),
         "level_source": _level_source(record),
+        "disc_source": _disc_source(record),
+        "has_sure_names": not record["levels"] or record["levels"]["named"],
         "details": _details(record),
     }
 
@@ -257,9 +265,9 @@ def _levels_in_words(record: Record) -> str:
         return "no disc was found"
     shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
     names = ", ".join(shown) if shown else "none in the stack"
-    sources = sorted({str(disc.get("source", "")) for disc in levels["discs"]} - {""})
-    known = f" (named by {', '.join(sources)})" if sources else ""
-    return f"{names}{known}" if levels["named"] else f"uncertain: {names}; not used"
+    return (
+        f"{names} ({_disc_source(record)})" if levels["named"] else f"uncertain: {names}; not used"
+    )
 
 
 def _discs(record: Record) -> list[dict[str, Any]]:
@@ -275,6 +283,16 @@ def _discs(record: Record) -> list[dict[str, Any]]:
 
 def _all_discs(record: Record) -> Sequence[Mapping[str, Any]]:
     return record["levels"]["discs"] if record["levels"] else ()
+
+
+def _disc_source(record: Record) -> str:
+    """Return who named the discs, such as "named by the model"."""
+    discs = _all_discs(record)
+    sources = sorted({str(disc.get("source", "model")) for disc in discs})
+    anchors = (record["options"].get("levels") or {}).get("anchors")
+    if anchors and sources == ["model"]:  # the model counts from the disc of the user
+        return "located by the model, named from the disc that the user stated"
+    return f"named by {' and '.join(_WHO.get(source, source) for source in sources)}"
 
 
 def _level_source(record: Record) -> str:

@@ -231,6 +231,7 @@ def _pictures(folder: CaseFolder, record: CaseRecord, page: Path) -> Pictures:
         # A picture of levels that an older run left shows nothing about this one.
         levels=_picture(folder.levels_picture) if record.levels and record.levels.discs else None,
         link=_link(page, folder.picture),
+        levels_link=_link(page, folder.levels_picture),
     )
 
 

@@ -21,8 +21,25 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["done_record", "fingerprint_of"]
+__all__ = ["done_record", "fingerprint_of", "other_options"]
 
+#: field of `RunOptions` → in words
+_WORDS = {
+    "model": "model",
+    "mode": "mode",
+    "slices": "slices",
+    "levels": "levels",
+    "accept_origin_mismatch": "lost origins",
+    "resample": "resampling of label maps",
+    "ignore": "ignored labels",
+    "label_scheme": "label scheme",
+    "contrast": "contrast",
+    "trust": "trusted header fields",
+    "spacing_mm": "spacing",
+    "keep_low_confidence": "low-confidence masks",
+    "intensity_fat": "intensity-based fat",
+    "postprocess": "postprocessing",
+}
 #: roles of levels whose files are small
 _TEXTS = ("levels", "disc table")
 
@@ -97,3 +114,37 @@ def _stamp(path: Path) -> list[str | int]:
         return [str(path.resolve()), file_sha256(path)]
     stat = path.stat()
     return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+
+
+def other_options(
+    files: CaseFiles, out: Path, options: RunOptions, model: ModelInfo
+) -> tuple[str, ...]:
+    """Return in words which options an earlier result of a case was made with that differ now.
+
+    Parameters
+    ----------
+    files : CaseFiles
+    out : Path
+        The folder with the earlier result.
+    options : RunOptions
+    model : ModelInfo
+        The model that runs now.
+
+    Returns
+    -------
+    tuple of str
+        With "version of the program" if another one made it. Empty if the options are the same, or
+        nothing can be read of an earlier result.
+    """
+    try:
+        record = read_case_record(StudyFolder(out).case(files.case).record)
+        before = type(options).from_dict(record.options).to_dict()
+    except LpmError:
+        return ()
+    now = options.to_dict()
+    words = [_WORDS[name] for name in now if before[name] != now[name]]
+    if record.model and record.model != model.to_dict() and _WORDS["model"] not in words:
+        words.insert(0, _WORDS["model"])
+    if record.version != __version__:
+        words.append("version of the program")
+    return tuple(words)
