@@ -1,5 +1,6 @@
 # make demo   installs the package into .venv and runs it on a sample
 # make test   all tests            make lint   style, types, imports between rooms
+# make docs   the documentation as a site: site/index.html
 # make fuzz   damaged inputs: N=10000 cases from SEED=0; what fails is kept in out/fuzz
 # make venv   .venv with the package alone     make clean  removes caches and results
 #
@@ -18,10 +19,10 @@ STAMPS := $(VENV)/stamps
 PINNED := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable
 
-.PHONY: help venv demo test fuzz lint clean
+.PHONY: help venv demo test docs fuzz lint clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,7p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
 
 venv: $(STAMPS)/base
 
@@ -31,6 +32,9 @@ demo: $(STAMPS)/base
 # One thread a process: the tests already use every core through their workers.
 test: $(STAMPS)/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+docs: $(STAMPS)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fuzz: $(STAMPS)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py -n $(N) --seed $(SEED) --keep out/fuzz --last out/fuzz/last.txt
@@ -42,7 +46,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist out site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -57,6 +61,10 @@ $(STAMPS)/base: $(PINNED) | $(BIN)/python
 # Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK: the extras.
 $(STAMPS)/test: $(PINNED) | $(BIN)/python
 	$(INSTALL) '.[dicom,nnunet,t1t2,train,test]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
+
+$(STAMPS)/docs: $(PINNED) | $(BIN)/python
+	$(INSTALL) '.[docs]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
 
 # Types can be checked only against packages that are there.

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from lpm_segmentator.core import Geometry
+from lpm_segmentator.core import Disc, Geometry
 
 STEP_MM = 36.0
 TOP_MM = 100.0
@@ -16,6 +16,12 @@ TOP_MM = 100.0
 def body_centre(index: int) -> np.ndarray:
     """Middle of body `index`: 0 T12, 1 L1 … 5 L5, 6 S1."""
     return np.array([2.0, 10.0 + 3.0 * np.sin(index), TOP_MM - STEP_MM * index])
+
+
+def disc_centre(disc: Disc) -> np.ndarray:
+    """Middle between the bodies above and below a disc."""
+    index = list(Disc).index(disc) + 1
+    return (body_centre(index) + body_centre(index + 1)) / 2
 
 
 def box_geometry() -> Geometry:

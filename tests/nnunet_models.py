@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,16 @@ import numpy as np
 ANISOTROPIC = ((1, 2, 2), (2, 2, 2), (1, 2, 2))
 ISOTROPIC = ((2, 2, 2), (2, 2, 2))
 PLANAR = ((2, 2), (2, 2), (2, 2))
+
+
+class RunsCode:
+    """An object whose pickle calls a function when it is loaded."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self.parts = (function, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self.parts
 
 
 def _values(rng: np.random.Generator, shape: Sequence[int], kind: str) -> np.ndarray:

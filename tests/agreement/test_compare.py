@@ -22,11 +22,6 @@ from lpm_segmentator.agreement import (
 from lpm_segmentator.core import AgreementError, NoPairsError, TableError
 
 
-@pytest.fixture(scope="module")
-def volumes(shared_data) -> pd.DataFrame:
-    return pd.read_csv(shared_data / "agreement" / "MRI_volume_internal_test331.csv")
-
-
 def _wide(n: int = 12, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     x = rng.uniform(100, 300, n)

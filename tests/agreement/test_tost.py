@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +12,6 @@ from scipy import stats
 
 from lpm_segmentator.agreement import holm, normality_p, tost_paired
 from lpm_segmentator.core import AgreementError
-
-
-@pytest.fixture(scope="module")
-def volumes(shared_data) -> pd.DataFrame:
-    return pd.read_csv(shared_data / "agreement" / "MRI_volume_internal_test331.csv")
 
 
 @pytest.mark.parametrize(

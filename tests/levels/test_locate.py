@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from box_spine import body_centre, disc_centre
 from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Remedy, Volume
 from lpm_segmentator.levels.locate import Anchor, find_levels
 from lpm_segmentator.levels.planes import plane_geometry, sagittal_planes
-
-BODIES = [np.array([2.0, 10.0 + 3.0 * np.sin(i), 100.0 - 36.0 * i]) for i in range(7)]
 
 
 class KnowingModel:
@@ -19,7 +18,7 @@ class KnowingModel:
         self._maps = np.zeros((7, *geometry.shape), np.float32)
         self._unsure = unsure
         for index in range(6):
-            middle = (BODIES[index] + BODIES[index + 1]) / 2
+            middle = (body_centre(index) + body_centre(index + 1)) / 2
             off = (world - middle) / np.array([14.0, 8.0, 2.8])
             heat = np.exp(-0.5 * (off**2).sum(-1))
             self._maps[5] = np.maximum(self._maps[5], heat)
@@ -38,17 +37,12 @@ class KnowingModel:
         return np.eye(7, dtype=np.float32)[looks] * 0.88 + 0.02, places
 
 
-def expected(disc: Disc) -> np.ndarray:
-    index = list(Disc).index(disc) + 1
-    return (BODIES[index] + BODIES[index + 1]) / 2
-
-
 def test_finds_all_five_discs_above_the_sacrum(spine: Volume) -> None:
     levels = find_levels(spine, KnowingModel(spine))  # type: ignore[arg-type]
     assert [found.disc for found in levels.discs] == list(Disc)
     assert levels.warnings == ()
     for found in levels.discs:
-        assert np.linalg.norm(np.asarray(found.centre_mm) - expected(found.disc)) < 1.5
+        assert np.linalg.norm(np.asarray(found.centre_mm) - disc_centre(found.disc)) < 1.5
         assert found.normal[2] > 0.97
         assert found.confidence > 0.8
 
@@ -69,7 +63,7 @@ def test_faint_discs_are_listed(spine: Volume) -> None:
     class Faint(KnowingModel):
         def maps(self, planes: np.ndarray) -> np.ndarray:
             found = super().maps(planes).copy()
-            middle = expected(Disc.L2_L3)[2]
+            middle = disc_centre(Disc.L2_L3)[2]
             rows = np.abs(140 - 2 * np.arange(found.shape[2]) - middle) < 15
             found[:, :, rows] *= 0.27
             return found
@@ -105,7 +99,7 @@ def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
     class Missing(KnowingModel):
         def maps(self, planes: np.ndarray) -> np.ndarray:
             found = super().maps(planes).copy()
-            middle = expected(Disc.L3_L4)[2]
+            middle = disc_centre(Disc.L3_L4)[2]
             rows = np.abs(140 - 2 * np.arange(found.shape[2]) - middle) < 15
             found[:, :, rows] = 0
             return found
@@ -121,26 +115,26 @@ def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
     for disc in (Disc.L2_L3, Disc.L4_L5, Disc.L5_S1):
         found = levels.find(disc)
         assert found is not None
-        assert np.linalg.norm(np.asarray(found.centre_mm) - expected(disc)) < 1.5
+        assert np.linalg.norm(np.asarray(found.centre_mm) - disc_centre(disc)) < 1.5
     assert any("a disc may have been missed" in warning for warning in levels.warnings)
 
 
 def test_an_anchor_settles_the_count(spine: Volume) -> None:
     axial = Geometry((100, 100, 80), np.diag([1.0, 1.0, 4.0, 1.0]))
     axial = axial.shifted((-50, -50, -40), (100, 100, 80))
-    index = round(float(axial.world_to_voxel(expected(Disc.L3_L4))[2]))
+    index = round(float(axial.world_to_voxel(disc_centre(Disc.L3_L4))[2]))
     anchor = Anchor(Disc.L4_L5, index, axial)
     levels = find_levels(spine, KnowingModel(spine), anchor=anchor)  # type: ignore[arg-type]
     found = levels.find(Disc.L4_L5)
     assert found is not None
-    assert np.linalg.norm(np.asarray(found.centre_mm) - expected(Disc.L3_L4)) < 1.5
+    assert np.linalg.norm(np.asarray(found.centre_mm) - disc_centre(Disc.L3_L4)) < 1.5
     assert any("the anchor names L4-L5 where the image shows L3-L4" in w for w in levels.warnings)
 
 
 def test_an_anchor_that_agrees_or_settles_a_doubt_is_not_warned_of(spine: Volume) -> None:
     axial = Geometry((100, 100, 80), np.diag([1.0, 1.0, 4.0, 1.0]))
     axial = axial.shifted((-50, -50, -40), (100, 100, 80))
-    index = round(float(axial.world_to_voxel(expected(Disc.L3_L4))[2]))
+    index = round(float(axial.world_to_voxel(disc_centre(Disc.L3_L4))[2]))
     for disc, unsure in ((Disc.L3_L4, False), (Disc.L4_L5, True)):
         model = KnowingModel(spine, unsure=unsure)
         levels = find_levels(spine, model, anchor=Anchor(disc, index, axial))  # type: ignore[arg-type]

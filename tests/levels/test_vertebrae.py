@@ -3,16 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from box_spine import disc_centre
 from lpm_segmentator.core import Disc, Geometry, LabelError
 from lpm_segmentator.levels import NUMBERINGS, levels_from_vertebrae
 from lpm_segmentator.levels.vertebrae import numbering_of
-
-BODIES = [np.array([2.0, 10.0 + 3.0 * np.sin(i), 100.0 - 36.0 * i]) for i in range(7)]
-
-
-def expected(disc: Disc) -> np.ndarray:
-    index = list(Disc).index(disc) + 1
-    return (BODIES[index] + BODIES[index + 1]) / 2
 
 
 def test_discs_lie_between_the_bodies(vertebrae: np.ndarray, sagittal_geometry: Geometry) -> None:
@@ -20,7 +14,7 @@ def test_discs_lie_between_the_bodies(vertebrae: np.ndarray, sagittal_geometry: 
     assert [found.disc for found in levels.discs] == list(Disc)
     assert levels.warnings == ()
     for found in levels.discs:
-        off = np.asarray(found.centre_mm) - expected(found.disc)
+        off = np.asarray(found.centre_mm) - disc_centre(found.disc)
         assert abs(off[2]) < 1.5
         assert np.linalg.norm(off) < 4.0
         assert found.normal[2] > 0.98
@@ -31,7 +25,7 @@ def test_l5_s1_without_s1_lies_below_l5(vertebrae: np.ndarray, sagittal_geometry
     levels = levels_from_vertebrae(cut, sagittal_geometry)
     last = levels.find(Disc.L5_S1)
     assert last is not None
-    assert last.centre_mm[2] == pytest.approx(expected(Disc.L5_S1)[2], abs=2.5)
+    assert last.centre_mm[2] == pytest.approx(disc_centre(Disc.L5_S1)[2], abs=2.5)
     assert "S1" in levels.warnings[0]
 
 

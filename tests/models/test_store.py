@@ -16,7 +16,7 @@ from lpm_segmentator.models import ModelStore, convert_model, load_predictor
 from lpm_segmentator.models.store import default_home
 from lpm_segmentator.segment import Predictor
 from model_server import serve
-from nnunet_models import ANISOTROPIC, v1_plans, v2_dataset, v2_plans, write_v1, write_v2
+from nnunet_models import ANISOTROPIC, RunsCode, v1_plans, v2_dataset, v2_plans, write_v1, write_v2
 
 pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 pytest.importorskip("openvino", reason="needs openvino (the extra nnunet)")
@@ -152,18 +152,13 @@ def test_names_that_cannot_be_folders(store, v1, name):
     assert list(store.folder.iterdir()) == []
 
 
-class _Runs:
-    def __reduce__(self):
-        return os.system, ("touch was_here",)
-
-
 def _bad_sources(tmp_path: Path) -> dict[str, Path]:
     good = write_v1(tmp_path / "good", V1)
     truncated = shutil.copytree(good, tmp_path / "truncated")
     weights = truncated / "fold_0" / "model_final_checkpoint.model"
     weights.write_bytes(weights.read_bytes()[:2000])
     evil = shutil.copytree(good, tmp_path / "evil")
-    (evil / "plans.pkl").write_bytes(pickle.dumps(_Runs()))
+    (evil / "plans.pkl").write_bytes(pickle.dumps(RunsCode(os.system, "touch was_here")))
     escaping = tmp_path / "escaping.zip"
     with zipfile.ZipFile(escaping, "w") as archive:
         archive.writestr("../../../evil.pkl", "x")

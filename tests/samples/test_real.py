@@ -13,6 +13,7 @@ import pytest
 from lpm_segmentator.core import Disc, DixonPair, LabelMap, Volume
 from lpm_segmentator.io import read_image, read_label_map
 from lpm_segmentator.levels import corrected_levels, to_slices
+from lpm_segmentator.measure import dice, overlap
 from lpm_segmentator.samples import Sample, real_sample
 from lpm_segmentator.segment import embedded_predictor, keep_largest
 
@@ -119,14 +120,10 @@ def test_the_mask_of_the_crop_is_nearly_that_of_the_whole_image(
     cropped, whole = (_segmented(*pair) for pair in (crop, (water, fat)))
     part = whole.array[tool.CROP]
     assert (whole.array > 0).sum() == (part > 0).sum()
-    assert _dice(cropped.array > 0, part > 0) > 0.99
+    assert dice(overlap(cropped.array > 0, part > 0)) > 0.99
     for value in range(1, 5):
-        assert _dice(cropped.array == value, part == value) > 0.98
+        assert dice(overlap(cropped.array == value, part == value)) > 0.98
 
 
 def _segmented(water: Volume, fat: Volume) -> LabelMap:
     return keep_largest(embedded_predictor().predict(DixonPair(water, fat)).labels).labels
-
-
-def _dice(one: np.ndarray, other: np.ndarray) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))

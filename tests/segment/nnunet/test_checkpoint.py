@@ -8,6 +8,7 @@ import pytest
 
 from lpm_segmentator.core.errors import ModelError
 from lpm_segmentator.segment.nnunet.checkpoint import load_checkpoint, weights_of
+from nnunet_models import RunsCode
 
 torch = pytest.importorskip("torch", reason="needs torch (the extra nnunet)")
 
@@ -28,19 +29,13 @@ def test_the_format_before_torch_1_6_is_read(tmp_path):
     assert "w" in load_checkpoint(path)["state_dict"]
 
 
-class _Runs:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.marker}",)
-
-
 @pytest.mark.parametrize("new", [True, False])
 def test_a_checkpoint_that_runs_code_is_refused(tmp_path, new):
     path, marker = tmp_path / "a.pth", tmp_path / "was_here"
     torch.save(
-        {"network_weights": {}, "x": _Runs(marker)}, path, _use_new_zipfile_serialization=new
+        {"network_weights": {}, "x": RunsCode(os.system, f"touch {marker}")},
+        path,
+        _use_new_zipfile_serialization=new,
     )
     with pytest.raises(ModelError, match="refused"):
         load_checkpoint(path)

@@ -11,6 +11,7 @@ import pytest
 
 from lpm_segmentator.core.errors import ModelError
 from lpm_segmentator.segment.nnunet.unpickle import load_plain_pickle
+from nnunet_models import RunsCode
 
 
 def _write(folder: Path, data: bytes) -> Path:
@@ -63,26 +64,18 @@ def test_byte_order_of_a_file_does_not_reach_numpys_own_types(tmp_path):
     assert np.dtype("f8").byteorder == "="
 
 
-class _Runs:
-    def __init__(self, function, *arguments):
-        self.parts = (function, arguments)
-
-    def __reduce__(self):
-        return self.parts
-
-
 def _attacks(marker: Path) -> dict[str, bytes]:
     command = f"touch {marker}"
     return {
-        "os.system": pickle.dumps({"plans": _Runs(os.system, command)}),
-        "eval": pickle.dumps(_Runs(eval, f"open({str(marker)!r}, 'w')")),
+        "os.system": pickle.dumps({"plans": RunsCode(os.system, command)}),
+        "eval": pickle.dumps(RunsCode(eval, f"open({str(marker)!r}, 'w')")),
         "protocol 0": b"cposix\nsystem\n(S'" + command.encode() + b"'\ntR.",
         "inst": b"(S'" + command.encode() + b"'\niposix\nsystem\n.",
         "obj": b"(cposix\nsystem\nS'" + command.encode() + b"'\no.",
-        "nested numpy": pickle.dumps(_Runs(np.lib.format.open_memmap, str(marker), "w+")),
-        "np.load": pickle.dumps(_Runs(np.load, str(marker))),
-        "getattr": pickle.dumps(_Runs(getattr, "text", "upper")),
-        "import": pickle.dumps(_Runs(__import__, "antigravity")),
+        "nested numpy": pickle.dumps(RunsCode(np.lib.format.open_memmap, str(marker), "w+")),
+        "np.load": pickle.dumps(RunsCode(np.load, str(marker))),
+        "getattr": pickle.dumps(RunsCode(getattr, "text", "upper")),
+        "import": pickle.dumps(RunsCode(__import__, "antigravity")),
         "codec": b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x04\x00\x00\x00zliptR.",
         "dotted name": b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.tofile\x93.",
         "persistent id": b"Pevil\n.",

@@ -15,9 +15,10 @@ from lpm_segmentator.train.compact.pseudo_labels import (
     pseudo_labelled,
 )
 from lpm_segmentator.train.draw import Draw
-from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from lpm_segmentator.train.synthesis.subjects import TrainingSubject
 from lpm_segmentator.train.synthesis.synthesiser import Synthesiser
 from phantoms import Truthful
+from training import phantom_subject
 
 
 def _sagittal(shape: tuple[int, int, int] = (20, 30, 40)) -> Volume:
@@ -87,8 +88,7 @@ def test_the_embedded_model_labels_a_sagittal_volume() -> None:
 
 
 def test_no_pelvis_is_drawn_beside_a_narrow_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    phantom = make_phantom(seed=3, shape=(140, 100, 6), spacing_mm=(2.5, 2.5, 16.0))
-    whole = training_subject("P", phantom.water.T, phantom.fat.T, phantom.labels.T, 2.5)
+    whole = phantom_subject(shape=(140, 100, 6), spacing_mm=(2.5, 2.5, 16.0))
     config = SynthesisConfig(
         spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64), pelvis=1.0, negatives=0.0
     )

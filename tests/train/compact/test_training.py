@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from lpm_segmentator.core import InputError
-from lpm_segmentator.samples.phantom import make_phantom
 from lpm_segmentator.train.compact.config import CompactConfig, SynthesisConfig
 from lpm_segmentator.train.compact.training import (
     learning_rate,
@@ -19,7 +18,8 @@ from lpm_segmentator.train.compact.training import (
     train_compact,
 )
 from lpm_segmentator.train.export import Softmax, export_onnx
-from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from lpm_segmentator.train.synthesis.subjects import TrainingSubject
+from training import InterruptError, interrupt_at, phantom_subject
 
 TINY = CompactConfig(
     widths=(4, 8, 12),
@@ -32,8 +32,7 @@ TINY = CompactConfig(
 
 @pytest.fixture(scope="module")
 def subject() -> TrainingSubject:
-    phantom = make_phantom(seed=3, shape=(120, 90, 4), spacing_mm=(3.0, 3.0, 20.0))
-    return training_subject("phantom", phantom.water.T, phantom.fat.T, phantom.labels.T, 3.0)
+    return phantom_subject(shape=(120, 90, 4), spacing_mm=(3.0, 3.0, 20.0))
 
 
 def test_an_interrupted_run_resumes_to_the_same_weights(
@@ -41,16 +40,10 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
 ) -> None:
     monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 2)
     whole = train_compact([subject], TINY, tmp_path / "whole", device="cpu")
-
-    class InterruptError(Exception):
-        pass
-
-    def interrupt(step: int, loss: float) -> None:
-        if step == 5:
-            raise InterruptError
-
     with pytest.raises(InterruptError):
-        train_compact([subject], TINY, tmp_path / "interrupted", device="cpu", progress=interrupt)
+        train_compact(
+            [subject], TINY, tmp_path / "interrupted", device="cpu", progress=interrupt_at(5)
+        )
     resumed = train_compact([subject], TINY, tmp_path / "interrupted", device="cpu")
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
@@ -128,16 +121,10 @@ def test_an_interrupted_second_stage_resumes_to_the_same_weights(
     monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 4)
     config = replace(TINY, steps=4, refine_steps=4)
     whole = train_compact([subject], config, tmp_path / "whole", device="cpu")
-
-    class InterruptError(Exception):
-        pass
-
-    def interrupt(step: int, loss: float) -> None:
-        if step == 6:
-            raise InterruptError
-
     with pytest.raises(InterruptError):
-        train_compact([subject], config, tmp_path / "interrupted", device="cpu", progress=interrupt)
+        train_compact(
+            [subject], config, tmp_path / "interrupted", device="cpu", progress=interrupt_at(6)
+        )
     resumed = train_compact([subject], config, tmp_path / "interrupted", device="cpu")
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)

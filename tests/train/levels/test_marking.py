@@ -18,6 +18,7 @@ from lpm_segmentator.levels.model import CHANNELS
 from lpm_segmentator.train.levels.config import LevelsConfig
 from lpm_segmentator.train.levels.marking import _rate, export_levels, train_levels
 from lpm_segmentator.train.levels.subjects import LevelSubject, read_level_subjects
+from training import InterruptError, interrupt_at
 
 TINY = LevelsConfig(widths=(4, 8, 8, 8, 8), cycles=(4, 3), batch_size=2)
 
@@ -34,16 +35,8 @@ def test_an_interrupted_training_resumes_to_the_same_weights(
 ) -> None:
     monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 2)
     whole = train_levels(subjects, TINY, tmp_path / "whole")
-
-    class InterruptError(Exception):
-        pass
-
-    def interrupt(step: int, _: float) -> None:
-        if step == 5:
-            raise InterruptError
-
     with pytest.raises(InterruptError):
-        train_levels(subjects, TINY, tmp_path / "interrupted", progress=interrupt)
+        train_levels(subjects, TINY, tmp_path / "interrupted", progress=interrupt_at(5))
     resumed = train_levels(subjects, TINY, tmp_path / "interrupted")
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)

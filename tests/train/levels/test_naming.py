@@ -15,6 +15,7 @@ from lpm_segmentator.core import InputError
 from lpm_segmentator.train.levels.config import NamingConfig
 from lpm_segmentator.train.levels.naming import export_naming, train_naming
 from lpm_segmentator.train.levels.patches import SubjectPatches
+from training import InterruptError, interrupt_at
 
 
 def patches_of(name: str) -> SubjectPatches:
@@ -34,21 +35,13 @@ def test_names_are_learnt_and_an_interrupted_run_resumes(
 ) -> None:
     config = NamingConfig(steps=30, batch_size=16, seed=1)
     whole = train_naming(["a_water", "b_spinecho"], patches_of, config, tmp_path / "whole.pt")
-
-    class InterruptError(Exception):
-        pass
-
-    def stop(step: int, _: float) -> None:
-        if step == 20:
-            raise InterruptError
-
     with pytest.raises(InterruptError):
         train_naming(
             ["a_water", "b_spinecho"],
             patches_of,
             config,
             tmp_path / "interrupted.pt",
-            progress=stop,
+            progress=interrupt_at(20),
         )
     again = train_naming(["a_water", "b_spinecho"], patches_of, config, tmp_path / "interrupted.pt")
     new = patches_of("longer_name_water")

@@ -6,31 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from lpm_segmentator.samples.phantom import make_phantom
+from lpm_segmentator.measure import dice, overlap
 from lpm_segmentator.train.compact.config import SynthesisConfig
 from lpm_segmentator.train.synthesis.shapes import fit_warps, shapes_of
-from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from lpm_segmentator.train.synthesis.subjects import TrainingSubject
 from lpm_segmentator.train.synthesis.synthesiser import Synthesiser
 from lpm_segmentator.train.synthesis.warps import Warp
-
-
-def _subject(seed: int) -> TrainingSubject:
-    phantom = make_phantom(seed=seed, shape=(140, 100, 4), spacing_mm=(2.5, 2.5, 20.0))
-    return training_subject(str(seed), phantom.water.T, phantom.fat.T, phantom.labels.T, 2.5)
+from training import phantom_subject
 
 
 @pytest.fixture(scope="module")
 def warped() -> tuple[TrainingSubject, torch.Tensor]:
-    other = _subject(8)
+    other = phantom_subject(8)
     # Broad, low muscles: a shape that the subject does not have.
     columns = (torch.arange(0, other.labels.shape[2] - 1, 0.75)).long()
     shapes = shapes_of(other.labels[:, :, columns], 2.5)
-    subject = _subject(3)
+    subject = phantom_subject(3)
     return subject.with_warps(fit_warps(subject, shapes)), shapes
-
-
-def _dice(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
 def test_a_subject_takes_the_shape(warped: tuple[TrainingSubject, torch.Tensor]) -> None:
@@ -55,7 +47,7 @@ def _matched(own: torch.Tensor, shape: torch.Tensor, warp: Warp) -> float:
         _take(own, source_y / 2.5, source_x / 2.5),
         _take(shape, y * scale / 2.5, x * scale / 2.5),
     )
-    return float(np.mean([_dice(taken[0] == v, taken[1] == v) for v in (1, 2, 3, 4)]))
+    return float(np.mean([dice(overlap(taken[0] == v, taken[1] == v)) for v in (1, 2, 3, 4)]))
 
 
 def test_samples_resemble_the_shape(warped: tuple[TrainingSubject, torch.Tensor]) -> None:
@@ -107,7 +99,7 @@ def test_warped_samples_keep_their_sides(warped: tuple[TrainingSubject, torch.Te
 
 
 def test_a_subject_without_warps_is_not_warped_to_shapes() -> None:
-    subject = _subject(3)
+    subject = phantom_subject(3)
     small = {"spacing_mm": 3.0, "patch": (64, 80), "near_patch": (48, 64)}
     drawn = [
         Synthesiser([subject], SynthesisConfig(**small, shapes=share)).batch(4, seed=1, step=0)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from lpm_segmentator.core import InputError
-from lpm_segmentator.samples.phantom import make_phantom
 from lpm_segmentator.segment.compact import normalise as normalise_numpy
 from lpm_segmentator.train.compact.config import SynthesisConfig
 from lpm_segmentator.train.draw import Draw
@@ -17,14 +16,14 @@ from lpm_segmentator.train.synthesis.acquisition import normalise
 from lpm_segmentator.train.synthesis.negatives import negative_tissue
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
 from lpm_segmentator.train.synthesis.synthesiser import MIRRORED, Synthesiser
+from training import phantom_subject
 
 SMALL = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64))
 
 
 @pytest.fixture(scope="module")
 def subject() -> TrainingSubject:
-    phantom = make_phantom(seed=3, shape=(140, 100, 6), spacing_mm=(2.5, 2.5, 16.0))
-    return training_subject("phantom", phantom.water.T, phantom.fat.T, phantom.labels.T, 2.5)
+    return phantom_subject(shape=(140, 100, 6), spacing_mm=(2.5, 2.5, 16.0))
 
 
 def test_the_same_seed_and_step_give_the_same_batch(subject: TrainingSubject) -> None:

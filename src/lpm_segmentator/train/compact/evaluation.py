@@ -157,12 +157,7 @@ def labelled_files(folder: Path) -> tuple[LabelledFile, ...]:
     return files
 
 
-def evaluate_slices(
-    predictor: Predictor,
-    files: Sequence[LabelledFile],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Score]:
+def evaluate_slices(predictor: Predictor, files: Sequence[LabelledFile]) -> list[Score]:
     """Score a model on labelled images.
 
     Parameters
@@ -170,8 +165,6 @@ def evaluate_slices(
     predictor : Predictor
     files : sequence of LabelledFile
         The name of their folder is the sequence of the scores.
-    progress : callable, optional
-        Called with the number of images done and in total.
 
     Raises
     ------
@@ -179,12 +172,10 @@ def evaluate_slices(
         If a file is missing or invalid, or image and label map differ in shape.
     """
     scores = []
-    for done, file in enumerate(files, 1):
+    for file in files:
         volume, reference = file.read()
         predict = functools.partial(predictor.predict, volume)
         scores.append(_score(predict, file.case, file.image.parent.name, reference=reference))
-        if progress is not None:
-            progress(done, len(files))
     return scores
 
 
