@@ -8,6 +8,7 @@ What lies between stacks is not known: no volume is given.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ __all__ = ["NO_VOLUME", "StackLevels", "StackedResult", "run_stacks"]
 NO_VOLUME = "several stacks: what lies between them is not known, so that there is no volume"
 _NAN = float("nan")
 _STACK_KIND = "stack"
+#: numbers and lists of them, which differ between findings of one kind
+_NUMBERS = re.compile(r"[\d.,–−-]*\d")
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,13 +208,6 @@ def _combined(
     counts = [result.labels.shape[result.labels.slice_axis] for result in results]
     offsets = tuple(int(n) for n in np.cumsum([0, *counts[:-1]]))
     note = Finding(Area.INPUT, Severity.NOTE, "stacks", f"{len(results)} stacks; {NO_VOLUME}")
-    listed = [note, *findings]
-    for number, result in enumerate(results, start=1):
-        listed += [
-            replace(finding, message=f"stack {number}: {finding.message}")
-            for finding in result.findings
-            if finding.area is not Area.LEVELS
-        ]
     return StackedResult(
         name=name,
         stacks=tuple(results),
@@ -221,13 +217,24 @@ def _combined(
         offsets=offsets,
         quality=_quality(results, offsets),
         covered_mm=_covered_mm(results),
-        findings=_distinct(listed),
+        findings=(note, *findings, *_of_stacks(results)),
         seconds=seconds,
     )
 
 
-def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    return tuple({finding.message: finding for finding in reversed(findings)}.values())[::-1]
+def _of_stacks(results: Sequence[CaseResult]) -> Iterator[Finding]:
+    """Yield the findings of the stacks; those that differ in numbers only are one."""
+    groups: dict[tuple[str, str, str], dict[int, Finding]] = {}
+    for number, result in enumerate(results, start=1):
+        for finding in result.findings:
+            if finding.area is not Area.LEVELS:
+                key = (finding.area, finding.code, _NUMBERS.sub("0", finding.message))
+                groups.setdefault(key, {}).setdefault(number, finding)
+    for found in groups.values():
+        (first, finding), *others = found.items()
+        named = ", ".join(str(number) for number, _ in others)
+        also = f" (likewise in stack{'s' if len(others) > 1 else ''} {named})" if others else ""
+        yield replace(finding, message=f"stack {first}: {finding.message}{also}")
 
 
 def _rows(results: Sequence[CaseResult], located: StackLevels | None) -> Iterator[MeasureRow]:

@@ -16,8 +16,8 @@ SAGITTAL = Volume(
     np.array([[4.0, 0, 0, -22.0], [0, 0, -2.0, 50.0], [0, -2.0, 0, 140.0], [0, 0, 0, 1.0]]),
 )
 DISCS = [
-    NamedDisc("L4-L5", (2.0, 10.0, 0.0), (0.0, 0.0, 1.0), 0.9, 10),
-    NamedDisc("L5-S1", (2.0, 12.0, -36.0), (0.0, 0.5, 0.866), 0.8, None),
+    NamedDisc("L4-L5", (2.0, 10.0, 0.0), (0.0, 0.0, 1.0), 0.9, "slice 10"),
+    NamedDisc("L5-S1", (2.0, 12.0, -36.0), (0.0, 0.5, 0.866), 0.8, ""),
 ]
 
 
@@ -82,7 +82,7 @@ def test_a_bracket_shows_the_measured_slices_where_they_cut_the_plane() -> None:
         ((3, 9), 3, 8, "measured:\nslices 3–8"),
         ((4, 5), 4, 4, "measured:\nslice 4"),
     ):
-        drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stack=stack(), slices=slices))
+        drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=slices))
         assert drawn.bracket == pytest.approx((row_of(first), row_of(last)))
         low, high = drawn.outer_slices
         assert low[:, 1] == pytest.approx(row_of(first))
@@ -91,23 +91,23 @@ def test_a_bracket_shows_the_measured_slices_where_they_cut_the_plane() -> None:
 
 
 def test_an_oblique_slice_is_an_oblique_line() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stack=stack(30), slices=None))
+    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack(30)], slices=None))
     (x0, y0), (x1, y1) = drawn.outer_slices[0]
     assert abs((y1 - y0) / (x1 - x0)) == pytest.approx(np.tan(np.radians(30)))
 
 
 def test_discs_carry_their_names_and_slices() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stack=stack(), slices=(3, 9)))
+    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=(3, 9)))
     texts = [text.get_text() for text in drawn.texts if text.get_text().startswith("L")]
     assert texts == ["L4-L5 · slice 10", "L5-S1 · outside"]
     assert drawn.discs[0].mean(axis=0) == pytest.approx([20, 70])  # column and row of the middle
-    guess = Drawn(sagittal_figure(SAGITTAL, DISCS, stack=stack(), slices=None, sure=False))
+    guess = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=None, sure=False))
     texts = [text.get_text() for text in guess.texts if text.get_text().startswith("L")]
     assert texts == ["L4-L5? · slice 10", "L5-S1? · outside"]
 
 
 def test_the_image_stands_beside_without_any_mark() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stack=stack(), slices=None))
+    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=None))
     assert np.array_equal(drawn.plain.get_array(), drawn.marked.get_array())
     _, right, _, _ = drawn.plain.get_extent()
     assert right < drawn.left
@@ -124,10 +124,10 @@ def test_every_letter_is_in_the_picture_and_readable(shape, count, slices) -> No
     rng = np.random.default_rng(count)
     heights = rng.choice(rng.uniform(-90, 190, 2), count)  # some at one place
     discs = [
-        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), 0.5, 100)
+        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), 0.5, "slice 100")
         for n, z in enumerate(heights)
     ]
-    figure = sagittal_figure(image, discs, stack=stack(), slices=slices, sure=False)
+    figure = sagittal_figure(image, discs, stacks=[stack()], slices=slices, sure=False)
     figure.savefig(io.BytesIO(), format="png", dpi=110)
     texts = figure.axes[0].texts
     assert {text.get_fontsize() for text in texts} == {9}
@@ -141,5 +141,5 @@ def test_every_letter_is_in_the_picture_and_readable(shape, count, slices) -> No
 
 def test_an_axial_stack_is_its_own_view() -> None:
     image = Volume(np.ones(stack().shape, np.float32), stack().affine)
-    drawn = Drawn(sagittal_figure(image, DISCS, stack=stack(), slices=None))
+    drawn = Drawn(sagittal_figure(image, DISCS, stacks=[stack()], slices=None))
     assert drawn.bracket == pytest.approx((19, 0))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.cohort import CohortResult
     from lpm_segmentator.measure.catalogue.measures import Measure
-    from lpm_segmentator.study.record import CaseRecord
+    from lpm_segmentator.study.record import CaseRecord, Row
 
 __all__ = ["counts_line", "echo_summary", "grouped_findings"]
 
@@ -26,6 +26,8 @@ _SHOWN_CASES = 40
 #: findings about the installation, which are said once a run
 _OF_ALL = "missing-extra"
 _SHOWN_NAMES = 3
+#: of the first column, so that the tables of several cases are alike
+_KEY_WIDTH = 18
 _SHOWN = ("volume_ml", "csa_mean_mm2")
 #: numbers and lists of them, which differ between findings of one kind
 _NUMBERS = re.compile(r"[\d.,–−-]*\d")
@@ -40,8 +42,6 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
     seconds : float
         Duration of the run.
     """
-    from rich.console import Console
-
     from lpm_segmentator.study.results import read_records
 
     if result.earlier:
@@ -55,23 +55,37 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
     measured = [record for record in records if not record.is_empty]
     if measured:
         few = len(measured) <= _FEW_CASES
-        table = _by_muscle(measured) if few else _by_case(measured[:_SHOWN_CASES])
-        Console().print(table)
-        if few:
-            for record in measured:
-                own = [finding for finding in record.findings if finding.code != _OF_ALL]
-                echo_findings(record.case, own, quiet=False)
-        else:
-            hidden = len(measured) - _SHOWN_CASES
-            if hidden > 0:
-                announce(f"{hidden} more cases are in measures.csv", quiet=False)
-            for line in grouped_findings(measured):
-                announce(line, quiet=False)
+        (_echo_few if few else _echo_many)(measured)
     for message in sorted(_messages_of_all(measured)):
         announce(message, quiet=False)
     click.echo(counts_line(result, records, seconds))
     if result.report is not None:
         click.echo(f"report: {result.report}")
+
+
+def _echo_few(records: Sequence[CaseRecord]) -> None:
+    """Print the measures of each case, then their findings."""
+    from rich.console import Console
+
+    console = Console()
+    for record in records:
+        console.print(record.case, style="bold", highlight=False)
+        console.print(_by_muscle(record))
+    for record in records:
+        own = [finding for finding in record.findings if finding.code != _OF_ALL]
+        echo_findings(record.case, own, quiet=False)
+
+
+def _echo_many(records: Sequence[CaseRecord]) -> None:
+    """Print one line a case, and findings by kind."""
+    from rich.console import Console
+
+    Console().print(_by_case(records[:_SHOWN_CASES]))
+    hidden = len(records) - _SHOWN_CASES
+    if hidden > 0:
+        announce(f"{hidden} more cases are in measures.csv", quiet=False)
+    for line in grouped_findings(records):
+        announce(line, quiet=False)
 
 
 def _messages_of_all(records: Sequence[CaseRecord]) -> set[str]:
@@ -121,18 +135,28 @@ def grouped_findings(records: Sequence[CaseRecord]) -> Iterator[str]:
         yield f"{count} ({names}): {next(iter(cases.values()))}"
 
 
-def _by_muscle(records: Sequence[CaseRecord]) -> Table:
+def _by_muscle(record: CaseRecord) -> Table:
     """Return a table with a line for each muscle and side."""
     from lpm_segmentator.core import LPM_SCHEME
 
     places = {(s.muscle.value, s.side.value): f"{s.muscle} {s.side.full_name}" for s in LPM_SCHEME}
-    table, quantities = _table("muscle", records)
-    for record in records:
-        for row in record.measures:
-            place = places.get((str(row["muscle"]), str(row["side"])))
-            if row["level"] == "all" and place is not None:
-                table.add_row(record.case, place, *(q.text_in(row) for q in quantities))
+    table, quantities = _table(["muscle"], [record])
+    for row in _shown_rows(record):
+        place = places.get((str(row["muscle"]), str(row["side"])))
+        if place is not None:
+            level = "" if row["level"] == "all" else f" {row['level']}"
+            table.add_row(place + level, *(q.text_in(row) for q in quantities))
     return table
+
+
+def _shown_rows(record: CaseRecord) -> list[Row]:
+    """Return the rows over all slices; of several stacks those of the discs, or of the stacks."""
+    kinds = ("disc", "stack") if record.stacks else ("all",)
+    for kind in kinds:
+        rows = [row for row in record.measures if row["level_kind"] == kind]
+        if rows:
+            return rows
+    return []
 
 
 def _by_case(records: Sequence[CaseRecord]) -> Table:
@@ -140,7 +164,7 @@ def _by_case(records: Sequence[CaseRecord]) -> Table:
     from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS, UNDEFINED
 
     dice = ACCURACY_COLUMNS["dsc"]
-    table, quantities = _table("", records)
+    table, quantities = _table(["case"], records)
     table.add_column("score", justify="right")
     with_reference = any(record.accuracy for record in records)
     if with_reference:
@@ -160,8 +184,8 @@ def _by_case(records: Sequence[CaseRecord]) -> Table:
     return table
 
 
-def _table(place: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measure]]:
-    """Return an empty table, and what its columns hold; with the fat that was measured."""
+def _table(keys: Sequence[str], records: Sequence[CaseRecord]) -> tuple[Table, list[Measure]]:
+    """Return an empty table, and what its columns of measures hold; with the measured fat."""
     from rich.table import Table
 
     from lpm_segmentator.measure.catalogue import CATALOGUE, DIXON_FAT, INTENSITY_FAT
@@ -169,9 +193,8 @@ def _table(place: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measu
     fat = (DIXON_FAT if any(record.fat_ratios for record in records) else INTENSITY_FAT).fat
     quantities = [*(CATALOGUE[name] for name in _SHOWN), fat]
     table = Table(box=None, header_style="bold")
-    table.add_column("case", overflow="fold")
-    if place:
-        table.add_column(place)
+    for key in keys:
+        table.add_column(key, overflow="fold", min_width=_KEY_WIDTH)
     for quantity in quantities:
         label = quantity.label.replace("cross-sectional area", "area")
         label = label.split(",")[0].lower()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
-from lpm_segmentator.report.views import case_view, number, overview_row
+from lpm_segmentator.report.cells import number
+from lpm_segmentator.report.views import case_view, overview_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

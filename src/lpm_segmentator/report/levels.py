@@ -45,22 +45,22 @@ class NamedDisc:
         Centre in mm and unit normal, in world coordinates (RAS+).
     confidence : float
         From 0 to 1.
-    slice : int or None
-        Slice of the axial stack that shows it; None outside the stack.
+    slice : str
+        The slice that shows it, such as ``"slice 3"``; empty where none does.
     """
 
     name: str
     centre_mm: tuple[float, float, float]
     normal: tuple[float, float, float]
     confidence: float
-    slice: int | None
+    slice: str
 
 
 def sagittal_figure(
     image: Volume,
     discs: Sequence[NamedDisc],
     *,
-    stack: Geometry,
+    stacks: Sequence[Geometry],
     slices: tuple[int, int] | None,
     sure: bool = True,
 ) -> Figure:
@@ -74,10 +74,10 @@ def sagittal_figure(
     image : Volume
         A sagittal series, or the axial stack itself.
     discs : sequence of NamedDisc
-    stack : Geometry
-        The axial stack.
+    stacks : sequence of Geometry
+        The axial stack, or several from foot to head, whose outer slices are drawn.
     slices : tuple of int or None
-        Half-open range of the selected slices; None for all.
+        Half-open range of the selected slices of a single stack; None for all.
     sure : bool
         Whether the names of the discs are certain; otherwise each gets a question mark.
 
@@ -99,13 +99,12 @@ def sagittal_figure(
     high = max(float(np.percentile(view.pixels, 99)), low + 1e-6)
     for tile in (plain, marked):
         draw_image(axis, tile, view.pixels, (low, high))
-    _draw_range(axis, marked, view, stack, slices)
+    if len(stacks) == 1:
+        _draw_range(axis, marked, view, stacks[0], slices)
+    else:
+        _draw_stacks(axis, marked, view, stacks)
     ends = [_draw_disc(axis, marked, view, disc) for disc in discs]
-    names = [
-        f"{disc.name}{'' if sure else '?'} · "
-        + ("outside" if disc.slice is None else f"slice {disc.slice}")
-        for disc in discs
-    ]
+    names = [f"{disc.name}{'' if sure else '?'} · {disc.slice or 'outside'}" for disc in discs]
     _write_names(axis, names, ends, right=marked.left - 2 * _GAP, height=height + 2 * _GAP)
     return figure
 
@@ -190,6 +189,23 @@ def _draw_range(
         x + 0.6 * _GAP, middle, f"measured:\n{named}", color=_SLICE_COLOUR,
         fontsize=_FONT_POINTS, va="center",
     )  # fmt: skip
+
+
+def _draw_stacks(axis: Axes, tile: Tile, view: _View, stacks: Sequence[Geometry]) -> None:
+    """Draw the outer slices of each stack, and its number beside the view."""
+    x = tile.left + tile.width + _GAP
+    for number, stack in enumerate(stacks, start=1):
+        lines = [_slice_line(tile, view, stack, i) for i in (0, stack.shape[stack.slice_axis] - 1)]
+        for line in lines:
+            (drawn,) = axis.plot(
+                line[:, 0], line[:, 1], color=_SLICE_COLOUR, linewidth=0.9, alpha=0.8
+            )
+            _clip(drawn, tile)
+        middle = float(np.mean([line[1, 1] for line in lines]))
+        middle = float(np.clip(middle, tile.top, tile.top + tile.height))
+        axis.text(
+            x, middle, f"stack {number}", color=_SLICE_COLOUR, fontsize=_FONT_POINTS, va="center"
+        )
 
 
 def _slice_line(tile: Tile, view: _View, stack: Geometry, index: int) -> FloatArray:

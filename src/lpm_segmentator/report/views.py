@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from markupsafe import Markup
@@ -23,9 +21,19 @@ from lpm_segmentator.measure.catalogue import (
     Measure,
     PreferredFat,
 )
+from lpm_segmentator.report.cells import Cell, number
 from lpm_segmentator.report.charts import asymmetry_bar, profile_chart
 
 __all__ = ["Cell", "Verdict", "case_view", "overview_row", "verdicts_of"]
+from lpm_segmentator.report.level_views import (
+    all_discs,
+    disc_source,
+    discs_of,
+    level_source,
+    levels_in_words,
+    levels_requested,
+    series_of,
+)
 
 Record = Mapping[str, Any]
 
@@ -37,28 +45,7 @@ _STRUCTURES = {
     "global": "All muscles",
     **{str(structure.value): structure.full_name.capitalize() for structure in LPM_SCHEME},
 }
-_WHO = {
-    "model": "the model",
-    "user": "the user",
-    "table": "a table",
-    "other tool": "another tool",
-}
 _ABSENT = "undefined: the structure is missing in the reference, the mask or both"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A value as it is shown.
-
-    Attributes
-    ----------
-    text : str
-    note : str
-        The reason for a dash or for "not valid".
-    """
-
-    text: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,16 +86,9 @@ def _verdict(record: Record, area: Area) -> Verdict:
 
 def _without_results(record: Record, area: Area) -> str:
     """Return ``"missing"`` or ``"none"`` for an area without results; empty for others."""
-    if area is Area.LEVELS and not _all_discs(record):
-        return "missing" if _levels_requested(record) else "none"
+    if area is Area.LEVELS and not all_discs(record):
+        return "missing" if levels_requested(record) else "none"
     return "none" if area is Area.FAT and not _fat_of(record) else ""
-
-
-def _levels_requested(record: Record) -> bool:
-    options = record["options"].get("levels")
-    if options is None:
-        return False
-    return not options.get("sagittal_only") or "sagittal" in record["inputs"]
 
 
 def _fat_of(record: Record) -> PreferredFat | None:
@@ -158,6 +138,8 @@ def case_view(record: Record) -> dict[str, Any]:
     if fat:
         columns += [fat.functional_csa, fat.fat]
     discs = _table(record, columns, lambda row: row["level_kind"] == "disc")
+    # Of several stacks nothing is known over all slices.
+    whole = "stack" if record["stacks"] else "all"
     verdicts = verdicts_of(record)
     shown = {reason for verdict in verdicts for reason in verdict.reasons}
     return {
@@ -166,10 +148,12 @@ def case_view(record: Record) -> dict[str, Any]:
         "notes": [note for note in record["notes"] if note not in shown],
         "facts": _facts(record),
         "columns": columns,
-        "by_level": discs or _table(record, columns, lambda row: row["level"] == "all"),
+        "by_level": discs or _table(record, columns, lambda row: row["level_kind"] == whole),
         "has_levels": bool(discs),
         "vertebrae": _table(record, columns, lambda row: row["level_kind"] == "vertebra"),
-        "volumes": _table(record, [CATALOGUE["volume_ml"]], lambda row: row["level"] == "all"),
+        "volumes": _table(record, [CATALOGUE["volume_ml"]], lambda row: row["level"] == whole),
+        "stacks": len(record["stacks"]),
+        "series": series_of(record),
         "volume": CATALOGUE["volume_ml"],
         "covered": number(record["coverage"]["covered_mm"], 0).text,
         "slices": record["coverage"]["slices"],
@@ -184,9 +168,9 @@ def case_view(record: Record) -> dict[str, Any]:
         "accuracy": _accuracy(record["accuracy"], dixon=dixon),
         "score": number((record["quality"] or {}).get("score"), 2),
         "asymmetry_formula": record["asymmetry_formula"],
-        "discs": _discs(record),
-        "level_source": _level_source(record),
-        "disc_source": _disc_source(record),
+        "discs": discs_of(record),
+        "level_source": level_source(record),
+        "disc_source": disc_source(record),
         "has_sure_names": not record["levels"] or record["levels"]["named"],
         "details": _details(record),
     }
@@ -251,52 +235,15 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         if coverage["slices"] != 1
         else f"1 slice of {coverage['covered_mm']:.1f} mm"
     )
-    facts = [("Image", contrast), ("Coverage", stack), ("Levels", _levels_in_words(record))]
+    if record["stacks"]:
+        stack = (
+            f"{len(record['stacks'])} stacks, {coverage['slices']} slices with muscle: "
+            f"{coverage['covered_mm']:.0f} mm of the spine, without what lies between the stacks"
+        )
+    facts = [("Image", contrast), ("Coverage", stack), ("Levels", levels_in_words(record))]
     if mask["kind"] != "automatic":
         facts.append(("Mask", f"{mask['kind']} ({mask['file']})"))
     return facts
-
-
-def _levels_in_words(record: Record) -> str:
-    levels = record["levels"]
-    if not levels:
-        return "not located" if _levels_requested(record) else "not requested"
-    if not levels["discs"]:
-        return "no disc was found"
-    shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]
-    names = ", ".join(shown) if shown else "none in the stack"
-    return (
-        f"{names} ({_disc_source(record)})" if levels["named"] else f"uncertain: {names}; not used"
-    )
-
-
-def _discs(record: Record) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": disc["name"],
-            "slice": "outside the image" if disc["slice"] is None else disc["slice"],
-            "confidence": number(disc["confidence"], 2),
-        }
-        for disc in _all_discs(record)
-    ]
-
-
-def _all_discs(record: Record) -> Sequence[Mapping[str, Any]]:
-    return record["levels"]["discs"] if record["levels"] else ()
-
-
-def _disc_source(record: Record) -> str:
-    """Return who named the discs, such as "named by the model"."""
-    discs = _all_discs(record)
-    sources = sorted({str(disc.get("source", "model")) for disc in discs})
-    anchors = (record["options"].get("levels") or {}).get("anchors")
-    if anchors and sources == ["model"]:  # the model counts from the disc of the user
-        return "located by the model, named from the disc that the user stated"
-    return f"named by {' and '.join(_WHO.get(source, source) for source in sources)}"
-
-
-def _level_source(record: Record) -> str:
-    return PurePath(record["levels"]["source"]).name if record["levels"] else ""
 
 
 def _refusal(splits: Sequence[Mapping[str, Any]]) -> str:
@@ -380,11 +327,3 @@ def _details(record: Record) -> list[tuple[str, str]]:
         ("model", named or "none"),
         ("time", f"{record['seconds']['total']:.1f} s"),
     ]
-
-
-def number(value: float | None, digits: int, reason: str = "") -> Cell:
-    """Return a number as it is shown, or a dash with its reason."""
-    if value is None or not math.isfinite(value):
-        return Cell(UNDEFINED, reason)
-    # A true minus sign is as wide as a digit and is not separated from its number.
-    return Cell(f"{value:.{digits}f}".replace("-", "−"))

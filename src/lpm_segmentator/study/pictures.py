@@ -97,11 +97,13 @@ def write_levels_picture(result: CaseResult, located: Located, path: Path) -> No
     OutputError
         If it cannot be written.
     """
+    inside = to_slices(located.levels, result.case.image.geometry)
     draw_discs(
         located.shown_on,
         located.levels,
         path,
         stacks=[result.case.image.geometry],
+        shown_in={str(d): f"slice {i}" for d, i in inside.items()},
         slices=result.slices,
         sure=located.slice_levels is not None,
     )
@@ -113,6 +115,7 @@ def draw_discs(
     path: Path,
     *,
     stacks: Sequence[Geometry],
+    shown_in: Mapping[str, str],
     slices: tuple[int, int] | None = None,
     sure: bool,
 ) -> None:
@@ -124,6 +127,8 @@ def draw_discs(
     levels : Levels
     path : Path
     stacks : sequence of Geometry
+    shown_in : mapping of str to str
+        The slice that shows a disc, in words, by its name.
     slices : tuple of int, optional
         Half-open range that was chosen, of a single stack.
     sure : bool
@@ -136,12 +141,11 @@ def draw_discs(
     """
     from lpm_segmentator.report.levels import NamedDisc, sagittal_figure
 
-    inside = to_slices(levels, stacks[0]) if len(stacks) == 1 else {}
     discs = [
-        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, inside.get(d.disc))
+        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, shown_in.get(str(d.disc), ""))
         for d in levels.discs
     ]
-    figure = sagittal_figure(shown_on, discs, stack=stacks[0], slices=slices, sure=sure)
+    figure = sagittal_figure(shown_on, discs, stacks=stacks, slices=slices, sure=sure)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 

@@ -238,6 +238,10 @@ def _write_levels(
             located.levels,
             folder.levels_picture,
             stacks=[stack.case.image.geometry for stack in result.stacks],
+            shown_in={
+                **{str(found.disc): "not measured" for found in located.levels.discs},
+                **{str(f.disc): f"stack {f.stack + 1}, slice {f.slice}" for f in located.slices},
+            },
             sure=bool(located.slices),
         )
     else:
