@@ -142,7 +142,8 @@ def shown(path: Path) -> str:
 
 _MOST_FILES_READ = 200
 _CONVERT = (
-    "DICOM is not read yet: convert it to NIfTI first, e.g. with dcm2niix -z y -o nifti FOLDER"
+    "'lpm run' imports DICOM and leaves NIfTI images in cases/CASE/images of its output folder; "
+    "give these"
 )
 
 Wanted = Callable[[Path, Sequence[str]], bool]

@@ -110,6 +110,7 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
     halves = {id(half) for scan in scans for half in (scan.water, scan.fat)}
     reasons = {id(image): reason for image in images if (reason := _unused(image))}
     reasons |= {key: text for key, text in unpaired.items() if key not in reasons}
+    reasons |= _phases_alone(images)
     candidates = [
         _candidate(scan.water, scan.fat, scan.evidence)
         for scan in scans
@@ -130,6 +131,30 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
         if id(image) not in used
     )
     return Choice(tuple(chosen), sagittal, others)
+
+
+def _phases_alone(images: Sequence[Described]) -> dict[int, str]:
+    """Return why in-phase and opposed-phase images without water and fat images give no pair.
+
+    Of magnitudes the sum and difference are the larger and the smaller of water and fat, but not
+    which is which.
+    """
+    axial = [image for image in images if image.plane == "axial" and not image.unsuitable]
+    if any(image.contrast.is_dixon for image in axial):
+        return {}
+    kinds = {image.contrast for image in axial}
+    if not kinds >= {Contrast.IN_PHASE, Contrast.OPPOSED_PHASE}:
+        return {}
+    reason = (
+        "there are in-phase and opposed-phase images, and no water and fat images: the two do not "
+        "tell whether water or fat predominates, so that a fat ratio above 50 % would read as one "
+        "below; export the water and fat images of the scan"
+    )
+    return {
+        id(image): reason
+        for image in axial
+        if image.contrast in (Contrast.IN_PHASE, Contrast.OPPOSED_PHASE)
+    }
 
 
 def _unused(image: Described) -> str:
