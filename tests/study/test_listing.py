@@ -120,5 +120,5 @@ def test_dicom_says_what_to_do(tmp_path):
     dicom.parent.mkdir()
     dicom.write_bytes(bytes(128) + b"DICM" + bytes(100))
     for given in (tmp_path, dicom):
-        with pytest.raises(FileFormatError, match=r"DICOM.*dcm2niix"):
+        with pytest.raises(FileFormatError, match=r"DICOM.*lpm run"):
             list_images([given])
