@@ -1,6 +1,7 @@
 # make demo   installs the package into .venv and runs it on a sample
 # make test   all tests            make lint   style, types, imports between rooms
 # make docs   the documentation as a site: site/index.html
+# make screenshots   pictures of the report in docs/images; needs Chromium in PATH
 # make fuzz   damaged inputs: N=10000 cases from SEED=0; what fails is kept in out/fuzz
 # make venv   .venv with the package alone     make clean  removes caches and results
 #
@@ -19,10 +20,10 @@ STAMPS := $(VENV)/stamps
 PINNED := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable
 
-.PHONY: help venv demo test docs fuzz lint clean
+.PHONY: help venv demo test docs screenshots fuzz lint clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,8p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,9p' Makefile
 
 venv: $(STAMPS)/base
 
@@ -35,6 +36,9 @@ test: $(STAMPS)/test
 
 docs: $(STAMPS)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: $(STAMPS)/base
+	$(BIN)/python tools/screenshots.py
 
 fuzz: $(STAMPS)/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py -n $(N) --seed $(SEED) --keep out/fuzz --last out/fuzz/last.txt

@@ -6,7 +6,7 @@ FOLDER holds the three files named in `PUBLISHED`, from the repository johnnydfc
 (folders ``nnUNet_test_data/test_img_in_nii_raw`` and ``nnUNet_train_data_raw`` below
 ``nnUNet_raw_data_base``). The images are cropped in plane to the back, all slices are kept, and the
 water image, which lost its origin in the published file, gets the grid of the fat image. The same
-input gives the same arrays, headers and levels; NOTICE beside the files is written by hand.
+input gives the same arrays, headers and levels; NOTICE beside the files is written manually.
 """
 
 from __future__ import annotations
