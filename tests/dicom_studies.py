@@ -137,6 +137,7 @@ def write_dicomdir(folder: Path) -> Path:
         files.add(path)
     target = folder.with_name(f"{folder.name}_disc")
     files.write(target)
+    files._stage["t"].cleanup()  # which it would leave to the end of the process, with a warning
     return target / "DICOMDIR"
 
 

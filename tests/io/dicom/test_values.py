@@ -29,6 +29,11 @@ def test_text_is_decoded(stored: bytes, charset: bytes, expected: str):
     assert values.text(stored, charset) == expected
 
 
+def test_text_ends_before_the_elements_into_which_a_damaged_length_leads():
+    following = b"\x10\0\x10\0PN\x08\0Doe^Jane"
+    assert values.text(b"t2_tra " + following) == "t2_tra"
+
+
 @given(st.binary(max_size=30), st.sampled_from([b"", b"ISO_IR 192", b"\\ISO 2022 IR 87", b"\xff"]))
 def test_any_bytes_have_a_text(stored: bytes, charset: bytes):
     assert isinstance(values.text(stored, charset), str)

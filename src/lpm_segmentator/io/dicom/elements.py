@@ -28,6 +28,7 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _FIRST_READ, _MOST = 2**14, 2**26
 _DEEPEST = 32
+_TRUNCATED = "the file is truncated: it ends within the header"
 #: data that grow by more than this and beyond this size are no image
 _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 
@@ -117,7 +118,7 @@ class _Buffer:
 
     def need(self, end: int) -> None:
         if not self.has(end):
-            raise NotDicomError("the file is truncated: it ends within the header")
+            raise NotDicomError(_TRUNCATED)
 
 
 class _Inflated:
@@ -177,7 +178,8 @@ class _Walk:
                 is_number = swapped and buffer.data[start + 4 : start + 6] == b"US"
                 found[tag] = _swapped(value) if is_number else value
             at += length
-        buffer.need(at)
+        if len(buffer.data) != at:
+            raise NotDicomError(_TRUNCATED)
         return found, at
 
     def _length(self, at: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ _JPIP = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 20
 _VIDEO = "1.2.840.10008.1.2.4.10"
 #: Philips: scale slope between stored and floating point values
 _SCALE_SLOPE, _PRIVATE_GROUP = 0x2005100E, 0x2005140F
+_PIXELS = b"\xe0\x7f\x10\0"  # the tag, as all compressed files write it
 _AGAIN = "Export the series again"
 
 
@@ -132,7 +133,7 @@ def _decoded(
     except NotDicomError as error:
         raise _wrong(stack, first, f"cannot be read ({error})") from error
     if "PixelData" not in data:
-        raise _wrong(stack, first, f"holds {_instead_of_pixels(data)}")
+        raise _wrong(stack, first, _instead_of_pixels(data, content))
     for frame in frames:
         index = frame.index if first.tags.sop_class in ENHANCED else None
         try:
@@ -160,10 +161,13 @@ def _check_size(data: Dataset, stack: Stack, frame: Frame) -> None:
         )
 
 
-def _instead_of_pixels(data: Dataset) -> str:
+def _instead_of_pixels(data: Dataset, content: bytes) -> str:
     if "EncryptedAttributesSequence" in data:
-        return "encrypted content and no pixels"
-    return "floating point pixels" if "FloatPixelData" in data else "no pixels"
+        return "holds encrypted content and no pixels"
+    if "FloatPixelData" in data:
+        return "holds floating point pixels"
+    # pydicom leaves out an element that does not end.
+    return "is truncated within its pixels" if _PIXELS in content else "holds no pixels"
 
 
 def _pixels(data: Dataset, index: int | None, stack: Stack) -> npt.NDArray[Any]:

@@ -214,7 +214,11 @@ def _read_archive(path: Path, found: _Findings) -> None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 name = PurePosixPath(member.filename).name
-                if member.is_dir() or _is_system_file(name) or name.upper() == _DICOMDIR:
+                if (
+                    member.filename.endswith("/")
+                    or _is_system_file(name)
+                    or name.upper() == _DICOMDIR
+                ):
                     continue
                 found.n_files += 1
                 shown = f"{path}/{member.filename}"

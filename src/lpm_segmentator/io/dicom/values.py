@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 
 __all__ = ["age_years", "number", "numbers", "parts", "seconds_of_day", "short", "tesla", "text",
            "whole"]  # fmt: skip
 
 _NAN = math.nan
+#: what no text holds; ISO 2022 needs escapes
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 #: integers in DICOM have 32 bits
 _LARGEST = 2**31
 
 
 def text(value: bytes, charset: bytes = b"") -> str:
-    """Return the text of a value without padding."""
-    stripped = value.strip(b"\0 \r\n\t")
+    """Return the text of a value without padding.
+
+    It ends at the first control character: a damaged length makes the text run on into the elements
+    that follow, which name the patient.
+    """
+    stripped = value.lstrip(b"\0 \r\n\t")
+    if control := _CONTROL.search(stripped):
+        stripped = stripped[: control.start()]
+    stripped = stripped.rstrip()
     # ISO 2022 writes Japanese and Korean in bytes that are ASCII, after an escape.
     if stripped.isascii() and b"\x1b" not in stripped:
         return stripped.decode("ascii")
