@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lpm_segmentator.core.errors import OutputError
-from lpm_segmentator.io.dicom.header import Frame, SeriesTags
+from lpm_segmentator.io.dicom.header import Frame, SeriesTags, Vector
 from lpm_segmentator.io.files import atomic_path
 
 if TYPE_CHECKING:  # in typing only from Python 3.11 on
@@ -21,8 +20,10 @@ __all__ = ["ScanCache"]
 
 #: raised when the content of `SeriesTags` or `Frame` changes its meaning
 _VERSION = 1
-_OWN = [f.name for f in fields(Frame) if f.name not in ("tags", "path", "member")]
 Stamp = tuple[int, int]
+#: a frame without its path: number of its tags, then index to time
+_Row = tuple[int, int, str, int | None, Vector | None, float, float, float]
+_Content = tuple[int, list[SeriesTags], dict[str, tuple[Stamp, list[_Row]]]]
 
 
 class ScanCache:
@@ -39,7 +40,7 @@ class ScanCache:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known: dict[str, tuple[Stamp, list[list[Any]]]] = {}
+        self._known: dict[str, tuple[Stamp, list[_Row]]] = {}
         self._tags: list[SeriesTags] = []
         self._kept: dict[str, tuple[Stamp, tuple[Frame, ...]]] = {}
         self._changed = False
@@ -71,11 +72,9 @@ class ScanCache:
     def get(self, path: Path, stamp: Stamp) -> tuple[Frame, ...] | None:
         """Return the frames of a file with this size and time; None if they are not known."""
         known = self._known.get(str(path))
-        if known is None or tuple(known[0]) != stamp:
+        if known is None or known[0] != stamp:
             return None
-        frames = tuple(
-            Frame(self._tags[row[0]], str(path), "", *_restored(row[1:])) for row in known[1]
-        )
+        frames = tuple(Frame(self._tags[row[0]], str(path), "", *row[1:]) for row in known[1])
         self._kept[str(path)] = stamp, frames
         return frames
 
@@ -89,14 +88,13 @@ class ScanCache:
         if self._path is None or not self._path.is_file():
             return
         try:
-            version, tags, files = msgspec.msgpack.decode(self._path.read_bytes())
-            if version != _VERSION:
-                return
-            decoded = msgspec.convert(tags, list[SeriesTags])
-            known = {str(path): ((int(s[0]), int(s[1])), rows) for path, (s, rows) in files.items()}
-        except (OSError, ValueError, TypeError, msgspec.MsgspecError):
+            version, tags, known = msgspec.msgpack.decode(self._path.read_bytes(), type=_Content)
+        except (OSError, ValueError, msgspec.MsgspecError):
             return
-        self._tags, self._known = decoded, known
+        if version == _VERSION and all(
+            0 <= row[0] < len(tags) for _, rows in known.values() for row in rows
+        ):
+            self._tags, self._known = tags, known
 
     def _save(self, path: Path) -> None:
         shared: dict[int, tuple[int, SeriesTags]] = {}
@@ -113,11 +111,8 @@ class ScanCache:
             return
 
 
-def _row(frame: Frame, shared: dict[int, tuple[int, SeriesTags]]) -> list[Any]:
+def _row(frame: Frame, shared: dict[int, tuple[int, SeriesTags]]) -> _Row:
     # By identity: hashing 40 fields for each of 100,000 frames would take seconds.
     number, _ = shared.setdefault(id(frame.tags), (len(shared), frame.tags))
-    return [number, *(getattr(frame, name) for name in _OWN)]
-
-
-def _restored(values: list[Any]) -> list[Any]:
-    return [tuple(value) if isinstance(value, list) else value for value in values]
+    return (number, frame.index, frame.sop, frame.instance, frame.position_mm, frame.slope,
+            frame.intercept, frame.time_s)  # fmt: skip

@@ -6,21 +6,26 @@ Nothing that names a patient is kept: a patient is a hash of identifier, name an
 from __future__ import annotations
 
 import hashlib
-import math
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
 from lpm_segmentator.io.dicom.elements import NotDicomError, read_elements
+from lpm_segmentator.io.dicom.enhanced import ENHANCED, elements_of_frames
+from lpm_segmentator.io.dicom.values import (
+    age_years,
+    number,
+    numbers,
+    parts,
+    seconds_of_day,
+    short,
+    tesla,
+    text,
+    whole,
+)
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
+__all__ = ["Frame", "HeaderReader", "NotDicomError", "SeriesTags"]
 
-__all__ = ["ENHANCED", "Frame", "HeaderReader", "NotDicomError", "SeriesTags", "seconds_of_day"]
-
-#: enhanced MR, colour left out, and the legacy conversion of classic files
-ENHANCED = frozenset({"1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"})
 Vector = tuple[float, float, float]
 Orientation = tuple[float, float, float, float, float, float]
 
@@ -49,9 +54,8 @@ _OWN = {
 _WANTED = frozenset((*_SHARED, *_OWN))
 _STOP = 0x00290000
 _TRANSFER_SYNTAX = 0x00020010
-_BINARY = frozenset([0x00280002, 0x00280010, 0x00280011])
+_BINARY = ("samples", "rows", "columns")
 _TAGS = {name: tag for tag, name in (_SHARED | _OWN).items()}
-_NAN = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,246 +199,85 @@ class HeaderReader:
             If the file is no DICOM file, or its header is damaged.
         """
         elements = read_elements(stream, _WANTED, _STOP)
-        if _text(elements.get(_TAGS["sop_class"], b"")) in ENHANCED:
-            stream.seek(0)
-            for index, values in enumerate(_enhanced(stream, elements)):
-                yield self._frame(values, path, member, index)
-        else:
+        if text(elements.get(_TAGS["sop_class"], b"")) not in ENHANCED:
             yield self._frame(elements, path, member, 0)
+            return
+        stream.seek(0)
+        syntax = text(elements.get(_TRANSFER_SYNTAX, b""))
+        for index, values in enumerate(elements_of_frames(stream, elements, syntax)):
+            yield self._frame(values, path, member, index)
 
     def _frame(self, values: Mapping[int, bytes], path: str, member: str, index: int) -> Frame:
         key = (values.get(_TRANSFER_SYNTAX, b""), *(values.get(tag, b"") for tag in _SHARED))
         tags = self._shared.get(key)
         if tags is None:
             tags = self._shared[key] = _tags(values)
-        own = {name: _text(values.get(_TAGS[name], b"")) for name in _OWN.values()}
-        position = _numbers(own["position"], 3)
+        own = {name: text(values.get(_TAGS[name], b"")) for name in _OWN.values()}
         return Frame(
             tags=tags,
             path=path,
             member=member,
             index=index,
             sop=own["sop"],
-            instance=_whole(own["instance"]),
-            position_mm=None if position is None else (position[0], position[1], position[2]),
-            slope=_number(own["slope"], 1.0) or 1.0,
-            intercept=_number(own["intercept"], 0.0),
+            instance=whole(own["instance"]),
+            position_mm=numbers(own["position"], 3),  # type: ignore[arg-type]
+            slope=number(own["slope"], 1.0) or 1.0,
+            intercept=number(own["intercept"], 0.0),
             time_s=seconds_of_day(own["acquisition_time"]),
         )
 
 
 def _tags(values: Mapping[int, bytes]) -> SeriesTags:
     raw = {name: values.get(tag, b"") for tag, name in _SHARED.items()}
-    text = {name: _text(value, raw["charset"]) for name, value in raw.items()}
-    spacing, orientation = _numbers(text["pixel_spacing"], 2), _numbers(text["orientation"], 6)
-    kind = (*_parts(text["image_type"]), *_parts(text["siemens_type"]))
+    said = {n: text(value, raw["charset"]) for n, value in raw.items() if n not in _BINARY}
     return SeriesTags(
-        patient=_hash(text["patient_id"], text["name"], text["birth_date"]),
-        study=text["study"],
-        series=text["series"],
-        frame_of_reference=text["frame_of_reference"],
-        number=_whole(text["number"]),
-        acquisition=_whole(text["acquisition"]),
-        time_s=seconds_of_day(text["time"]),
-        modality=text["modality"],
-        sop_class=text["sop_class"],
-        syntax=_text(values.get(_TRANSFER_SYNTAX, b"")),
-        manufacturer=text["manufacturer"],
-        model=text["model"],
-        field_t=_tesla(_number(text["field"])),
-        image_type=kind,
-        description=text["description"],
-        study_description=text["study_description"],
-        protocol=text["protocol"],
-        sequence_name=text["sequence_name"] or text["pulse_sequence"],
-        body_part=text["body_part"],
-        scanning_sequence=_parts(text["scanning_sequence"]),
-        sequence_variant=_parts(text["sequence_variant"]),
-        scan_options=_parts(text["scan_options"]),
-        acquisition_type=text["acquisition_type"],
-        tr_ms=_number(text["tr"]),
-        te_ms=_number(text["te"]),
-        ti_ms=_number(text["ti"]),
-        flip_deg=_number(text["flip"]),
-        thickness_mm=_number(text["thickness"]),
-        tilt_deg=_number(text["tilt"]),
-        echo=_whole(text["echo"]),
-        temporal=_whole(text["temporal"]),
-        rows=_short(raw["rows"]),
-        columns=_short(raw["columns"]),
-        samples=_short(raw["samples"]) or 1,
-        frames=_whole(text["frames"]) or 1,
-        pixel_spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
-        orientation=None if orientation is None else tuple(orientation),  # type: ignore[arg-type]
-        sex=text["sex"].upper()[:1],
-        age_years=_age(text["age"], text["birth_date"], text["date"]),
-        height_m=_number(text["size"]),
-        weight_kg=_number(text["weight"]),
-        burned_in=text["burned_in"].upper() == "YES",
+        patient=_hash(said["patient_id"], said["name"], said["birth_date"]),
+        study=said["study"],
+        series=said["series"],
+        frame_of_reference=said["frame_of_reference"],
+        number=whole(said["number"]),
+        acquisition=whole(said["acquisition"]),
+        time_s=seconds_of_day(said["time"]),
+        modality=said["modality"],
+        sop_class=said["sop_class"],
+        syntax=text(values.get(_TRANSFER_SYNTAX, b"")),
+        manufacturer=said["manufacturer"],
+        model=said["model"],
+        field_t=tesla(number(said["field"])),
+        image_type=(*parts(said["image_type"]), *parts(said["siemens_type"])),
+        description=said["description"],
+        study_description=said["study_description"],
+        protocol=said["protocol"],
+        sequence_name=said["sequence_name"] or said["pulse_sequence"],
+        body_part=said["body_part"],
+        scanning_sequence=parts(said["scanning_sequence"]),
+        sequence_variant=parts(said["sequence_variant"]),
+        scan_options=parts(said["scan_options"]),
+        acquisition_type=said["acquisition_type"],
+        tr_ms=number(said["tr"]),
+        te_ms=number(said["te"]),
+        ti_ms=number(said["ti"]),
+        flip_deg=number(said["flip"]),
+        thickness_mm=number(said["thickness"]),
+        tilt_deg=number(said["tilt"]),
+        echo=whole(said["echo"]),
+        temporal=whole(said["temporal"]),
+        rows=short(raw["rows"]),
+        columns=short(raw["columns"]),
+        samples=short(raw["samples"]) or 1,
+        frames=whole(said["frames"]) or 1,
+        pixel_spacing_mm=numbers(said["pixel_spacing"], 2),  # type: ignore[arg-type]
+        orientation=numbers(said["orientation"], 6),  # type: ignore[arg-type]
+        sex=said["sex"].upper()[:1],
+        age_years=age_years(said["age"], said["birth_date"], said["date"]),
+        height_m=number(said["size"]),
+        weight_kg=number(said["weight"]),
+        burned_in=said["burned_in"].upper() == "YES",
     )
-
-
-def _enhanced(stream: IO[bytes], elements: Mapping[int, bytes]) -> Iterator[dict[int, bytes]]:
-    """Yield the elements of each frame of an enhanced file as a classic file would hold them."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        data = dcmread(stream, stop_before_pixels=True, force=True)
-        common = _merged(_groups(data, 0x52009229))
-        frames = data.get(0x52009230)
-        each = [] if frames is None else list(frames.value)
-    except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError, KeyError) as error:
-        raise NotDicomError(f"the header cannot be read ({error})") from error
-    if not each:
-        raise NotDicomError("the file states no place of its frames (functional groups)")
-    for item in each:
-        own = common | _merged([item])
-        yield {**elements, **{tag: _encoded(tag, own[name]) for name, tag in _FRAME_TAGS.items()
-                              if name in own}}  # fmt: skip
-
-
-#: what frames of enhanced images state for themselves, by keyword
-_FRAME_TAGS = {
-    "FrameType": 0x00080008,
-    "SliceThickness": 0x00180050,
-    "RepetitionTime": 0x00180080,
-    "EffectiveEchoTime": 0x00180081,
-    "EchoTime": 0x00180081,
-    "InversionTimes": 0x00180082,
-    "FlipAngle": 0x00181314,
-    "ImagePositionPatient": 0x00200032,
-    "ImageOrientationPatient": 0x00200037,
-    "PixelSpacing": 0x00280030,
-    "RescaleIntercept": 0x00281052,
-    "RescaleSlope": 0x00281053,
-    "TemporalPositionIndex": 0x00200100,
-    "FrameAcquisitionNumber": 0x00200012,
-    "FrameAcquisitionDateTime": 0x00080032,
-    "SiemensImageType": 0x00211175,
-}
-_SIEMENS_TYPE = 0x00211175
-
-
-def _groups(data: Dataset, tag: int) -> list[Any]:
-    element = data.get(tag)
-    return [] if element is None else list(element.value)
-
-
-def _merged(items: list[Any]) -> dict[str, Any]:
-    """Return the elements in the sequences of functional groups, by keyword."""
-    sequences = [sequence for item in items for sequence in item if sequence.VR == "SQ"]
-    found: dict[str, Any] = {}
-    for sequence in sequences:
-        for element in (element for inner in sequence.value for element in inner):
-            if element.tag == _SIEMENS_TYPE:
-                found["SiemensImageType"] = element.value
-            # Philips repeats a classic header in a private sequence, with other positions.
-            elif (
-                element.keyword in _FRAME_TAGS
-                and not sequence.tag.is_private
-                and element.value not in (None, "")
-            ):
-                found[element.keyword] = element.value
-    return found
-
-
-def _encoded(tag: int, value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    text = "\\".join(map(str, value)) if hasattr(value, "__iter__") and not isinstance(
-        value, str) else str(value)  # fmt: skip
-    # A date and time: the time is what follows the date.
-    return (text[8:] if tag == _TAGS["acquisition_time"] else text).encode()
-
-
-def _text(value: bytes, charset: bytes = b"") -> str:
-    """Return the text of a value without padding."""
-    stripped = value.strip(b"\0 \r\n\t")
-    try:
-        return stripped.decode("ascii")
-    except UnicodeDecodeError:
-        return _decoded(stripped, charset)
-
-
-def _decoded(value: bytes, charset: bytes) -> str:
-    from pydicom.charset import convert_encodings, decode_bytes
-
-    names = [part.strip() for part in charset.decode("ascii", "replace").split("\\")]
-    try:
-        return str(decode_bytes(value, convert_encodings(names), set()))
-    except (LookupError, UnicodeError, ValueError):
-        return value.decode("latin-1")
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip().upper() for part in text.split("\\") if part.strip())
-
-
-def _number(text: str, default: float = _NAN) -> float:
-    try:
-        value = float(text.split("\\", maxsplit=1)[0])
-    except ValueError:
-        return default
-    return value if math.isfinite(value) else default
-
-
-def _numbers(text: str, count: int) -> list[float] | None:
-    try:
-        values = [float(part) for part in text.split("\\")]
-    except ValueError:
-        return None
-    return values if len(values) == count and all(map(math.isfinite, values)) else None
-
-
-def _whole(text: str) -> int | None:
-    try:
-        return int(text.split("\\", maxsplit=1)[0])
-    except ValueError:
-        return None
-
-
-def _short(value: bytes) -> int:
-    return struct.unpack("<H", value[:2])[0] if len(value) >= 2 else 0
-
-
-def _tesla(field: float) -> float:
-    """Return a field strength in tesla; some old scanners state gauss."""
-    return field / 1e4 if field > 100 else field
-
-
-def _age(age: str, birth_date: str, date: str) -> float:
-    """Return the age at the examination in years: as stated, or from the dates."""
-    units = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}
-    if len(age) == 4 and age[:3].isdigit() and age[3].upper() in units:
-        return int(age[:3]) / units[age[3].upper()]
-    if len(birth_date) == len(date) == 8 and (birth_date + date).isdigit():
-        born, then = int(birth_date), int(date)
-        years = (then - born) // 10000
-        return float(years) if 0 <= years < 130 else _NAN
-    return _NAN
-
-
-def seconds_of_day(time: str) -> float:
-    """Return a DICOM time in seconds since midnight; nan if it is none.
-
-    Examples
-    --------
-    >>> seconds_of_day("101530.5")
-    36930.5
-    """
-    if len(time) < 6 or not time[:6].isdigit():
-        return _NAN
-    try:
-        return (
-            int(time[:2]) * 3600 + int(time[2:4]) * 60 + float(time[4:].split("+", maxsplit=1)[0])
-        )
-    except ValueError:
-        return _NAN
 
 
 def _hash(*parts: str) -> str:
     """Return a hash of what identifies a patient: of the identifier alone where there is one."""
     identifier, *others = parts
-    text = identifier or "\0".join(others)
-    return hashlib.sha256(text.encode()).hexdigest() if text.strip("\0") else ""
+    known = identifier or "\0".join(others)
+    return hashlib.sha256(known.encode()).hexdigest() if known.strip("\0") else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
@@ -17,8 +17,11 @@ import numpy.typing as npt
 from lpm_segmentator.core.contrast import Contrast
 from lpm_segmentator.core.errors import FileFormatError, GeometryError, MissingExtraError
 from lpm_segmentator.core.volume import Volume
-from lpm_segmentator.io.dicom.header import ENHANCED, Frame
-from lpm_segmentator.io.dicom.scan import require_pydicom
+from lpm_segmentator.io.dicom.dataset import load, reading
+from lpm_segmentator.io.dicom.elements import NotDicomError
+from lpm_segmentator.io.dicom.enhanced import ENHANCED
+from lpm_segmentator.io.dicom.header import Frame
+from lpm_segmentator.io.dicom.scan import ARCHIVE_ERRORS, require_pydicom
 from lpm_segmentator.io.dicom.stacks import Stack
 
 if TYPE_CHECKING:
@@ -26,10 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["read_stack", "series_name"]
 
-_JPIP = frozenset({"1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95"})
+_JPIP = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 _VIDEO = "1.2.840.10008.1.2.4.10"
 #: Philips: scale slope between stored and floating point values
 _SCALE_SLOPE, _PRIVATE_GROUP = 0x2005100E, 0x2005140F
+_PIXELS = b"\xe0\x7f\x10\0"  # the tag, as all compressed files write it
 _AGAIN = "Export the series again"
 
 
@@ -83,7 +87,7 @@ def read_stack(stack: Stack, contrast: Contrast = Contrast.UNKNOWN) -> Volume:
                 slices[numbers[id(frame)]] = pixels
                 scales[numbers[id(frame)]] = scale
     ordered = [slices[k] for k in range(len(slices))]
-    array = _scaled(ordered, [scales[k] for k in range(len(ordered))])
+    array = _scaled(ordered, [scales[k] for k in range(len(ordered))], stack)
     # Rows are stored in reverse (see `Stack.geometry`).
     return Volume(array[:, ::-1].transpose(2, 1, 0), geometry.affine, contrast)
 
@@ -105,7 +109,7 @@ def _content(
         if frame.path not in archives:
             archives[frame.path] = resources.enter_context(zipfile.ZipFile(frame.path))
         return archives[frame.path].read(frame.member)
-    except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (KeyError, *ARCHIVE_ERRORS) as error:
         raise _wrong(stack, frame, f"cannot be read ({error})") from error
 
 
@@ -118,9 +122,6 @@ def _decoded(
     content: bytes, frames: list[Frame], stack: Stack
 ) -> Iterator[tuple[Frame, npt.NDArray[Any], tuple[float, float]]]:
     """Yield the frames of a file with their pixels and scale."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     first = frames[0]
     if first.tags.syntax in _JPIP:
         hint = "Export it with its pixels instead of links to a server"
@@ -128,34 +129,57 @@ def _decoded(
     if first.tags.syntax.startswith(_VIDEO):
         raise _wrong(stack, first, "is a video")
     try:
-        data = dcmread(BytesIO(content), force=True)
-    except (InvalidDicomError, OSError, ValueError, EOFError, NotImplementedError) as error:
+        data = load(BytesIO(content), first.tags.syntax, pixels=True)
+    except NotDicomError as error:
         raise _wrong(stack, first, f"cannot be read ({error})") from error
     if "PixelData" not in data:
-        kind = "floating point pixels" if "FloatPixelData" in data else "no pixels"
-        raise _wrong(stack, first, f"holds {kind}")
+        raise _wrong(stack, first, _instead_of_pixels(data, content))
     for frame in frames:
         index = frame.index if first.tags.sop_class in ENHANCED else None
-        pixels = _pixels(data, index, stack, frame)
+        try:
+            with reading():
+                _check_size(data, stack, frame)
+                pixels, scale = _pixels(data, index, stack), _scale(data, frame)
+        except NotDicomError as error:
+            what = f"holds pixels that cannot be decoded ({error})"
+            raise _wrong(stack, frame, what) from error
         if pixels.shape != (frame.tags.rows, frame.tags.columns):
             shown = " × ".join(map(str, pixels.shape))
             raise _wrong(stack, frame, f"holds pixels of the shape {shown}, not one slice")
-        yield frame, pixels, _scale(data, frame)
+        yield frame, pixels, scale
 
 
-def _pixels(data: Dataset, index: int | None, stack: Stack, frame: Frame) -> npt.NDArray[Any]:
+def _check_size(data: Dataset, stack: Stack, frame: Frame) -> None:
+    """Check that uncompressed pixels are complete."""
+    if data["PixelData"].is_undefined_length:
+        return
+    count = frame.tags.rows * frame.tags.columns * frame.tags.frames
+    there, expected = len(data.PixelData), count * int(data.BitsAllocated) // 8
+    if there < expected:
+        raise _wrong(
+            stack, frame, f"is truncated: {there} of {expected} bytes of its pixels are there"
+        )
+
+
+def _instead_of_pixels(data: Dataset, content: bytes) -> str:
+    if "EncryptedAttributesSequence" in data:
+        return "holds encrypted content and no pixels"
+    if "FloatPixelData" in data:
+        return "holds floating point pixels"
+    # pydicom leaves out an element that does not end.
+    return "is truncated within its pixels" if _PIXELS in content else "holds no pixels"
+
+
+def _pixels(data: Dataset, index: int | None, stack: Stack) -> npt.NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
 
     try:
         return pixel_array(data, index=index, raw=True)
     except RuntimeError as error:
-        if "missing dependencies" in str(error) or "plugins" in str(error):
-            raise MissingExtraError(
-                f"decoding the compressed pixels of {series_name(stack)}", extra="dicom"
-            ) from error
-        raise _wrong(stack, frame, f"cannot be decoded ({error})") from error
-    except (ValueError, AttributeError, NotImplementedError, EOFError, OSError) as error:
-        raise _wrong(stack, frame, f"holds pixels that cannot be decoded ({error})") from error
+        if "missing dependencies" not in str(error):
+            raise
+        what = f"decoding the compressed pixels of {series_name(stack)}"
+        raise MissingExtraError(what, extra="dicom") from error
 
 
 def _scale(data: Dataset, frame: Frame) -> tuple[float, float]:
@@ -169,9 +193,7 @@ def _scale(data: Dataset, frame: Frame) -> tuple[float, float]:
 
 def _scale_slope(data: Dataset, index: int) -> float:
     """Return the scale slope of Philips; 0 where it is not stated."""
-    import struct
-
-    holder: Any = data
+    holder = data
     if "PerFrameFunctionalGroupsSequence" in data:
         item = data.PerFrameFunctionalGroupsSequence[index]
         if _PRIVATE_GROUP not in item:
@@ -180,16 +202,25 @@ def _scale_slope(data: Dataset, index: int) -> float:
     if _SCALE_SLOPE not in holder:
         return 0.0
     value = holder[_SCALE_SLOPE].value
-    if isinstance(value, bytes):  # a private element of unknown VR in an implicit file
+    if isinstance(value, bytes):  # a private element whose VR was lost
         return float(struct.unpack("<f", value[:4])[0]) if len(value) >= 4 else 0.0
     return float(value)
 
 
-def _scaled(slices: list[npt.NDArray[Any]], scales: list[tuple[float, float]]) -> npt.NDArray[Any]:
+def _scaled(
+    slices: list[npt.NDArray[Any]], scales: list[tuple[float, float]], stack: Stack
+) -> npt.NDArray[Any]:
     """Return the slices as one array, scaled where there is anything to scale."""
     array = np.stack(slices)
     if all(scale == (1.0, 0.0) for scale in scales):
         return array
     factor, summand = np.array(scales).T[:, :, None, None]
-    scaled: npt.NDArray[Any] = (array * factor + summand).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled: npt.NDArray[Any] = (array * factor + summand).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        raise FileFormatError(
+            "the rescale slopes give values that are no numbers",
+            where=series_name(stack),
+            hint=_AGAIN,
+        )
     return scaled

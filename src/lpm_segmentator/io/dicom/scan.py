@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
 from lpm_segmentator.io.dicom.cache import ScanCache
+from lpm_segmentator.io.dicom.dataset import load, reading
 from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
 
-__all__ = ["Scan", "Skipped", "open_file", "require_pydicom", "scan", "source_hash"]
+__all__ = ["ARCHIVE_ERRORS", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
 
 _DICOMDIR = "DICOMDIR"
 _ZIP = b"PK\x03\x04"
+#: what a damaged archive, or one of an unknown kind, raises
+ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, OSError,
+                  EOFError, ValueError, RuntimeError)  # fmt: skip
 #: a member that grows by more than this and is larger than this is no image
 _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 _LARGEST_MEMBER = 2**32
@@ -75,7 +78,7 @@ class _Findings:
     frames: list[Frame] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    seen: set[tuple[object, ...]] = field(default_factory=set)
     n_files: int = 0
 
     def skip(self, reason: str, path: str, *, name_all: bool = True) -> None:
@@ -83,6 +86,10 @@ class _Findings:
         named = self.skipped.setdefault(reason, [])
         if name_all or len(named) < _NAMED:
             named.append(path)
+
+    def skip_unreadable(self, error: NotDicomError, path: str) -> None:
+        reason = str(error)
+        self.skip(reason, path, name_all="no DICOM" not in reason)
 
 
 def scan(
@@ -120,7 +127,7 @@ def scan(
             )
         root = given.parent if given.name.upper() == _DICOMDIR else given
         with ScanCache.at(cache, root) as known:
-            for path in _files(root):
+            for path in _files(root, found):
                 found.n_files += 1
                 if progress is not None:
                     progress(found.n_files)
@@ -143,27 +150,15 @@ def require_pydicom() -> None:
         raise MissingExtraError("reading DICOM", extra="dicom") from error
 
 
-@contextmanager
-def open_file(path: str, member: str = "") -> Iterator[IO[bytes]]:
-    """Open a file, or a member of an archive.
-
-    Raises
-    ------
-    OSError, zipfile.BadZipFile
-    """
-    if not member:
-        with Path(path).open("rb") as file:
-            yield file
-        return
-    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
-        yield stream
-
-
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: Path, found: _Findings) -> Iterator[Path]:
     if root.is_file():
         yield root
         return
-    for folder, subfolders, names in os.walk(root):
+
+    def report(error: OSError) -> None:
+        found.skip(f"cannot be read ({error.strerror or error})", str(error.filename))
+
+    for folder, subfolders, names in os.walk(root, onerror=report):
         subfolders[:] = sorted(name for name in subfolders if not _is_system_file(name))
         for name in sorted(names):
             if not _is_system_file(name):
@@ -176,8 +171,11 @@ def _is_system_file(name: str) -> bool:
 
 def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
     try:
-        stat = path.stat()
-        stamp = (stat.st_size, stat.st_mtime_ns)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
+            found.skip("is no regular file", str(path))
+            return
+        stamp = (status.st_size, status.st_mtime_ns)
         frames = known.get(path, stamp)
         if frames is None:
             with path.open("rb") as stream:
@@ -191,8 +189,7 @@ def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
                 frames = tuple(found.reader.frames(stream, str(path)))
             known.put(path, stamp, frames)
     except NotDicomError as error:
-        reason = str(error)
-        found.skip(reason, str(path), name_all="no DICOM" not in reason)
+        found.skip_unreadable(error, str(path))
     except OSError as error:
         found.skip(f"cannot be read ({error.strerror or error})", str(path))
     else:
@@ -202,7 +199,8 @@ def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
 def _add(frames: Iterable[Frame], path: str, found: _Findings) -> None:
     """Add the frames of a file; a second copy of it is left out."""
     for frame in frames:
-        key = f"{frame.sop} {frame.index}"
+        # Some programs that remove identities give all slices one UID, hence the place.
+        key = (frame.sop, frame.index, frame.tags.series, frame.position_mm)
         if frame.sop and key in found.seen:
             found.skip("is a copy of another file (the SOP instance UID is equal)", path)
             return
@@ -216,7 +214,11 @@ def _read_archive(path: Path, found: _Findings) -> None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 name = PurePosixPath(member.filename).name
-                if member.is_dir() or _is_system_file(name) or name.upper() == _DICOMDIR:
+                if (
+                    member.filename.endswith("/")
+                    or _is_system_file(name)
+                    or name.upper() == _DICOMDIR
+                ):
                     continue
                 found.n_files += 1
                 shown = f"{path}/{member.filename}"
@@ -224,14 +226,14 @@ def _read_archive(path: Path, found: _Findings) -> None:
                     found.skip(reason, shown)
                 else:
                     _read_member(archive, member, path, found)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+    except ARCHIVE_ERRORS as error:
         found.skip(f"the archive cannot be read ({error}); download or copy it again", str(path))
 
 
 def _unsafe(member: zipfile.ZipInfo) -> str:
     """Return why a member of an archive is not read; empty if it is."""
-    parts = PurePosixPath(member.filename.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    if name.is_absolute() or ".." in name.parts or ":" in "".join(name.parts[:1]):
         return "leads out of the archive, which a PACS export does not"
     if member.flag_bits & 1:
         return "is encrypted: unpack the archive with its password first"
@@ -255,8 +257,8 @@ def _read_member(
             stream.seek(0)
             frames = tuple(found.reader.frames(stream, str(path), member.filename))
     except NotDicomError as error:
-        found.skip(str(error), shown, name_all="no DICOM" not in str(error))
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError) as error:
+        found.skip_unreadable(error, shown)
+    except ARCHIVE_ERRORS as error:
         found.skip(f"cannot be unpacked ({error})", shown)
     else:
         _add(frames, shown, found)
@@ -264,19 +266,17 @@ def _read_member(
 
 def _check_directory(path: Path, found: _Findings) -> None:
     """Report the files that a ``DICOMDIR`` names and that are not there."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     try:
-        records = dcmread(path).get("DirectoryRecordSequence") or []
-        named = [record.get("ReferencedFileID") for record in records]
-    except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError, KeyError) as error:
+        with reading(), path.open("rb") as stream:
+            records = load(stream, "", pixels=False).get("DirectoryRecordSequence") or []
+            named = [record.get("ReferencedFileID") for record in records]
+            paths = [n if isinstance(n, str) else "/".join(n) for n in named if n]
+    except NotDicomError as error:
         found.skip(f"the directory cannot be read ({error}); the files were searched", str(path))
         return
-    for parts in filter(None, named):
-        whole = parts if isinstance(parts, str) else "/".join(chain(parts))
-        if not (path.parent / whole).exists() and not (path.parent / whole.lower()).exists():
-            found.skip("is named in the DICOMDIR and missing", str(path.parent / whole))
+    for name in paths:
+        if not any((path.parent / spelling).exists() for spelling in (name, name.lower())):
+            found.skip("is named in the DICOMDIR and missing", str(path.parent / name))
 
 
 def source_hash(frames: Iterable[Frame]) -> str:
