@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+import pandas as pd
 import pytest
 
 from lpm_segmentator.io import write_image, write_label_map
@@ -103,3 +106,26 @@ def test_measure_and_evaluate_go_on_past_a_bad_case(lpm, cohort, tmp_path):
     assert "A_dseg," in text
     assert "C_dseg," in text
     assert "B_dseg" not in text
+
+
+def test_a_folder_that_is_no_run_is_left_as_it_was(lpm, tmp_path):
+    (tmp_path / "measures.csv").write_text("mine")
+    for command in ("remeasure", "report"):
+        done = lpm(command, tmp_path)
+        assert done.returncode == 2
+        assert "no finished case" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["measures.csv"]
+
+
+def test_references_may_be_numbered_otherwise_than_predictions(lpm, tmp_path):
+    reference = write_reference(tmp_path / "r", "A")
+    (tmp_path / "s.json").write_text('{"ES_R": 11, "MF_R": 12, "MF_L": 13, "ES_L": 14}')
+    image = nib.load(reference)
+    array = np.asarray(image.dataobj)
+    theirs = np.where(array > 0, array + 10, 0).astype(np.uint8)
+    nib.Nifti1Image(theirs, image.affine).to_filename(tmp_path / "p.nii.gz")
+    given = ("--reference", reference, "--prediction", tmp_path / "p.nii.gz", "--json")
+    schemes = ("--label-scheme", tmp_path / "s.json", "--reference-scheme", "lpm")
+    done = lpm("evaluate", *given, *schemes, "-o", tmp_path / "a.csv")
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "a.csv")["dsc_global"].tolist() == [1]
