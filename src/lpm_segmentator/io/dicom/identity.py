@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from lpm_segmentator.core.errors import FileFormatError
+from lpm_segmentator.io.dicom.dataset import load
+from lpm_segmentator.io.dicom.elements import NotDicomError
 from lpm_segmentator.io.dicom.header import Frame
-from lpm_segmentator.io.dicom.scan import open_file
+from lpm_segmentator.io.dicom.scan import ARCHIVE_ERRORS
 
 __all__ = ["Identity", "read_identity"]
 
@@ -33,13 +39,16 @@ def read_identity(frame: Frame) -> Identity:
     FileFormatError
         If the file cannot be read any more.
     """
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    tags = ("PatientID", "AccessionNumber", "StudyDate")
+    names = ("PatientID", "AccessionNumber", "StudyDate")
     try:
-        with open_file(frame.path, frame.member) as stream:
-            data = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(tags))
-    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        with ExitStack() as resources:
+            stream: IO[bytes]
+            if frame.member:
+                archive = resources.enter_context(zipfile.ZipFile(frame.path))
+                stream = resources.enter_context(archive.open(frame.member))
+            else:
+                stream = resources.enter_context(Path(frame.path).open("rb"))
+            data = load(stream, frame.tags.syntax, pixels=False)
+    except (*ARCHIVE_ERRORS, NotDicomError) as error:
         raise FileFormatError(f"cannot be read any more ({error})", where=frame.path) from error
-    return Identity(*(str(data.get(tag) or "").strip() for tag in tags))
+    return Identity(*(str(data.get(name) or "").strip() for name in names))
