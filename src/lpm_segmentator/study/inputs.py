@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -46,7 +46,10 @@ def split_inputs(inputs: Iterable[str | os.PathLike[str]]) -> Inputs:
         if not given.is_dir():
             (dicom if _is_dicom_file(given) else nifti).append(given)
             continue
-        has_nifti, has_dicom = any(map(is_image, _files(given))), _holds_dicom(given)
+        has_nifti = any(map(is_image, _files(given)))
+        # Beside NIfTI a look at some files is enough: they would not be used.
+        looked_at = islice(_files(given), _MOST_FILES_READ if has_nifti else None)
+        has_dicom = any(map(_is_dicom_file, looked_at))
         if has_nifti and has_dicom:
             reason = "its DICOM files are left out since it holds NIfTI images; give their folder"
             unused.append(Unused(given, reason))
@@ -58,12 +61,6 @@ def _is_dicom_file(path: Path) -> bool:
     if not path.is_file() or is_image(path):
         return False
     return path.suffix.lower() == _ARCHIVE or path.name.upper() == "DICOMDIR" or is_dicom(path)
-
-
-def _holds_dicom(folder: Path) -> bool:
-    """Return whether one of the first files in a folder is DICOM or an archive."""
-    first: Sequence[Path] = list(islice(_files(folder), _MOST_FILES_READ))
-    return any(map(_is_dicom_file, first))
 
 
 def _files(folder: Path) -> Iterator[Path]:
