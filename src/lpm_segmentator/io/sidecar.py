@@ -66,7 +66,9 @@ def uids_of(path: str | os.PathLike[str]) -> DicomUids:
         str(values.get(key) or "")
         for key in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     )
-    return DicomUids(study, series, frame)
+    instances = values.get("SOPInstanceUIDs")
+    listed = tuple(map(str, instances)) if isinstance(instances, list) else ()
+    return DicomUids(study, series, frame, listed)
 
 
 def slice_thickness_mm(path: str | os.PathLike[str]) -> float:

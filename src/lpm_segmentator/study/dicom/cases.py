@@ -90,7 +90,7 @@ def discover_dicom(
         for path in skipped.paths
     ]
     if not any(exam.choice.chosen for exam in exams):
-        raise _nothing(inputs, exams, unused)
+        raise _nothing(inputs, exams)
     pseudonyms = Pseudonyms.of_study(out, keep=keep_salt)
     names = case_names(exams, pseudonyms, options.case_from, [Path(given) for given in inputs])
     study = StudyFolder(out)
@@ -233,19 +233,8 @@ def _why_nothing(exam: Examination) -> str:
     return "nothing can be segmented: " + "; ".join(parts)
 
 
-def _nothing(
-    inputs: Sequence[str | os.PathLike[str]],
-    exams: Sequence[Examination],
-    unused: Sequence[Unused],
-) -> InputError:
+def _nothing(inputs: Sequence[str | os.PathLike[str]], exams: Sequence[Examination]) -> InputError:
     where = ", ".join(map(str, inputs))
-    if not exams:
-        damaged = "; ".join(f"{entry.path.name}: {entry.reason}" for entry in unused[:5])
-        return InputError(
-            "no DICOM image was found" + (f" ({damaged})" if damaged else ""),
-            where=where,
-            hint="Give the folder or archive of an export",
-        )
     shown = "; ".join(_why_nothing(exam) for exam in exams[:3])
     return InputError(
         shown,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lpm_segmentator.core import InputError, Remedy
 from lpm_segmentator.io.dicom import Frame, Scan, SeriesTags, stacks_of
@@ -53,8 +54,14 @@ def examinations(scan: Scan, series: Sequence[str] = ()) -> list[Examination]:
     Raises
     ------
     InputError
-        If no examination has a series that was named.
+        If there is no image, or no examination has a series that was named.
     """
+    if not scan.frames:
+        damaged = [f"{Path(s.paths[0]).name}: {s.reason}" for s in scan.skipped[:5]]
+        raise InputError(
+            f"no DICOM image was found ({'; '.join(damaged) or 'there is no file'})",
+            hint="Give the folder or archive of an export",
+        )
     selectors = [Selector(text) for text in series]
     studies: defaultdict[tuple[str, str], defaultdict[str, list[Frame]]] = defaultdict(
         lambda: defaultdict(list)

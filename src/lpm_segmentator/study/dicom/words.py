@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from types import MappingProxyType
 
 from lpm_segmentator.core import Contrast
@@ -132,7 +133,7 @@ def dixon_words(text: str) -> Contrast | None:
     words = words_of(text)
     found = {
         _NAMES[word]
-        for word, following in zip(words, [*words[1:], ""], strict=True)
+        for word, following in zip_longest(words, words[1:])
         if word in _NAMES and following not in _AFTER
     }
     if not found and (_DIXON_SEQUENCES & set(words) or names_dixon(text)):
