@@ -40,9 +40,9 @@ def test_each_image_gets_the_series_of_its_own_subject(tmp_path: Path) -> None:
     }
 
 
-def test_every_stack_of_a_subject_shares_the_series(tmp_path: Path) -> None:
-    for stack in (1, 2, 3):
-        save(tmp_path, f"P1_ax_stack{stack}", AXIAL)
+def test_every_image_of_a_subject_shares_the_series(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        save(tmp_path, f"P1_ax_{number}", AXIAL)
     save(tmp_path, "P1_sag_T1", SAGITTAL)
     assert set(series(tmp_path).values()) == {"P1_sag_T1.nii.gz"}
 
@@ -109,8 +109,8 @@ def test_numbers_letters_and_levels_at_the_end_do_not_lose_the_series(tmp_path, 
 
 def test_the_series_of_another_subject_is_not_used_and_listed(tmp_path) -> None:
     path = save(tmp_path, "P1_sag", SAGITTAL)
-    for stack in (1, 2):
-        save(tmp_path, f"P2_tra_stack{stack}", AXIAL)
+    for number in (1, 2):
+        save(tmp_path, f"P2_tra_{number}", AXIAL)
     plan = with_sagittal(find_cases(tmp_path))
     assert [files.sagittal for files in plan.cases] == [None, None]
     (unused,) = plan.unused
