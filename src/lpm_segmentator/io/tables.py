@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lpm_segmentator.core.errors import TableError
+from lpm_segmentator.dataframes import require_pandas
 from lpm_segmentator.io.files import atomic_path
 
 if TYPE_CHECKING:
@@ -238,9 +239,12 @@ def read_table(path: str | os.PathLike[str], *, required: Sequence[str] = ()) ->
     ------
     TableError
         If the file cannot be read, is empty or lacks columns.
+    MissingExtraError
+        If pandas is not installed.
     """
     import io
 
+    require_pandas("reading tables of values")
     import pandas as pd
 
     text = _text(Path(path))

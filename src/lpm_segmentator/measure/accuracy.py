@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lpm_segmentator.core.errors import GeometryError, Remedy
 from lpm_segmentator.core.regions import Region, SliceLevels, single_slice, whole_stack
 from lpm_segmentator.core.volume import DixonPair, LabelMap
+from lpm_segmentator.dataframes import data_frame
 from lpm_segmentator.measure.catalogue import ACCURACY
 from lpm_segmentator.measure.overlap import Overlap, joint_counts
 from lpm_segmentator.measure.region_comparison import RegionComparison
@@ -56,9 +57,7 @@ class Accuracy:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the rows as a table, one row a structure and region."""
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows])
+        return data_frame(row.to_dict() for row in self.rows)
 
     def wide(self) -> dict[str, float | str]:
         """Return one row: ``case, dsc_global, dsc_1 ..., hd95_mm_1 ..., volume_difference_ml_1``.

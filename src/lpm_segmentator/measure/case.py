@@ -15,6 +15,7 @@ from lpm_segmentator.core.geometry import Geometry
 from lpm_segmentator.core.labels import Muscle, Side
 from lpm_segmentator.core.regions import Region, SliceLevels, single_slice, whole_stack
 from lpm_segmentator.core.volume import DixonPair, LabelMap, Volume
+from lpm_segmentator.dataframes import data_frame
 from lpm_segmentator.measure.asymmetry import AsymmetryFormula
 from lpm_segmentator.measure.catalogue import CATALOGUE, PREFERRED_MAP, Catalogue
 from lpm_segmentator.measure.catalogue.measures import Measure
@@ -78,9 +79,7 @@ class CaseMeasures:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the rows as a table, one row a muscle, side and region."""
-        import pandas as pd
-
-        return pd.DataFrame([row.to_dict() for row in self.rows])
+        return data_frame(row.to_dict() for row in self.rows)
 
 
 def measure_case(

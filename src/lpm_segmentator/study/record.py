@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from lpm_segmentator.core import Finding, InputError, RecordError
+from lpm_segmentator.dataframes import data_frame
 from lpm_segmentator.io import read_json, write_json
 from lpm_segmentator.study.record_parts import (
     CoverageRecord,
@@ -162,9 +163,7 @@ class CaseRecord:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the measures as a table, one row a muscle, side and level."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.measures))
+        return data_frame(self.measures)
 
     @property
     def warnings(self) -> tuple[str, ...]:
