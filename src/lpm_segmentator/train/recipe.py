@@ -1,4 +1,4 @@
-"""Recipes: YAML files that determine a training; read and checked alike for all trainings."""
+"""Recipes: YAML files that determine a training, and their reader."""
 
 from __future__ import annotations
 
