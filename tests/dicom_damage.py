@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
@@ -147,6 +149,62 @@ def jpeg_2000(path: Path) -> Path:
         data.file_meta.TransferSyntaxUID = JPEG2000Lossless
 
     return rewrite(path, change)
+
+
+def jpeg_lossless(path: Path) -> Path:
+    """Compress the pixels of a file as most archives do."""
+    return _by_gdcm(path, "JPEGLosslessProcess14_1")
+
+
+def jpeg_ls(path: Path) -> Path:
+    return _by_gdcm(path, "JPEGLSLossless")
+
+
+def _by_gdcm(path: Path, syntax: str) -> Path:
+    import gdcm
+
+    reader, writer = gdcm.ImageReader(), gdcm.ImageWriter()
+    change = gdcm.ImageChangeTransferSyntax()
+    reader.SetFileName(str(path))
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+    assert reader.Read()
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFile(reader.GetFile())
+    writer.SetFileName(str(path))  # not before: it empties the file
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return path
+
+
+#: 32 × 32 pixels that are ten times the sum of row and column, in high-throughput JPEG 2000; no
+#: encoder of it is among the dependencies
+HIGH_THROUGHPUT = base64.b64decode(
+    "/0//UQApQAAAAAAgAAAAIAAAAAAAAAAAAAAAIAAAACAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB"
+    "/1wAEyCIkJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAKwAAf+TwAAmj/4FB3QA"
+    "wAASwAASgGwBh3QAbAGHdADAABNAABMANtsBAnQAtrYAQ1QAwAAVEAAFUJqmaapwgnUAWk3T/sAQgey2AMAAFbAABaCM"
+    "McYYY+fKenpwAngALGOMMcb+/YAAe/YAAey6AMAALVgABbAiIiIiIiIiIvn/AKenp6enp6fCfQBSRERERERERP7/eGcn"
+    "v3ye/fJ798nsvwD/2Q=="
+)
+
+
+def high_throughput(path: Path) -> Path:
+    """Replace the pixels of a slice of 32 × 32 by high-throughput JPEG 2000."""
+
+    def change(data: Dataset) -> None:
+        data.PixelData = encapsulate([HIGH_THROUGHPUT])
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+        data.file_meta.TransferSyntaxUID = HTJ2KLossless
+
+    return rewrite(path, change)
+
+
+def spoil_jpeg(path: Path) -> Path:
+    """Change a byte in the header of lossless JPEG on which GDCM ends its process."""
+    content = bytearray(path.read_bytes())
+    content[content.find(b"\xff\xd8\xff\xc3") + 15] ^= 0xFF
+    path.write_bytes(content)
+    return path
 
 
 def zip_files(archive: Path, files: Mapping[str, Path | bytes] | Iterable[Path]) -> Path:

@@ -18,13 +18,17 @@ from dicom_damage import (
     big_endian,
     deflated,
     encrypt,
+    high_throughput,
     implicit,
     jpeg_2000,
+    jpeg_lossless,
+    jpeg_ls,
     jpip,
     mislabelled,
     no_preamble,
     rewrite,
     rle,
+    spoil_jpeg,
     strip_pixels,
     truncate,
     undefined_lengths,
@@ -201,7 +205,18 @@ def test_integers_that_need_no_scaling_stay_integers(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "change",
-    [deflated, big_endian, implicit, no_preamble, mislabelled, undefined_lengths, rle, jpeg_2000],
+    [
+        deflated,
+        big_endian,
+        implicit,
+        no_preamble,
+        mislabelled,
+        undefined_lengths,
+        rle,
+        jpeg_2000,
+        jpeg_lossless,
+        jpeg_ls,
+    ],
 )
 def test_the_encoding_of_a_slice_changes_nothing(tmp_path: Path, change: Callable):
     paths = write_series(tmp_path, ramp(SHAPE), AFFINE)
@@ -216,6 +231,14 @@ def test_the_encoding_of_an_enhanced_file_changes_nothing(tmp_path: Path, change
     change(path)
     for stack, array in zip(stacks_in(tmp_path), images.values(), strict=True):
         assert np.array_equal(as_written(read_stack(stack)), array)
+
+
+def test_high_throughput_jpeg_2000_is_decoded(tmp_path: Path):
+    pytest.importorskip("pylibjpeg", reason="needs pylibjpeg (the extra dicom)")
+    (path,) = write_series(tmp_path, ramp((32, 32, 1)), AFFINE)
+    high_throughput(path)
+    expected = np.add.outer(np.arange(32), np.arange(32))[..., None] * 10
+    assert np.array_equal(as_written(only_volume(tmp_path)), expected)
 
 
 # --- what cannot be read ---
@@ -306,6 +329,24 @@ def test_a_stack_that_forms_no_image_is_refused(tmp_path: Path):
         read_stack(stack)
 
 
+def test_damage_that_ends_the_decoder_ends_nothing_else(tmp_path: Path, capfd):
+    paths = write_series(tmp_path, ramp(SHAPE), AFFINE)
+    for path in paths:
+        jpeg_lossless(path)
+    assert np.array_equal(as_written(only_volume(tmp_path)), ramp(SHAPE))
+    spoil_jpeg(paths[2])
+    with pytest.raises(FileFormatError, match=r"s005_T2w_0003.dcm holds .* \(the decoder ended"):
+        only_volume(tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def _without_gdcm(folder: Path) -> Path:
+    """Return a folder that hides GDCM from a process that looks for modules there."""
+    folder.mkdir()
+    (folder / "gdcm.py").write_text("raise ImportError")
+    return folder
+
+
 def test_a_missing_decoder_is_named_and_damage_is_not_taken_for_it(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -316,9 +357,7 @@ def test_a_missing_decoder_is_named_and_damage_is_not_taken_for_it(
     path.write_bytes(path.read_bytes().replace(b"\xff\xd8\xff\xf7", bytes(4)))
     with pytest.raises(FileFormatError, match="cannot be decoded"):
         read_stack(stack)
-    from pydicom.pixels.decoders import JPEGLSLosslessDecoder
-
-    monkeypatch.setattr(JPEGLSLosslessDecoder, "_available", {})
+    monkeypatch.setenv("PYTHONPATH", str(_without_gdcm(tmp_path / "modules")))
     with pytest.raises(MissingExtraError, match=r"series 4 .*lpm-segmentator\[dicom\]"):
         read_stack(stack)
 

@@ -18,6 +18,7 @@ from lpm_segmentator.core.contrast import Contrast
 from lpm_segmentator.core.errors import FileFormatError, GeometryError, MissingExtraError
 from lpm_segmentator.core.volume import Volume
 from lpm_segmentator.io.dicom.dataset import load, reading
+from lpm_segmentator.io.dicom.decoder import Decoder, MissingDecoderError
 from lpm_segmentator.io.dicom.elements import NotDicomError
 from lpm_segmentator.io.dicom.enhanced import ENHANCED
 from lpm_segmentator.io.dicom.header import Frame
@@ -25,12 +26,13 @@ from lpm_segmentator.io.dicom.scan import ARCHIVE_ERRORS, require_pydicom
 from lpm_segmentator.io.dicom.stacks import Stack
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom import Dataset, FileDataset
 
 __all__ = ["read_stack", "series_name"]
 
 _JPIP = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
 _VIDEO = "1.2.840.10008.1.2.4.10"
+_JPEG = "1.2.840.10008.1.2.4."  # JPEG, JPEG-LS and JPEG 2000
 #: Philips: scale slope between stored and floating point values
 _SCALE_SLOPE, _PRIVATE_GROUP = 0x2005100E, 0x2005140F
 _PIXELS = b"\xe0\x7f\x10\0"  # the tag, as all compressed files write it
@@ -79,11 +81,11 @@ def read_stack(stack: Stack, contrast: Contrast = Contrast.UNKNOWN) -> Volume:
     slices: dict[int, npt.NDArray[Any]] = {}
     scales: dict[int, tuple[float, float]] = {}
     numbers = {id(frame): k for k, frame in enumerate(stack.frames)}
-    with ExitStack() as resources:
+    with ExitStack() as resources, Decoder() as decoder:
         archives: dict[str, zipfile.ZipFile] = {}
         for frames in _by_file(stack.frames):
             content = _content(frames[0], archives, resources, stack)
-            for frame, pixels, scale in _decoded(content, frames, stack):
+            for frame, pixels, scale in _decoded(content, frames, stack, decoder):
                 slices[numbers[id(frame)]] = pixels
                 scales[numbers[id(frame)]] = scale
     ordered = [slices[k] for k in range(len(slices))]
@@ -119,7 +121,7 @@ def _wrong(stack: Stack, frame: Frame, what: str, hint: str = _AGAIN) -> FileFor
 
 
 def _decoded(
-    content: bytes, frames: list[Frame], stack: Stack
+    content: bytes, frames: list[Frame], stack: Stack, decoder: Decoder
 ) -> Iterator[tuple[Frame, npt.NDArray[Any], tuple[float, float]]]:
     """Yield the frames of a file with their pixels and scale."""
     first = frames[0]
@@ -134,19 +136,21 @@ def _decoded(
         raise _wrong(stack, first, f"cannot be read ({error})") from error
     if "PixelData" not in data:
         raise _wrong(stack, first, _instead_of_pixels(data, content))
-    for frame in frames:
-        index = frame.index if first.tags.sop_class in ENHANCED else None
-        try:
-            with reading():
-                _check_size(data, stack, frame)
-                pixels, scale = _pixels(data, index, stack), _scale(data, frame)
-        except NotDicomError as error:
-            what = f"holds pixels that cannot be decoded ({error})"
-            raise _wrong(stack, frame, what) from error
-        if pixels.shape != (frame.tags.rows, frame.tags.columns):
-            shown = " × ".join(map(str, pixels.shape))
+    try:
+        with reading():
+            _check_size(data, stack, first)
+            scales = [_scale(data, frame) for frame in frames]
+        pixels = _pixels(data, content, frames, decoder)
+    except NotDicomError as error:
+        raise _wrong(stack, first, f"holds pixels that cannot be decoded ({error})") from error
+    except MissingDecoderError as error:
+        what = f"decoding the compressed pixels of {series_name(stack)}"
+        raise MissingExtraError(what, extra="dicom") from error
+    for frame, array in zip(frames, pixels, strict=True):
+        if array.shape != (frame.tags.rows, frame.tags.columns):
+            shown = " × ".join(map(str, array.shape))
             raise _wrong(stack, frame, f"holds pixels of the shape {shown}, not one slice")
-        yield frame, pixels, scale
+    yield from zip(frames, pixels, scales, strict=True)
 
 
 def _check_size(data: Dataset, stack: Stack, frame: Frame) -> None:
@@ -170,16 +174,17 @@ def _instead_of_pixels(data: Dataset, content: bytes) -> str:
     return "is truncated within its pixels" if _PIXELS in content else "holds no pixels"
 
 
-def _pixels(data: Dataset, index: int | None, stack: Stack) -> npt.NDArray[Any]:
+def _pixels(
+    data: FileDataset, content: bytes, frames: list[Frame], decoder: Decoder
+) -> list[npt.NDArray[Any]]:
     from pydicom.pixels.utils import pixel_array
 
-    try:
-        return pixel_array(data, index=index, raw=True)
-    except RuntimeError as error:
-        if "missing dependencies" not in str(error):
-            raise
-        what = f"decoding the compressed pixels of {series_name(stack)}"
-        raise MissingExtraError(what, extra="dicom") from error
+    is_enhanced = frames[0].tags.sop_class in ENHANCED
+    indices = [frame.index if is_enhanced else None for frame in frames]
+    if frames[0].tags.syntax.startswith(_JPEG):
+        return decoder.frames(content, indices)
+    with reading():
+        return [pixel_array(data, index=index, raw=True) for index in indices]
 
 
 def _scale(data: Dataset, frame: Frame) -> tuple[float, float]:
