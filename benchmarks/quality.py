@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, stats
+from sklearn.isotonic import IsotonicRegression
 
 from common import argument_parser, dice, print_table, published_pairs
 from lpm_segmentator.core import Volume
@@ -25,6 +26,7 @@ from lpm_segmentator.segment import Predictor, assess, keep_largest
 from lpm_segmentator.train.compact.evaluation import IGNORED, labelled_files
 
 GOOD = 0.80
+UNCHANGED = "T2w, unchanged"
 WRONG = ("brain", "thigh")
 
 
@@ -54,7 +56,7 @@ def t2_slices(folder: Path) -> Iterator[Sample]:
         image, labels = file.read()
         truth = labels.array
         array = image.array.astype(np.float32)
-        yield Sample("T2w, unchanged", image, truth)
+        yield Sample(UNCHANGED, image, truth)
         top = np.percentile(array[array > array.mean() / 2], 95)
         for level in (0.15, 0.4, 1.0):
             parts = level * top * rng.standard_normal((2, *array.shape))
@@ -151,6 +153,27 @@ def auroc(rows: list[Row]) -> float:
     return float(statistic) / (len(good) * len(bad))
 
 
+def correlations(rows: list[Row]) -> str:
+    """Return how score and Dice correlate, as it is and after isotonic calibration.
+
+    A calibration that is fitted to the same slices is the best that any monotone one can reach.
+    """
+    score, truth = (np.array([getattr(row, name) for row in rows]) for name in ("score", "dice"))
+
+    def calibrated(fitted: npt.NDArray[np.bool_], at: npt.NDArray[np.float64]) -> float:
+        return (
+            IsotonicRegression(out_of_bounds="clip").fit(score[fitted], truth[fitted]).predict(at)
+        )
+
+    every = np.ones(len(rows), bool)
+    left_out = [calibrated(np.arange(len(rows)) != n, score[[n]])[0] for n in range(len(rows))]
+    plain, best, honest = (
+        float(np.corrcoef(values, truth)[0, 1])
+        for values in (score, calibrated(every, score), left_out)
+    )
+    return f"{plain:.2f}; calibrated on these slices {best:.2f}, on all others {honest:.2f}"
+
+
 def summary(rows: list[Row]) -> Iterator[list[object]]:
     """Yield a row of the table for each kind of image."""
     for kind in dict.fromkeys(row.kind for row in rows):
@@ -188,6 +211,8 @@ def main() -> None:
     backs = [row for row in with_mask if row.kind not in WRONG]
     print(f"AUROC, all {len(with_mask)} slices with a mask: {auroc(with_mask):.3f}")
     print(f"AUROC, {len(backs)} of them of backs: {auroc(backs):.3f}")
+    unchanged = [row for row in with_mask if row.kind == UNCHANGED]
+    print(f"r of score and Dice, {len(unchanged)} unchanged T2w slices: {correlations(unchanged)}")
 
 
 if __name__ == "__main__":
