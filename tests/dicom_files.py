@@ -15,6 +15,7 @@ import dicom_parts as parts
 from dicom_dialects import DIXON, SIEMENS_CLASSIC, Dialect, Scaling
 from dicom_enhanced import write_enhanced
 from dicom_parts import STUDY, Choices, Edit, Study, uid
+from lpm_segmentator.core import Volume
 
 
 def plane(
@@ -47,6 +48,12 @@ def plane(
 def ramp(shape: tuple[int, int, int] = (32, 32, 8), step: int = 1) -> np.ndarray:
     """Return an image whose voxels all differ where 12 bits allow it."""
     return (np.arange(np.prod(shape)) * step % 4001).reshape(shape).astype(np.int16)
+
+
+def by_slices(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image and its affine with the axial slices along the third axis, to write them."""
+    axes = [axis for axis in range(3) if axis != volume.slice_axis] + [volume.slice_axis]
+    return volume.array.transpose(axes), volume.affine[:, [*axes, 3]]
 
 
 def write_series(

@@ -13,7 +13,7 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import MPEG4HP41
 
-from dcm2niix_files import assert_among, convert
+from dcm2niix_files import assert_among, canonical, convert
 from dicom_damage import (
     big_endian,
     deflated,
@@ -44,7 +44,7 @@ from dicom_dialects import (
     Dialect,
     Scaling,
 )
-from dicom_files import STUDY, dixon_images, plane, ramp, write_dixon, write_series
+from dicom_files import STUDY, by_slices, dixon_images, plane, ramp, write_dixon, write_series
 from lpm_segmentator.core import Contrast, Volume
 from lpm_segmentator.core.errors import (
     FileFormatError,
@@ -52,6 +52,7 @@ from lpm_segmentator.core.errors import (
     LpmError,
     MissingExtraError,
 )
+from lpm_segmentator.io import read_image
 from lpm_segmentator.io.dicom import Stack, read_stack, scan, series_name, stacks_of
 
 SHAPE = (40, 36, 5)
@@ -160,6 +161,27 @@ def test_slopes_of_single_slices_equal_dcm2niix(tmp_path: Path):
 # --- values ---
 
 
+@pytest.mark.parametrize("dialect", [SIEMENS_CLASSIC, PHILIPS_ENHANCED], ids=str)
+def test_the_real_dixon_pair_is_as_in_nifti(shared_data: Path, tmp_path: Path, dialect: Dialect):
+    folder = shared_data / "myosegmentum"
+    pair = {
+        kind: read_image(folder / f"TUM01_{kind}_img_img_L2-L5.nii.gz").volume
+        for kind in ("water", "fat")
+    }
+    images = {kind: by_slices(volume)[0] for kind, volume in pair.items()}
+    _, affine = by_slices(pair["fat"])  # the water image lost its place
+    write_dixon(tmp_path, images, affine, dialect=dialect)
+    stacks = stacks_in(tmp_path)
+    assert len(stacks) == 2
+    for stack, kind in zip(stacks, pair, strict=True):
+        array, place = canonical(read_stack(stack))
+        expected, expected_place = canonical(Volume(pair[kind].array, pair["fat"].affine))
+        # The fat image is no whole numbers: it is stored to the next step.
+        step = dialect.scaling.get(kind, Scaling()).gain
+        assert np.abs(array - expected).max() <= step / 2 + 1e-3
+        assert np.abs(place - expected_place).max() < 1e-4
+
+
 @pytest.mark.parametrize(
     "dialect", [PHILIPS_CLASSIC, PHILIPS_ENHANCED, GE_IDEAL_ONE_SERIES], ids=str
 )
@@ -253,7 +275,7 @@ def test_high_throughput_jpeg_2000_is_decoded(tmp_path: Path):
         (jpip, "the address of a server (JPIP). Export it with its pixels"),
         (lambda path: truncate(rle(path)), "s005_T2w_0003.dcm is truncated within its pixels"),
         (lambda path: path.write_bytes(b""), "s005_T2w_0003.dcm holds no pixels"),
-        (lambda path: path.unlink(), "s005_T2w_0003.dcm cannot be read"),
+        (lambda path: path.unlink(), "s005_T2w_0003.dcm cannot be read (No such file"),
     ],
 )
 def test_the_file_that_cannot_be_read_is_named(tmp_path: Path, damage: Callable, message: str):
