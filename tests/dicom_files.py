@@ -6,6 +6,7 @@ examinations, `dicom_damage` what goes wrong.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import dicom_parts as parts
 from dicom_dialects import DIXON, SIEMENS_CLASSIC, Dialect, Scaling
 from dicom_enhanced import write_enhanced
 from dicom_parts import STUDY, Choices, Edit, Study, uid
+from lpm_segmentator.core import Volume
+from lpm_segmentator.io.dicom import Stack, read_stack, scan, stacks_of
 
 
 def plane(
@@ -47,6 +50,12 @@ def plane(
 def ramp(shape: tuple[int, int, int] = (32, 32, 8), step: int = 1) -> np.ndarray:
     """Return an image whose voxels all differ where 12 bits allow it."""
     return (np.arange(np.prod(shape)) * step % 4001).reshape(shape).astype(np.int16)
+
+
+def by_slices(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image and its affine with the axial slices along the third axis, to write them."""
+    axes = [axis for axis in range(3) if axis != volume.slice_axis] + [volume.slice_axis]
+    return volume.array.transpose(axes), volume.affine[:, [*axes, 3]]
 
 
 def write_series(
@@ -153,3 +162,22 @@ def dixon_images(shape: tuple[int, int, int] = (32, 32, 8), seed: int = 0) -> di
 
 def _scalings(scaling: Scaling | Sequence[Scaling], count: int) -> list[Scaling]:
     return [scaling] * count if isinstance(scaling, Scaling) else list(scaling)
+
+
+def stacks_in(folder: Path) -> list[Stack]:
+    """Return the stacks of all series in a folder."""
+    series = defaultdict(list)
+    for frame in scan([folder]).frames:
+        series[frame.tags.series].append(frame)
+    return [stack for frames in series.values() for stack in stacks_of(frames)]
+
+
+def only_volume(folder: Path) -> Volume:
+    """Return the image of a folder that holds one."""
+    (stack,) = stacks_in(folder)
+    return read_stack(stack)
+
+
+def as_written(volume: Volume) -> np.ndarray:
+    """Voxels in the order of `write_series`: rows are reversed."""
+    return volume.array[:, ::-1]

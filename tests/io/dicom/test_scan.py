@@ -71,10 +71,13 @@ def test_without_pydicom_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.
         scan([tmp_path])
 
 
-def test_progress_is_reported(series: list[Path]):
+def test_progress_is_reported_in_archives_as_well(tmp_path: Path, series: list[Path]):
+    zip_files(tmp_path / "in.zip", series)
     calls: list[int] = []
-    scan([series[0].parent], progress=calls.append)
-    assert calls == [1, 2, 3, 4, 5]
+    found = scan([tmp_path], progress=calls.append)
+    # five files, the archive, and its five members
+    assert calls == list(range(1, 12))
+    assert found.n_files == 11
 
 
 def test_truncated_headers_are_named_and_the_rest_goes_on(series: list[Path]):
@@ -114,14 +117,23 @@ def test_files_that_cannot_be_opened_are_named(series: list[Path]):
     assert len(found.frames) == 5
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
-def test_folders_that_cannot_be_listed_are_named(series: list[Path]):
+def test_folders_that_cannot_be_listed_are_named(
+    series: list[Path], monkeypatch: pytest.MonkeyPatch
+):
     closed = series[0].parent / "closed"
-    closed.mkdir(mode=0)
-    try:
-        assert only_reason(scan([series[0].parent])).startswith("cannot be read")
-    finally:
-        closed.chmod(0o700)
+    closed.mkdir()
+    listed = os.scandir
+
+    def refused(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    found = scan([series[0].parent])
+    assert len(found.frames) == 5
+    assert only_reason(found) == "cannot be read (Permission denied)"
+    assert found.skipped[0].paths == (str(closed),)
 
 
 # --- discs ---

@@ -112,7 +112,9 @@ def _content(
             archives[frame.path] = resources.enter_context(zipfile.ZipFile(frame.path))
         return archives[frame.path].read(frame.member)
     except (KeyError, *ARCHIVE_ERRORS) as error:
-        raise _wrong(stack, frame, f"cannot be read ({error})") from error
+        # The folders of an export are often named after the patient.
+        why = getattr(error, "strerror", None) or error
+        raise _wrong(stack, frame, f"cannot be read ({why})") from error
 
 
 def _wrong(stack: Stack, frame: Frame, what: str, hint: str = _AGAIN) -> FileFormatError:

@@ -80,6 +80,13 @@ class _Findings:
     counts: dict[str, int] = field(default_factory=dict)
     seen: set[tuple[object, ...]] = field(default_factory=set)
     n_files: int = 0
+    progress: Progress | None = None
+
+    def look(self) -> None:
+        """Count a file."""
+        self.n_files += 1
+        if self.progress is not None:
+            self.progress(self.n_files)
 
     def skip(self, reason: str, path: str, *, name_all: bool = True) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + 1
@@ -119,7 +126,7 @@ def scan(
         If pydicom is not installed.
     """
     require_pydicom()
-    found = _Findings()
+    found = _Findings(progress=progress)
     for given in map(Path, inputs):
         if not given.exists():
             raise FileFormatError(
@@ -128,9 +135,7 @@ def scan(
         root = given.parent if given.name.upper() == _DICOMDIR else given
         with ScanCache.at(cache, root) as known:
             for path in _files(root, found):
-                found.n_files += 1
-                if progress is not None:
-                    progress(found.n_files)
+                found.look()
                 _read_file(path, found, known)
     skipped = [Skipped(r, tuple(p), found.counts[r]) for r, p in found.skipped.items()]
     return Scan(tuple(found.frames), tuple(skipped), found.n_files)
@@ -220,7 +225,7 @@ def _read_archive(path: Path, found: _Findings) -> None:
                     or name.upper() == _DICOMDIR
                 ):
                     continue
-                found.n_files += 1
+                found.look()
                 shown = f"{path}/{member.filename}"
                 if reason := _unsafe(member):
                     found.skip(reason, shown)
