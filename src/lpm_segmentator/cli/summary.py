@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -42,7 +43,7 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
     """
     from rich.console import Console
 
-    from lpm_segmentator.study.results import read_records
+    from lpm_segmentator.study.results import iter_records
 
     if result.earlier:
         names = ", ".join(result.earlier[:5]) + (" …" if len(result.earlier) > 5 else "")
@@ -51,7 +52,7 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
             f"remove their folders in {result.out / 'cases'} and run again",
             quiet=False,
         )
-    records = [] if result.report is None else read_records(result.out)
+    records = [] if result.report is None else [_short(r) for r in iter_records(result.out)]
     measured = [record for record in records if not record.is_empty]
     if measured:
         few = len(measured) <= _FEW_CASES
@@ -72,6 +73,18 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
     click.echo(counts_line(result, records, seconds))
     if result.report is not None:
         click.echo(f"report: {result.report}")
+
+
+def _short(record: CaseRecord) -> CaseRecord:
+    """Return a record without what the summary does not show: there may be thousands."""
+    return replace(
+        record,
+        measures=tuple(row for row in record.measures if row["level"] == "all"),
+        profile=(),
+        reference_measures=None,
+        accuracy_levels=(),
+        accuracy_slices=(),
+    )
 
 
 def _messages_of_all(records: Sequence[CaseRecord]) -> set[str]:
