@@ -197,7 +197,7 @@ def test_where_no_spine_is_seen_all_slices_are_kept_and_it_is_said(
     assert record.slices is None
     assert (record.levels.discs, record.levels.named) == ((), False)
     (verdict,) = [v for v in verdicts_of(record.to_dict()) if v.area == "levels"]
-    assert verdict.word == "none"
+    assert verdict.word == "missing"
     assert "no disc was found" in case_view(record.to_dict())["facts"][2]
     assert any("no levels are known" in note for note in record.notes)
     written = json.loads((folder / "out" / "cases" / "A" / "A_levels.json").read_text())

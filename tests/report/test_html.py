@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import math
 import re
 import shutil
+import weakref
 from html.parser import HTMLParser
 
 import pytest
@@ -376,6 +378,33 @@ def test_many_cases_get_an_overview_and_a_page_each(made, monkeypatch, tmp_path)
     monkeypatch.setattr(results, "MOST_CASES_A_PAGE", 50)
     api.write_results(out)
     assert not list(out.rglob("*_report.html"))
+
+
+def test_records_of_many_cases_are_read_once_and_not_kept(made, monkeypatch, tmp_path):
+    """Thousands of records would not fit into memory."""
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    for name in ("C", "D"):
+        shutil.copytree(out / "cases" / "B", out / "cases" / name)
+        path = out / "cases" / name / "case.json"
+        path.write_text(path.read_text("utf-8").replace('"case": "B"', f'"case": "{name}"'))
+    monkeypatch.setattr(results, "MOST_CASES_A_PAGE", 1)
+    real, read, alive = results.read_case_record, [], []
+
+    def counted(path):
+        gc.collect()
+        alive.append(sum(record() is not None for record in read))
+        record = real(path)
+        read.append(weakref.ref(record))
+        return record
+
+    monkeypatch.setattr(results, "read_case_record", counted)
+    api.write_results(out)
+    assert len(read) == 4
+    assert max(alive) <= 1
+    assert len(list(out.rglob("*_report.html"))) == 4
+    measures = (out / "measures.csv").read_text(encoding="utf-8")
+    assert [measures.count(f"\n{case},") for case in "ABCD"] == [9] * 4
 
 
 def test_failed_cases_are_listed_first(made, records):

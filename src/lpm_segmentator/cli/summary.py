@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -42,7 +43,7 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
     seconds : float
         Duration of the run.
     """
-    from lpm_segmentator.study.results import read_records
+    from lpm_segmentator.study.results import iter_records
 
     if result.earlier:
         names = ", ".join(result.earlier[:5]) + (" …" if len(result.earlier) > 5 else "")
@@ -51,7 +52,7 @@ def echo_summary(result: CohortResult, seconds: float) -> None:
             f"remove their folders in {result.out / 'cases'} and run again",
             quiet=False,
         )
-    records = [] if result.report is None else read_records(result.out)
+    records = [] if result.report is None else [_short(r) for r in iter_records(result.out)]
     measured = [record for record in records if not record.is_empty]
     if measured:
         few = len(measured) <= _FEW_CASES
@@ -86,6 +87,18 @@ def _echo_many(records: Sequence[CaseRecord]) -> None:
         announce(f"{hidden} more cases are in measures.csv", quiet=False)
     for line in grouped_findings(records):
         announce(line, quiet=False)
+
+
+def _short(record: CaseRecord) -> CaseRecord:
+    """Return a record without what the summary does not show: there may be thousands."""
+    return replace(
+        record,
+        measures=tuple(r for r in record.measures if record.stacks or r["level"] == "all"),
+        profile=(),
+        reference_measures=None,
+        accuracy_levels=(),
+        accuracy_slices=(),
+    )
 
 
 def _messages_of_all(records: Sequence[CaseRecord]) -> set[str]:

@@ -32,6 +32,7 @@ from lpm_segmentator.io.read import (
     read_source,
     read_voxels,
 )
+from lpm_segmentator.io.row_spool import RowSpool
 from lpm_segmentator.io.sidecar import (
     contrast_of,
     files_beside,
@@ -58,6 +59,7 @@ __all__ = [
     "Image",
     "LabelImage",
     "ParsedName",
+    "RowSpool",
     "SliceEnd",
     "SliceRange",
     "atomic_path",

@@ -22,6 +22,7 @@ from lpm_segmentator.core.errors import FileFormatError, OutputError, Remedy
 __all__ = [
     "atomic_path",
     "file_sha256",
+    "output_error",
     "read_json",
     "remove_file",
     "remove_leftovers",
@@ -67,15 +68,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            where=target,
-            hint="Choose another folder, or free disk space and check permissions",
-            remedy=Remedy.OUTPUT,
-        ) from error
+        raise output_error(target, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """Return the error about a file that the system refuses to write."""
+    return OutputError(
+        f"cannot be written ({error.strerror or error})",
+        where=path,
+        hint="Choose another folder, or free disk space and check permissions",
+        remedy=Remedy.OUTPUT,
+    )
 
 
 def remove_file(path: str | os.PathLike[str]) -> None:

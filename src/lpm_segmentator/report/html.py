@@ -7,6 +7,7 @@ import math
 import statistics
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
@@ -176,6 +177,7 @@ def _mean_and_sd(values: Sequence[float | None]) -> dict[str, Any] | None:
     return {"n": len(defined), "mean": number(mean, 3).text, "sd": number(sd, 3).text}
 
 
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

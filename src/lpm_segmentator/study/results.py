@@ -6,7 +6,7 @@ Tables and the report are made from the cases' records alone and can be made aga
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from lpm_segmentator.study.record import (
     read_case_record,
     read_run_record,
 )
-from lpm_segmentator.study.tables import write_tables
+from lpm_segmentator.study.tables import StudyTables, clear_tables, open_tables
 
 if TYPE_CHECKING:
     from lpm_segmentator.report.html import Pictures
@@ -35,6 +35,7 @@ __all__ = [
     "EarlierRuns",
     "clear_results",
     "earlier_runs",
+    "iter_records",
     "no_finished_case",
     "read_records",
     "write_results",
@@ -53,16 +54,34 @@ def read_records(out: str | Path) -> list[CaseRecord]:
     RecordError
         If a record is damaged or of another version.
     """
-    folder = StudyFolder(Path(out))
+    return list(iter_records(Path(out)))
+
+
+def iter_records(out: Path) -> Iterator[CaseRecord]:
+    """Yield the records of `read_records` one by one: those of many cases need much memory.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none.
+    RecordError
+        If a record is damaged or of another version.
+    """
+    for case in _finished(StudyFolder(out)):
+        yield _with_edits(case, _complete(case.record))
+
+
+def _finished(folder: StudyFolder) -> list[CaseFolder]:
+    """Return the folders of finished cases, without those that failed in the last run."""
     states = _states(folder)
-    records = [
-        _with_edits(case, _complete(case.record))
+    cases = [
+        case
         for case in folder.done()
         if case.case not in states or states[case.case].state != "failed"
     ]
-    if not records:
+    if not cases:
         raise no_finished_case(folder)
-    return records
+    return cases
 
 
 def no_finished_case(folder: StudyFolder) -> InputError:
@@ -167,9 +186,25 @@ def write_results(out: Path) -> Path:
     OutputError
         If a file cannot be written or removed.
     """
-    records = read_records(out)
-    write_tables(out, records)
-    return _write_report(out, records)
+    folder = StudyFolder(out)
+    cases = [case.case for case in _finished(folder)]
+    run = _run_values(folder)
+    with open_tables(out) as tables:
+        records = _adding(iter_records(out), tables)
+        if len(cases) <= MOST_CASES_A_PAGE:
+            page = _one_page(folder, records, run)
+        else:
+            page = _overview(folder, records, run, cases)
+        tables.write()
+    write_text(page, folder.report)
+    return folder.report
+
+
+def _adding(records: Iterable[CaseRecord], tables: StudyTables) -> Iterator[CaseRecord]:
+    """Yield records whose rows went into the tables: each record is read once."""
+    for record in records:
+        tables.add(record)
+        yield record
 
 
 def clear_results(out: Path) -> None:
@@ -180,41 +215,48 @@ def clear_results(out: Path) -> None:
     OutputError
         If a file cannot be removed.
     """
-    write_tables(out, [])
+    clear_tables(out)
     remove_file(StudyFolder(out).report)
 
 
-def _write_report(out: Path, records: Sequence[CaseRecord]) -> Path:
-    """Write one page for a few cases; an overview and a page a case for many."""
-    from lpm_segmentator.report.html import render_index, render_report
-
-    folder = StudyFolder(out)
+def _run_values(folder: StudyFolder) -> Mapping[str, Any]:
     run = read_run_record(folder.run)
-    if run is not None:
-        with about(folder.run):
-            check_run_complete(run)
-    values = {} if run is None else run.to_dict()
-    if len(records) <= MOST_CASES_A_PAGE:
+    if run is None:
+        return {}
+    with about(folder.run):
+        check_run_complete(run)
+    return run.to_dict()
+
+
+def _one_page(folder: StudyFolder, records: Iterable[CaseRecord], run: Mapping[str, Any]) -> str:
+    """Return the report of a few cases; pages of single cases are removed."""
+    from lpm_segmentator.report.html import render_report
+
+    shown = list(records)
+    for record in shown:
+        remove_file(folder.case(record.case).page)
+    pictures = {r.case: _pictures(folder.case(r.case), r, folder.report) for r in shown}
+    return render_report([record.to_dict() for record in shown], run=run, pictures=pictures)
+
+
+def _overview(
+    folder: StudyFolder,
+    records: Iterable[CaseRecord],
+    run: Mapping[str, Any],
+    cases: Sequence[str],
+) -> str:
+    """Write a page for each of many cases, and return the overview that links to them."""
+    from lpm_segmentator.report.html import render_case, render_index
+
+    def written() -> Iterator[Mapping[str, Any]]:
         for record in records:
-            remove_file(folder.case(record.case).page)
-        pictures = {r.case: _pictures(folder.case(r.case), r, folder.report) for r in records}
-        page = render_report([r.to_dict() for r in records], run=values, pictures=pictures)
-    else:
-        for record in records:
-            _write_page(folder, record, values)
-        links = {r.case: _link(folder.report, folder.case(r.case).page) for r in records}
-        page = render_index((r.to_dict() for r in records), run=values, links=links)
-    write_text(page, folder.report)
-    return folder.report
+            place, values = folder.case(record.case), record.to_dict()
+            pictures, index = _pictures(place, record, place.page), _link(place.page, folder.report)
+            write_text(render_case(values, pictures, run=run, index=index), place.page)
+            yield values
 
-
-def _write_page(folder: StudyFolder, record: CaseRecord, run: Mapping[str, Any]) -> None:
-    from lpm_segmentator.report.html import render_case
-
-    place = folder.case(record.case)
-    index = _link(place.page, folder.report)
-    pictures = _pictures(place, record, place.page)
-    write_text(render_case(record.to_dict(), pictures, run=run, index=index), place.page)
+    links = {case: _link(folder.report, folder.case(case).page) for case in cases}
+    return render_index(written(), run=run, links=links)
 
 
 def _link(page: Path, target: Path) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lpm_segmentator.io import remove_file, write_table
+from lpm_segmentator.io import RowSpool
 from lpm_segmentator.measure import CATALOGUE
 from lpm_segmentator.measure.catalogue import ACCURACY, Quantity
 from lpm_segmentator.study.layout import StudyFolder
@@ -14,7 +15,20 @@ from lpm_segmentator.study.record import CaseRecord, Row
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["dictionary", "write_tables"]
+__all__ = ["StudyTables", "clear_tables", "dictionary", "open_tables"]
+
+_TABLES = (
+    "measures",
+    "profiles",
+    "volumes",
+    "fat_ratios",
+    "accuracy",
+    "accuracy_levels",
+    "accuracy_slices",
+    "paired_measures",
+    "cases",
+    "dictionary",
+)
 
 _KEYS = {
     "case": ("Case", "Id of the case: its file name without ending."),
@@ -66,36 +80,75 @@ _CASES = tuple(
 )
 
 
-def write_tables(out: Path, records: Sequence[CaseRecord]) -> None:
-    """Write ``measures.csv``, ``profiles.csv`` and the others that a folder of results has.
+class StudyTables:
+    """The tables of a study, filled record by record: no record is kept. See `open_tables`."""
 
-    A case in which no muscle was segmented is in the tables of accuracy only: 0 mL is no measure.
-    A table that no case has rows for is removed if an earlier run left it.
+    def __init__(self, spools: dict[str, RowSpool]) -> None:
+        self._spools = spools
+
+    def add(self, record: CaseRecord) -> None:
+        """Add the rows of a case.
+
+        A case in which no muscle was segmented is in the tables of accuracy only: 0 mL is no
+        measure.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses.
+        """
+        if self._spools["dictionary"].is_empty:
+            self._spools["dictionary"].add(dictionary())
+        rows: dict[str, Iterable[Row]] = {
+            "accuracy": [record.accuracy] if record.accuracy else [],
+            "accuracy_levels": record.accuracy_levels,
+            "accuracy_slices": record.accuracy_slices,
+            "cases": _examination(record),
+        }
+        if not record.is_empty:
+            rows |= {
+                "measures": _measures(record),
+                "profiles": _profile(record),
+                "volumes": [record.volumes],
+                "fat_ratios": [record.fat_ratios] if record.fat_ratios else [],
+                "paired_measures": _paired(record),
+            }
+        for name, added in rows.items():
+            self._spools[name].add(added)
+
+    def write(self) -> None:
+        """Write the tables; one that no case has rows for is removed if an earlier run left it.
+
+        Raises
+        ------
+        OutputError
+            If a table cannot be written or removed.
+        """
+        for spool in self._spools.values():
+            spool.write()
+
+
+@contextmanager
+def open_tables(out: Path) -> Iterator[StudyTables]:
+    """Yield ``measures.csv``, ``profiles.csv`` and the other tables of a folder of results.
+
+    Nothing is written before `StudyTables.write`.
+    """
+    folder = StudyFolder(out)
+    with ExitStack() as stack:
+        yield StudyTables({n: stack.enter_context(RowSpool(folder.table(n))) for n in _TABLES})
+
+
+def clear_tables(out: Path) -> None:
+    """Remove the tables that an earlier run left in a folder.
 
     Raises
     ------
     OutputError
-        If a table cannot be written.
+        If a table cannot be removed.
     """
-    measured = [record for record in records if not record.is_empty]
-    tables: Mapping[str, list[Row]] = {
-        "measures": [row for record in measured for row in _measures(record)],
-        "profiles": [row for record in measured for row in _profile(record)],
-        "volumes": [record.volumes for record in measured],
-        "fat_ratios": [r.fat_ratios for r in measured if r.fat_ratios],
-        "accuracy": [r.accuracy for r in records if r.accuracy],
-        "accuracy_levels": [row for r in records for row in r.accuracy_levels],
-        "accuracy_slices": [row for r in records for row in r.accuracy_slices],
-        "paired_measures": [row for r in measured for row in _paired(r)],
-        "cases": [row for r in records for row in _examination(r)],
-        "dictionary": dictionary() if records else [],
-    }
-    folder = StudyFolder(out)
-    for name, rows in tables.items():
-        if rows:
-            write_table(rows, folder.table(name))
-        else:
-            remove_file(folder.table(name))
+    with open_tables(out) as tables:
+        tables.write()
 
 
 def dictionary() -> list[Row]:
