@@ -16,10 +16,14 @@ from lpm_segmentator.io.files import atomic_path, output_error, remove_file
 __all__ = ["RowSpool"]
 
 _UNDEFINED = "nan"
+#: significant digits of numbers
+_DIGITS = 6
 
 
 class RowSpool:
     """The rows of a CSV, added bit by bit; memory does not grow with them.
+
+    Numbers are written with six significant digits, undefined ones as ``nan``.
 
     A context manager: its temporary file, beside the table, exists as long as the block.
 
@@ -113,5 +117,13 @@ def _writer(file: IO[str]) -> Any:
 
 
 def _text(value: Any) -> Any:
-    is_undefined = value is None or (isinstance(value, float) and math.isnan(value))
-    return _UNDEFINED if is_undefined else value
+    if value is None:
+        return _UNDEFINED
+    if not isinstance(value, float):  # numpy's float64 is one
+        return value
+    if math.isnan(value):
+        return _UNDEFINED
+    # Whole numbers keep all digits before the point.
+    digits = max(_DIGITS, len(f"{abs(value):.0f}"))
+    text = f"{value:.{digits}g}"
+    return text if math.isinf(value) or any(c in text for c in ".e") else f"{text}.0"

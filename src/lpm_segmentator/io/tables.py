@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lpm_segmentator.core.errors import TableError
 from lpm_segmentator.dataframes import require_pandas
-from lpm_segmentator.io.files import atomic_path
+from lpm_segmentator.io.row_spool import RowSpool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -277,16 +277,13 @@ def _typed(column: pd.Series[Any], *, decimal: str) -> pd.Series[Any]:
         return column
 
 
-def write_table(
-    table: pd.DataFrame | Iterable[Mapping[str, Any]], path: str | os.PathLike[str]
-) -> None:
-    """Write a CSV, whole or not at all; undefined values are written as ``nan``.
+def write_table(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Write a CSV, whole or not at all; see `RowSpool` for numbers and undefined values.
 
     Parameters
     ----------
-    table : DataFrame or iterable of mappings
-        A mapping per row; columns come in the order in which they first appear. The index of a
-        DataFrame is not written.
+    rows : iterable of mappings
+        Columns come in the order in which they first appear.
     path : path-like
 
     Raises
@@ -294,8 +291,6 @@ def write_table(
     OutputError
         If the file cannot be written.
     """
-    import pandas as pd
-
-    frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
-    with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, na_rep="nan", lineterminator="\n")
+    with RowSpool(Path(path)) as spool:
+        spool.add(rows)
+        spool.write()

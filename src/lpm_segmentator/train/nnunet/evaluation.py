@@ -93,7 +93,7 @@ def summary(tables: Sequence[Path], out: Path) -> str:
 
     joined = pd.concat([read_table(path) for path in tables], ignore_index=True)
     joined = joined.sort_values(["sequence", "case"], kind="stable")
-    write_table(joined, out)
+    write_table(joined.to_dict("records"), out)
     columns = ["sequence", "cases", *(name for _, name in _SUMMARY), "lowest Dice"]
     groups = [*joined.groupby("sequence"), ("all", joined)]
     return markdown_table(columns, (_row(str(name), group) for name, group in groups))
