@@ -93,7 +93,8 @@ def summary(tables: Sequence[Path], out: Path) -> str:
 
     joined = pd.concat([read_table(path) for path in tables], ignore_index=True)
     joined = joined.sort_values(["sequence", "case"], kind="stable")
-    write_table(joined.to_dict("records"), out)
+    rows: list[dict[str, Any]] = joined.to_dict("records")  # type: ignore[assignment]
+    write_table(rows, out)
     columns = ["sequence", "cases", *(name for _, name in _SUMMARY), "lowest Dice"]
     groups = [*joined.groupby("sequence"), ("all", joined)]
     return markdown_table(columns, (_row(str(name), group) for name, group in groups))
