@@ -58,12 +58,21 @@ class Pseudonyms:
 
         Raises
         ------
+        InputError
+            If its file is empty.
         OutputError
             If it cannot be written.
         """
         path = StudyFolder(out).salt
         if path.is_file():
-            return cls(path.read_text(encoding="utf-8").strip())
+            known = path.read_text(encoding="utf-8").strip()
+            if not known:
+                raise InputError(
+                    "it holds no secret for pseudonyms any more",
+                    where=path,
+                    hint="Restore the file, or remove it and all cases of the folder",
+                )
+            return cls(known)
         salt = secrets.token_hex(_SALT_BYTES)
         if keep:
             write_text(f"{salt}\n", path)
