@@ -54,6 +54,7 @@ class StackLevels:
     Attributes
     ----------
     levels : Levels
+        Empty where no disc was found.
     source : Source
         What they come from.
     shown_on : Volume
@@ -77,6 +78,7 @@ class StackedResult:
     stacks : tuple of CaseResult
         From foot to head.
     located : StackLevels or None
+        None where none were requested.
     rows : tuple of MeasureRow
         Undefined over all slices, each stack (``"stack 1"``), each disc.
     profile : tuple of ProfileRow
@@ -160,15 +162,19 @@ def _located(cases: Sequence[Case]) -> tuple[StackLevels | None, tuple[Finding, 
     request = cases[0].levels
     if request is None:
         return None, ()
+    of_reading = tuple(found for found in cases[0].findings if found.area is Area.LEVELS)
     try:
         found = stated_discs([(case.image, case.source) for case in cases], request)
     except InputError as error:
         if request.sagittal_required or request.is_stated:
             raise
         message = f"no disc is named: {error}"
-        return None, (Finding(Area.LEVELS, Severity.NOTE, "levels-not-found", message),)
+        empty = StackLevels(Levels((), (message,)), cases[0].source, cases[0].image, ())
+        note = Finding(Area.LEVELS, Severity.NOTE, "levels-not-found", message)
+        return empty, (*of_reading, note)
     levels, source, shown_on = found
-    findings = [Finding(Area.LEVELS, Severity.CHECK, "levels", text) for text in levels.warnings]
+    warnings = (Finding(Area.LEVELS, Severity.CHECK, "levels", text) for text in levels.warnings)
+    findings = [*of_reading, *warnings]
     slices: tuple[DiscSlice, ...] = ()
     if request.is_stated or levels.named_surely:
         slices = nearest_slices(levels, [case.image.geometry for case in cases])

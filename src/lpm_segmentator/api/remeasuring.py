@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
 from lpm_segmentator.api.stacks import remeasured_stacks
+from lpm_segmentator.api.timing import timed
 from lpm_segmentator.core import (
     Contrast,
     ContrastSource,
@@ -16,7 +17,7 @@ from lpm_segmentator.core import (
     KnownContrast,
     RecordError,
 )
-from lpm_segmentator.pipeline import CaseResult, measure_labels
+from lpm_segmentator.pipeline import measure_labels
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.edits import edited_mask_of, kept_findings
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
@@ -27,7 +28,7 @@ from lpm_segmentator.study.record import CaseRecord, read_case_record
 from lpm_segmentator.study.results import no_finished_case
 from lpm_segmentator.study.writing import EditedMask, write_case
 
-__all__ = ["recorded_files", "remeasure", "remeasured", "timed"]
+__all__ = ["recorded_files", "remeasure", "remeasured"]
 
 
 def remeasure(out: str | Path, cases: Sequence[str] = ()) -> list[CaseRecord]:
@@ -115,16 +116,6 @@ def remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord
         contrast=loaded.contrast,
         edited=EditedMask(new, record),
     )
-
-
-def timed(result: CaseResult, read_seconds: float, began: float) -> CaseResult:
-    """Return a result with the seconds of reading, and of all since `began`."""
-    seconds = {
-        "read": round(read_seconds, 3),
-        **result.seconds,
-        "total": round(time.perf_counter() - began, 3),
-    }
-    return replace(result, seconds=seconds)
 
 
 def recorded_files(record: CaseRecord) -> CaseFiles:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lpm_segmentator.api.remeasuring import remeasured, timed
+from lpm_segmentator.api.remeasuring import remeasured
 from lpm_segmentator.api.stacks import process_stacks
+from lpm_segmentator.api.timing import timed
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, Settings, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
-from lpm_segmentator.study.dicom.source import import_images
+from lpm_segmentator.study.dicom.source import DicomSource, import_images
 from lpm_segmentator.study.edits import is_about_an_edit
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
@@ -75,7 +77,7 @@ def process_case(
         predictor = load_predictor(options.model, mode=options.mode, progress=progress)
     began = time.perf_counter()
     if files.dicom is not None:
-        import_images(files.dicom, files.paths)
+        files = _imported(files, files.dicom)
     if files.stacks:
         fingerprint = fingerprint_of(files, options, predictor.info)
         return process_stacks(files, folder, options, predictor, fingerprint)
@@ -94,6 +96,15 @@ def process_case(
     if was_edited and folder.edited_mask.exists():
         return remeasured(folder, record, folder.edited_mask)
     return record
+
+
+def _imported(files: CaseFiles, source: DicomSource) -> CaseFiles:
+    """Write the images of a case from DICOM; a sagittal series that cannot be read is left out."""
+    error = import_images(source, files.paths)
+    if error is None:
+        return files
+    note = f"the sagittal series was not used: {error}"
+    return replace(files, sagittal=None, notes=(*files.notes, note))
 
 
 def _result(loaded: LoadedCase, predictor: Predictor, settings: Settings) -> CaseResult:

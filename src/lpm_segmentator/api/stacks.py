@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
+from lpm_segmentator.api.timing import timed
 from lpm_segmentator.core import (
     Contrast,
     GeometryError,
@@ -74,13 +75,8 @@ def process_stacks(
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
-    seconds = {
-        "read": round(read_seconds, 3),
-        **result.seconds,
-        "total": round(time.perf_counter() - began, 3),
-    }
     record = write_stacks(
-        replace(result, seconds=seconds),
+        timed(result, read_seconds, began),
         folder,
         files=files,
         options=options,
@@ -142,7 +138,9 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         If anything is wrong with the files, or the record cannot be written.
     """
     options = RunOptions.from_dict(record.options)
+    began = time.perf_counter()
     loaded = _loaded(files, options)
+    read_seconds = time.perf_counter() - began
     masks, edited = [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
@@ -160,7 +158,7 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
     result = run_stacks([one.case for one in loaded], None, options.settings, masks=masks)
     kept = kept_findings(record.findings)
     return write_stacks(
-        replace(result, findings=(*result.findings, *kept)),
+        timed(replace(result, findings=(*result.findings, *kept)), read_seconds, began),
         folder,
         files=files,
         options=options,

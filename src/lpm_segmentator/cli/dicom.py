@@ -65,7 +65,12 @@ def take_dicom_options(values: dict[str, Any]) -> DicomOptions:
 
 
 def check_dicom_options(
-    options: DicomOptions, contrast: Contrast | None, *, has_dicom: bool
+    dicom: DicomOptions,
+    contrast: Contrast | None,
+    options: Mapping[str, Any],
+    levels: LevelOptions | None,
+    *,
+    has_dicom: bool,
 ) -> None:
     """Refuse options that would have no effect on the inputs.
 
@@ -74,9 +79,9 @@ def check_dicom_options(
     click.UsageError
     """
     only_dicom = {
-        "--series": options.series,
-        "--case-from": options.case_from != "pseudonym",
-        "--keep-identity": options.keep_identity,
+        "--series": dicom.series,
+        "--case-from": dicom.case_from != "pseudonym",
+        "--keep-identity": dicom.keep_identity,
     }
     for flag, value in only_dicom.items():
         if value and not has_dicom:
@@ -85,6 +90,15 @@ def check_dicom_options(
         raise click.UsageError(
             "--contrast is about NIfTI: the contrast of DICOM is read from the header; choose a "
             "series with --series"
+        )
+    pair = [f"--{name}" for name in ("water", "fat") if options[name] is not None]
+    if has_dicom and pair:
+        raise click.UsageError(f"{pair[0]} names a NIfTI image, and an input is DICOM")
+    sagittal = None if levels is None else levels.sagittal
+    if has_dicom and sagittal is not None and sagittal.is_dir():
+        raise click.UsageError(
+            f"--sagittal {sagittal} is a folder, and an input is DICOM: its examinations have "
+            "sagittal series of their own; name one NIfTI image"
         )
 
 
@@ -167,10 +181,11 @@ def inspect(
 
 def _echo_examination(examination: ExaminationSummary) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    scanner = f", {examination.scanner}" if examination.scanner else ""
+    scanner = f", {escape(examination.scanner)}" if examination.scanner else ""
     console.print(
         f"[bold]Patient {examination.patient}, examination {examination.number}[/bold]{scanner}"
     )
@@ -185,11 +200,11 @@ def _echo_examination(examination: ExaminationSummary) -> None:
         extent = "" if row.extent_mm is None else f"\n{row.extent_mm:.0f} mm"
         table.add_row(
             "" if row.number is None else str(row.number),
-            row.description or "–",
+            escape(row.description) or "–",
             "\n".join(filter(None, (row.contrast, row.plane))),
             f"{row.slices}{extent}",
             f"[bold green]{row.use}[/bold green]" if row.use else "–",
-            row.reason,
+            escape(row.reason),
         )
     console.print(table)
     console.print()

@@ -117,10 +117,12 @@ def run(inputs: tuple[Path, ...], out: Path, *, quiet: bool, as_json: bool, **op
     if given.nifti or not given.dicom:
         found, levels = _find_nifti(given.nifti, options, read, levels)
         plan = plan.joined(found)
-    check_dicom_options(dicom, read.contrast, has_dicom=bool(given.dicom))
+    check_dicom_options(dicom, read.contrast, options, levels, has_dicom=bool(given.dicom))
     if given.dicom:
         found, levels = find_dicom(given.dicom, out, dicom, options, levels, quiet=quiet or as_json)
         plan = plan.joined(found)
+    if levels is not None:
+        _check_about_one(plan.cases, levels)
     if picked is not None and len(plan.cases) > 1:
         raise InputError(
             f"--from-slice is about one image, and {len(plan.cases)} cases were given",
@@ -245,8 +247,7 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
 def _with_levels(
     plan: Discovery, levels: LevelOptions, header: HeaderOptions
 ) -> tuple[Discovery, LevelOptions]:
-    """Find each case's sagittal series, and refuse what is about one image if there are several."""
-    from lpm_segmentator.core import InputError
+    """Find each case's sagittal series."""
     from lpm_segmentator.study.series import with_sagittal
 
     given = levels.sagittal
@@ -254,6 +255,13 @@ def _with_levels(
     plan = replace(plan, cases=matched.cases, unused=(*plan.unused, *matched.unused))
     if given is not None and given.is_dir():
         levels = replace(levels, sagittal=None)
+    return plan, levels
+
+
+def _check_about_one(cases: Sequence[CaseFiles], levels: LevelOptions) -> None:
+    """Refuse levels that are about one image if there are several cases."""
+    from lpm_segmentator.core import InputError
+
     written = levels.written
     one = {
         "--anchor": levels.anchors,
@@ -261,12 +269,11 @@ def _with_levels(
         "--levels": None if written is None or written.is_dir() else written,
     }
     about_one = [flag for flag, value in one.items() if value]
-    if about_one and len(plan.cases) > 1:
+    if about_one and len(cases) > 1:
         raise InputError(
-            f"{about_one[0]} is about one image, and {len(plan.cases)} cases were given",
+            f"{about_one[0]} is about one image, and {len(cases)} cases were given",
             hint="Run the cases one by one, or give a folder of CASE_levels.json with --levels",
         )
-    return plan, levels
 
 
 def _echo_unused(unused: Sequence[Unused], *, quiet: bool) -> None:

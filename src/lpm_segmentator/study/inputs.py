@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lpm_segmentator.io import is_dicom, is_image
 from lpm_segmentator.study.cases import Unused
+from lpm_segmentator.study.layout import StudyFolder
 
 __all__ = ["Inputs", "split_inputs"]
 
@@ -64,6 +65,13 @@ def _is_dicom_file(path: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, without the results of earlier runs."""
     for root, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        study = StudyFolder(Path(root))
+        is_study = study.is_study()
+        if is_study and study.path != folder:
+            subfolders.clear()
+            continue
+        left_out = {study.cases.name, study.figures.name} if is_study else set()
+        subfolders[:] = sorted(f for f in subfolders if f[0] != "." and f not in left_out)
         yield from (Path(root) / name for name in sorted(names) if not name.startswith("."))

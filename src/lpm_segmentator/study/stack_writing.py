@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import KnownContrast, LabelMap, Volume, reorient
+from lpm_segmentator.core import Finding, KnownContrast, LabelMap, Volume, reorient
 from lpm_segmentator.io import (
     file_sha256,
     remove_file,
@@ -20,7 +20,7 @@ from lpm_segmentator.io import (
     write_text,
 )
 from lpm_segmentator.stacks import StackedResult, StackLevels
-from lpm_segmentator.study.edits import keep_corrected_levels, keep_edited_mask
+from lpm_segmentator.study.edits import is_file, keep_corrected_levels, keep_edited_mask
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import draw_discs, draw_slices
 from lpm_segmentator.study.record import (
@@ -74,41 +74,45 @@ def write_stacks(
         If a file cannot be written.
     """
     remove_leftovers(folder.path)
+    requested = options.levels.of_case(files.ids).written if options.levels else None
     text = None if result.located is None else _levels_text(result, result.located)
-    findings = [*result.findings, *keep_corrected_levels(folder, text, None)]
     known: list[MaskRecord | None] = [*edited] or [None] * len(result.stacks)
-    for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
-        if mask is None:
-            findings += keep_edited_mask(folder.of_stack(number), stack.labels, number)
+    kept = keep_corrected_levels(folder, text, requested)
+    findings = (*result.findings, *kept, *_kept_masks(result, folder, known))
     remove_file(folder.record)
     stacks, maps = [], []
     for number, mask in enumerate(known, start=1):
         record, written = _write_stack(result, number, folder, contrast, mask)
         stacks.append(record)
         maps += written
-    names = _slice_names(result)
     image, labels = _side_by_side(result)
-    draw_slices(folder, image, labels, names=names, quality=result.quality)
+    draw_slices(folder, image, labels, names=_slice_names(result), quality=result.quality)
     levels = None
     if result.located is not None and text is not None:
-        levels = _write_levels(result, result.located, text, folder)
+        levels = _write_levels(result, result.located, text, folder, requested)
     _remove_stale(folder, [*maps, *([folder.levels, folder.levels_picture] if levels else [])])
-    first = result.stacks[0]
     base = record_of(
-        first,
+        result.stacks[0],
         files=files,
         options=options,
-        image=image_record(first, contrast),
+        image=stacks[0].image,
         mask=_joined_mask(stacks),
         levels=levels,
-        findings=tuple(findings),
+        findings=findings,
         fingerprint=fingerprint,
     )
-    case = _with_stacks(base, result, stacks)
-    if model is not None:
-        case = dataclasses.replace(case, model=dict(model))
+    case = _with_stacks(base, result, stacks, model)
     write_record(case, folder.record)
     return case
+
+
+def _kept_masks(
+    result: StackedResult, folder: CaseFolder, known: Sequence[MaskRecord | None]
+) -> Iterator[Finding]:
+    """Keep masks that were edited in place, and yield what there is to say about them."""
+    for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
+        if mask is None:
+            yield from keep_edited_mask(folder.of_stack(number), stack.labels, number)
 
 
 def _write_stack(
@@ -138,14 +142,18 @@ def _write_stack(
 
 
 def _with_stacks(
-    base: CaseRecord, result: StackedResult, stacks: Sequence[StackRecord]
+    base: CaseRecord,
+    result: StackedResult,
+    stacks: Sequence[StackRecord],
+    model: Mapping[str, Any] | None,
 ) -> CaseRecord:
-    """Return the record of the first stack with the numbers of all."""
+    """Return the record of the first stack with the numbers of all, and another model if given."""
     discs = result.located.slices if result.located else ()
     splits = [split for stack in result.stacks for split in stack.measures.splits]
     return dataclasses.replace(
         base,
         slices=None,
+        model=base.model if model is None else dict(model),
         coverage=CoverageRecord(
             slices=sum(stack.slices for stack in stacks),
             spacing_mm=stacks[0].spacing_mm,
@@ -229,9 +237,16 @@ def _levels_text(result: StackedResult, located: StackLevels) -> str:
 
 
 def _write_levels(
-    result: StackedResult, located: StackLevels, text: str, folder: CaseFolder
+    result: StackedResult,
+    located: StackLevels,
+    text: str,
+    folder: CaseFolder,
+    requested: Path | None,
 ) -> LevelsRecord:
-    write_text(text, folder.levels)
+    """Write the levels and draw them; a file that the user corrected in place stays as it is."""
+    corrected = is_file(folder.levels, requested)
+    if not corrected:
+        write_text(text, folder.levels)
     if located.levels.discs:
         draw_discs(
             located.shown_on,
@@ -255,7 +270,7 @@ def _write_levels(
         warnings=located.levels.warnings,
         named=bool(located.slices),
         sha256=file_sha256(folder.levels),
-        corrected=False,
+        corrected=corrected,
     )
 
 

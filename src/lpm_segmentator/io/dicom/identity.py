@@ -49,6 +49,6 @@ def read_identity(frame: Frame) -> Identity:
             else:
                 stream = resources.enter_context(Path(frame.path).open("rb"))
             data = load(stream, frame.tags.syntax, pixels=False)
-    except (*ARCHIVE_ERRORS, NotDicomError) as error:
+    except (KeyError, *ARCHIVE_ERRORS, NotDicomError) as error:
         raise FileFormatError(f"cannot be read any more ({error})", where=frame.path) from error
     return Identity(*(str(data.get(name) or "").strip() for name in names))

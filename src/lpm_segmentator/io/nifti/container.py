@@ -266,8 +266,15 @@ def _damaged(path: Path, error: Exception) -> FileFormatError:
 
 
 def is_dicom_start(start: bytes) -> bool:
-    """Return whether the first bytes of a file are those of DICOM."""
-    return start[:DICOM_START].endswith(_DICOM) and len(start) >= DICOM_START
+    """Return whether the first bytes of a file are those of DICOM.
+
+    Old files have no preamble: they begin with the group of the transfer syntax, or with the data.
+    """
+    if start[:DICOM_START].endswith(_DICOM) and len(start) >= DICOM_START:
+        return True
+    is_identifying = start[:2] == b"\x08\0" and start[3:4] == b"\0"
+    has_vr_or_short = start[4:6].isalpha() or start[6:8] == b"\0\0"
+    return start[:6] == b"\x02\0\0\0UL" or (is_identifying and has_vr_or_short)
 
 
 def _not_nifti(path: Path, start: bytes) -> FileFormatError:

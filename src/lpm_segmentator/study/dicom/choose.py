@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lpm_segmentator.core import Contrast
 from lpm_segmentator.study.dicom.describe import Described
-from lpm_segmentator.study.dicom.pairs import dixon_scans
+from lpm_segmentator.study.dicom.pairs import DixonScan, dixon_scans
 from lpm_segmentator.study.dicom.slabs import stacks_of_one_scan
 
 __all__ = ["Candidate", "Choice", "Selector", "choose"]
@@ -103,8 +103,9 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
 
     Notes
     -----
-    Dixon pairs come before T2w, T2w before T1w; series whose header names the lumbar spine before
-    those that name no part of the body. Everything of the best rank is chosen.
+    Dixon pairs come before T2w, T2w before T1w; images as they were acquired before those that
+    were derived from others; series whose header names the lumbar spine before those that name no
+    part of the body. Everything of the best rank is chosen.
     """
     scans, unpaired = dixon_scans(images)
     halves = {id(half) for scan in scans for half in (scan.water, scan.fat)}
@@ -119,7 +120,7 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
     singles = [i for i in images if id(i) not in halves and id(i) not in reasons]
     candidates += [_of_stacks(group) for group in stacks_of_one_scan(singles)]
     if selectors:
-        chosen = _selected(images, candidates, selectors)
+        chosen = _selected(images, candidates, scans, selectors)
     else:
         best = min((candidate.rank for candidate in candidates), default=0)
         chosen = [candidate for candidate in candidates if candidate.rank == best]
@@ -179,7 +180,10 @@ def _candidate(image: Described, fat: Described | None, evidence: str) -> Candid
     reasons = [f"axial {kind}", evidence or f"by {image.evidence}"]
     if is_named:
         reasons.append("lumbar by header")
-    rank = 2 * (_KINDS.index(kind) if kind in _KINDS else len(_KINDS)) + (not is_named)
+    if image.is_secondary:
+        reasons.append("derived from other images")
+    place = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+    rank = 4 * place + 2 * image.is_secondary + (not is_named)
     return Candidate(image, fat, (), tuple(reasons), rank)
 
 
@@ -200,23 +204,28 @@ def _height_mm(image: Described) -> float:
 
 
 def _selected(
-    images: Sequence[Described], candidates: Sequence[Candidate], selectors: Sequence[Selector]
+    images: Sequence[Described],
+    candidates: Sequence[Candidate],
+    scans: Sequence[DixonScan],
+    selectors: Sequence[Selector],
 ) -> list[Candidate]:
     """Return what the user named: of a Dixon scan the pair, whichever image was named."""
 
     def named(image: Described) -> bool:
         return any(selector.matches(image) for selector in selectors)
 
+    reason = ("named by the user",)
     chosen = [c for c in candidates if any(map(named, c.images))]
     taken = {id(image) for candidate in chosen for image in candidate.images}
-    reason = ("named by the user",)
-    forced = [
-        Candidate(image, None, (), reason, 0)
-        for image in images
-        if named(image) and id(image) not in taken and image.plane == "axial"
-        and not image.stack.problem
-    ]  # fmt: skip
-    return chosen + forced
+    usable = {id(i) for i in images if i.plane == "axial" and not i.stack.problem}
+    for scan in scans:
+        halves = {id(scan.water), id(scan.fat)}
+        if halves <= usable - taken and (named(scan.water) or named(scan.fat)):
+            chosen.append(Candidate(scan.water, scan.fat, (), reason, 0))
+            taken |= halves
+    single = [image for image in images if id(image) in usable - taken and named(image)]
+    forced = [_of_stacks(group) for group in stacks_of_one_scan(single)]
+    return [*chosen, *(replace(candidate, reasons=reason, rank=0) for candidate in forced)]
 
 
 def _sagittal(images: Sequence[Described], chosen: Sequence[Candidate]) -> Described | None:
@@ -259,4 +268,6 @@ def _why_not(
     better = kind or (str(chosen[0].image.contrast) if chosen else "other")
     named = chosen and chosen[0].image.body_part == "lumbar" and image.body_part != "lumbar"
     why = " whose header names the lumbar spine" if named else ""
+    if chosen and image.is_secondary and not chosen[0].image.is_secondary:
+        why = " that was not derived from other images"
     return f"the {better} series of the examination{why} is preferred"

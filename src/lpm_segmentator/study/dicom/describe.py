@@ -54,6 +54,11 @@ class Described:
         """The header of the first slice."""
         return self.stack.tags
 
+    @property
+    def is_secondary(self) -> bool:
+        """Whether the image was derived from others after the scan."""
+        return self.tags.image_type[1:2] == ("SECONDARY",)
+
     @cached_property
     def extent_mm(self) -> float:
         """Length that the slices cover along their normal, slice thickness included."""
@@ -81,13 +86,17 @@ def describe(stack: Stack) -> Described:
 
 
 def _body_part(tags: SeriesTags) -> str:
-    """Return the part of the body that the header names.
+    """Return the part of the body that the header names; the spine is taken as its lumbar part.
 
-    Protocols of the abdomen serve for the lumbar spine as well: then the study decides.
+    Protocols of the abdomen serve for the lumbar spine as well: then the study decides, as it does
+    where the series names no part of the spine.
     """
     part = words.body_part_of(tags.description, tags.protocol, tags.body_part)
     study = words.body_part_of(tags.study_description)
-    return study if part in ("", "abdomen") and study else part
+    if part == words.SPINE and study in ("neck", "thoracic spine"):
+        return study
+    found = study if part in ("", "abdomen") and study else part
+    return "lumbar" if found == words.SPINE else found
 
 
 def _plane(stack: Stack) -> Plane:
@@ -150,7 +159,7 @@ def _unsuitable(stack: Stack) -> str:
             _contrast(tags)[0] is Contrast.UNKNOWN
             and any(map(words.names_dixon, (tags.description, tags.protocol)))
         ),
-        f"it is {maps[0] if maps else ''}": bool(maps),
+        f"it is {maps[0] if maps else 'a map'}": bool(maps or text & words.MAP_WORDS),
         stack.problem: bool(stack.problem),
     }
     return next((text for text, is_so in checks.items() if is_so), "")

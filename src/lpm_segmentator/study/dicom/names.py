@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections import Counter
@@ -59,12 +58,21 @@ class Pseudonyms:
 
         Raises
         ------
+        InputError
+            If its file is empty.
         OutputError
             If it cannot be written.
         """
         path = StudyFolder(out).salt
         if path.is_file():
-            return cls(path.read_text(encoding="utf-8").strip())
+            known = path.read_text(encoding="utf-8").strip()
+            if not known:
+                raise InputError(
+                    "it holds no secret for pseudonyms any more",
+                    where=path,
+                    hint="Restore the file, or remove it and all cases of the folder",
+                )
+            return cls(known)
         salt = secrets.token_hex(_SALT_BYTES)
         if keep:
             write_text(f"{salt}\n", path)
@@ -161,8 +169,11 @@ def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]
         value = identity.patient_id if is_patient else identity.accession_number
     name = _UNSAFE.sub("-", value).strip("-")
     if not name:
+        what = "the name of the folder holds no letter or digit of ASCII"
+        if case_from != "folder":
+            what = f"the header states no {case_from}"
         raise InputError(
-            f"the header states no {case_from}, by which cases are to be named",
+            f"{what}, by which cases are to be named",
             where=_place(frame),
             hint="Name the cases by something else, or leave the names to pseudonyms",
         )
@@ -171,15 +182,18 @@ def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]
 
 def _folder(frame: Frame, inputs: Sequence[Path]) -> str:
     """Return the first folder below the input on the way to a file."""
-    path = Path(frame.path)
-    if frame.member:
-        parts = PurePosixPath(frame.member).parts[:-1]
-        return parts[0] if parts else path.stem
-    for given in inputs:
+    path = Path(frame.path).resolve()
+    for given in (entry.resolve() for entry in inputs):
         root = given if given.is_dir() else given.parent
-        if os.path.commonpath([root.resolve(), path.resolve()]) == str(root.resolve()):
-            below = path.resolve().relative_to(root.resolve()).parts[:-1]
-            return below[0] if below else root.resolve().name
+        if not path.is_relative_to(root):
+            continue
+        below = path.relative_to(root).parts[:-1]
+        if below:
+            return below[0]
+        if frame.member:  # an archive stands for a folder
+            parts = PurePosixPath(frame.member).parts[:-1]
+            return parts[0] if parts and path == given else path.stem
+        return root.name
     raise FileFormatError("the file lies in none of the inputs", where=path)
 
 

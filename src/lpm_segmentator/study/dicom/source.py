@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core import Contrast
+from lpm_segmentator.core import Contrast, InputError
 from lpm_segmentator.io import case_id, read_sidecar, remove_file, write_image, write_json
 from lpm_segmentator.io.dicom import Stack, read_stack, source_hash
 
 __all__ = ["DicomSource", "import_images", "is_imported"]
 
 _HASH = "LpmSegmentatorSourceHash"
+_SAGITTAL = "sagittal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class DicomSource:
     contrasts: Mapping[str, Contrast]
 
 
-def import_images(source: DicomSource, paths: Mapping[str, Path]) -> None:
+def import_images(source: DicomSource, paths: Mapping[str, Path]) -> InputError | None:
     """Write the images as NIfTI with a sidecar, those that are not there yet.
 
     Nothing that identifies the patient is written, unless a series description does.
@@ -43,21 +44,35 @@ def import_images(source: DicomSource, paths: Mapping[str, Path]) -> None:
     paths : mapping of str to Path
         Where each image is written, by role.
 
+    Returns
+    -------
+    InputError or None
+        Why the sagittal series, which the case can do without, cannot be read.
+
     Raises
     ------
     LpmError
         As `read_stack`, or if a file cannot be written.
     """
     for role, stack in source.stacks.items():
-        path = paths[role]
-        stamp = source_hash(stack.frames)
-        if _is_current(path, stamp):
-            continue
-        volume = read_stack(stack, source.contrasts[role])
-        # The sidecar is written last: without it, or with an old hash, the image is read again.
-        remove_file(_sidecar(path))
-        write_image(volume, path)
-        write_json(_description(stack, stamp), _sidecar(path))
+        try:
+            _import(stack, source.contrasts[role], paths[role])
+        except InputError as error:
+            if role != _SAGITTAL:
+                raise
+            return error
+    return None
+
+
+def _import(stack: Stack, contrast: Contrast, path: Path) -> None:
+    stamp = source_hash(stack.frames)
+    if _is_current(path, stamp):
+        return
+    volume = read_stack(stack, contrast)
+    # The sidecar is written last: without it, or with an old hash, the image is read again.
+    remove_file(_sidecar(path))
+    write_image(volume, path)
+    write_json(_description(stack, stamp), _sidecar(path))
 
 
 def is_imported(source: DicomSource, paths: Mapping[str, Path]) -> bool:

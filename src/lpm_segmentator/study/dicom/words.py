@@ -12,7 +12,9 @@ from lpm_segmentator.core import Contrast
 __all__ = [
     "BODY_PARTS",
     "LOCALISER_WORDS",
+    "MAP_WORDS",
     "PARAMETRIC_TYPES",
+    "SPINE",
     "SUPPRESSION_WORDS",
     "body_part_of",
     "dixon_type",
@@ -48,6 +50,7 @@ PARAMETRIC_TYPES: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 LOCALISER_WORDS = frozenset({"loc", "localizer", "localiser", "localizers", "scout", "survey",
                              "topogram", "plan", "3plane", "surv", "pilot"})  # fmt: skip
+MAP_WORDS = frozenset({"map", "maps", "mapping", "mapit"})
 SUPPRESSION_WORDS = frozenset({"fs", "fatsat", "stir", "tirm", "spair", "spir", "chess", "fatsup",
                                "proset", "sfs"})  # fmt: skip
 _DIXON_SEQUENCES = frozenset({"dixon", "mdixon", "qdixon", "dixonvibe", "ideal", "flex", "lava",
@@ -69,26 +72,30 @@ _NAMES = {
     "pdff": Contrast.FAT_FRACTION,
     "ff": Contrast.FAT_FRACTION,
 }
-#: words after "fat" or "water" that make a suppression or an excitation of it
+#: words after "fat" or "water" that make a suppression, an excitation or a share of it
 _AFTER = frozenset({"sat", "saturated", "saturation", "sup", "supp", "suppressed", "suppression",
-                    "excitation", "exc", "excited", "only", "nulled", "sep"})  # fmt: skip
+                    "excitation", "exc", "excited", "only", "nulled", "sep",
+                    "fraction", "frac", "percent", "percentage", "pct"})  # fmt: skip
 _WEIGHTING = re.compile(r"[a-z]?t([12])w?(?:i|se|tse|fse)?")
 
-#: words of descriptions by part of the body; the lumbar spine first
+#: the spine, but not which part of it
+SPINE = "spine"
+#: words of descriptions by part of the body; the lumbar spine first, the vaguest last
 BODY_PARTS: Mapping[str, re.Pattern[str]] = MappingProxyType({
     "lumbar": re.compile(
-        r"lumb|\blws|\blwk|\bl[ -_]?spine|\blspine|\blsp\b|\bls\b|lendenwirbel|lombaire|lombar"
-        r"|paraspinal|\bl[1-5]\b"
+        r"lumb|\blws|\blwk|\bl[ -]?spine|\blsp\b|\bls\b|lendenwirbel|lombaire|lombar|paraspinal"
+        r"|\bl[1-5]\b"
     ),
     "thigh": re.compile(r"thigh|femur|upper ?leg|oberschenkel|cuisse|quadriceps"),
     "leg or foot": re.compile(r"knee|calf|\bankle|\bfoot|lower ?leg|tibia|unterschenkel|knie"),
     "pelvis or hip": re.compile(r"pelvis|\bhip|\bisg\b|sacro-?iliac|\bsij\b|becken|prosta|uter"),
-    "neck": re.compile(r"neck|cervi|\bhws|\bhwk|\bc[ -_]?spine|halswirbel"),
-    "thoracic spine": re.compile(r"thorac|\bbws|\bbwk|\bt[ -_]?spine|brustwirbel"),
+    "neck": re.compile(r"neck|cervi|\bhws|\bhwk|\bc[ -]?spine|halswirbel"),
+    "thoracic spine": re.compile(r"thorac|\bbws|\bbwk|\bt[ -]?spine|brustwirbel"),
     "abdomen": re.compile(r"abdom|liver|leber|kidney|pancrea|mrcp|\bupper ?gi"),
     "head": re.compile(r"\bhead|brain|skull|\bkopf|\bcranio|neuro\b|schaedel|pituit"),
     "shoulder or arm": re.compile(r"shoulder|schulter|elbow|wrist|\bhand\b|humer|\barm\b"),
     "chest": re.compile(r"chest|breast|heart|cardiac|mamm"),
+    SPINE: re.compile(r"\bspine|wirbels"),
 })  # fmt: skip
 
 
@@ -100,8 +107,8 @@ def words_of(text: str) -> list[str]:
     >>> words_of("WATER: Ax LAVA-Flex"), words_of("t1_vibe_dixon_tra_W")
     (['water', 'ax', 'lava', 'flex'], ['t1', 'vibe', 'dixon', 'tra', 'w'])
     """
-    joined = re.sub(r"(?i)\b(in|out|opp|opposed)[ _-]?phase\b", r"\1phase", text)
-    joined = re.sub(r"(?i)\bfat[ _-]?frac(tion)?\b", "fatfraction", joined)
+    joined = re.sub(r"(?i)(?<![a-z])(in|out|opp|opposed)[ _-]?phase(?![a-z])", r"\1phase", text)
+    joined = re.sub(r"(?i)(?<![a-z])fat[ _-]?frac(tion)?(?![a-z])", "fatfraction", joined)
     return [word for word in re.split(r"[^a-z0-9*]+", joined.lower()) if word]
 
 
@@ -176,6 +183,8 @@ def body_part_of(*texts: str) -> str:
     --------
     >>> body_part_of("t2_tse_tra", "LSPINE"), body_part_of("thigh dixon", "SPINE")
     ('lumbar', 'thigh')
+    >>> body_part_of("t2 tra C spine"), body_part_of("SPINE")
+    ('neck', 'spine')
     """
     for text in texts:
         lower = text.lower().replace("_", " ")

@@ -1,0 +1,338 @@
+"""From exports to cases."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from dataclasses import fields
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from dicom_damage import (
+    encrypt,
+    jpip,
+    no_preamble,
+    strip_pixels,
+    truncate,
+    zip_bomb,
+    zip_files,
+    zip_slip,
+)
+from dicom_dialects import DIALECTS, DIXON, SIEMENS_CLASSIC, Dialect
+from dicom_files import Study, dixon_images, plane, ramp, write_dixon, write_series
+from dicom_studies import write_dicomdir, write_multi_stack, write_screenshot, write_study
+from lpm_segmentator.core import Contrast, FileFormatError, InputError, MissingExtraError, Remedy
+from lpm_segmentator.study.cases import CaseFiles
+from lpm_segmentator.study.dicom import DicomOptions, discover_dicom, scan_cache
+from lpm_segmentator.study.dicom.source import import_images
+from lpm_segmentator.study.discovery import Discovery
+from lpm_segmentator.study.tables import dictionary
+
+SHAPE = (8, 8, 4)
+AFFINE = plane(shape=SHAPE, spacing_mm=(8.0, 8.0, 30.0))
+JOHN = Study(name="Roe^John", patient_id="PAT-0001-Z", accession="ACC-2", sex="M")
+
+
+def discover(folder: Path, *inputs: Path, **options: object) -> Discovery:
+    return discover_dicom(inputs or [folder / "in"], folder / "out", DicomOptions(**options))
+
+
+def imported(files: CaseFiles) -> dict[str, np.ndarray]:
+    """Write the images of a case and read them, in the order of the arrays they were made of."""
+    assert files.dicom is not None
+    assert import_images(files.dicom, files.paths) is None
+    images = {role: np.asarray(nib.load(path).dataobj) for role, path in files.paths.items()}
+    return {role: np.rint(array)[:, ::-1] for role, array in images.items()}
+
+
+def t2w(folder: Path, **options: object) -> list[Path]:
+    return write_series(folder, ramp(SHAPE), AFFINE, **options)
+
+
+def reasons(found: Discovery) -> str:
+    return "\n".join(f"{entry.path}: {entry.reason}" for entry in found.unused)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+def test_water_and_fat_are_not_swapped_in_any_dialect(tmp_path: Path, dialect: Dialect):
+    images = dixon_images(SHAPE)
+    write_dixon(tmp_path / "in", images, AFFINE, dialect=dialect)
+    (files,) = discover(tmp_path).cases
+    assert files.case.endswith("_acq-dixon")
+    read = imported(files)
+    assert set(read) == {"water", "fat"}
+    for role, array in read.items():
+        np.testing.assert_array_equal(array, images[role])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+@pytest.mark.parametrize("names", [("pre_dixon", "post_dixon"), ("dixon", "dixon")])
+def test_two_scans_of_one_study_are_two_pairs(tmp_path: Path, dialect: Dialect, names):
+    """Before and after contrast agent, or a scan that was repeated."""
+    scans = [dixon_images(SHAPE, seed) for seed in (0, 1)]
+    for n, (images, protocol) in enumerate(zip(scans, names, strict=True)):
+        write_dixon(
+            tmp_path / "in", images, AFFINE, dialect=dialect, number=10 + 4 * n,
+            protocol=protocol, AcquisitionTime=f"10{n}500",
+        )  # fmt: skip
+    cases = discover(tmp_path).cases
+    assert len(cases) == 2
+    for files, images in zip(cases, scans, strict=True):
+        for role, array in imported(files).items():
+            np.testing.assert_array_equal(array, images[role])
+
+
+def test_the_images_of_a_scan_in_another_order_keep_their_roles(tmp_path: Path):
+    images = dixon_images(SHAPE)
+    for number, kind in enumerate(reversed(DIXON), start=30):
+        write_series(tmp_path / "in", images[kind], AFFINE, kind=kind, number=number,
+                     protocol="t2_dixon")  # fmt: skip
+    (files,) = discover(tmp_path).cases
+    for role, array in imported(files).items():
+        np.testing.assert_array_equal(array, images[role])
+
+
+def test_in_phase_and_opposed_phase_images_alone_are_refused_with_the_reason(tmp_path: Path):
+    images = {kind: array for kind, array in dixon_images(SHAPE).items() if "phase" in kind}
+    write_dixon(tmp_path / "in", images, AFFINE, dialect=SIEMENS_CLASSIC)
+    with pytest.raises(InputError, match="do not tell whether water or fat predominates") as caught:
+        discover(tmp_path)
+    assert caught.value.remedies == (Remedy.SERIES,)
+
+
+def test_an_export_gives_a_case_with_all_that_was_decided(tmp_path: Path):
+    write_study(tmp_path / "in")
+    (files,) = discover(tmp_path).cases
+    assert set(files.paths) == {"water", "fat", "sagittal"}
+    assert files.contrast is None
+    images = tmp_path / "out" / "cases" / files.case / "images"
+    assert {path.parent for path in files.paths.values()} == {images}
+    exam = files.examination
+    assert exam is not None
+    assert files.case == f"sub-{exam.subject}_ses-{exam.session}_acq-dixon"
+    assert [s.role for s in exam.series if s.role] == ["water", "fat", "sagittal"]
+    assert {s.number: s.reason for s in exam.series}[3] == (
+        "the Dixon pair series of the examination is preferred"
+    )
+    assert len(exam.series) == 15
+    assert exam.series[0].reason == "axial Dixon pair; one grid, two series; lumbar by header"
+
+
+def test_covariates_have_the_columns_of_the_dictionary_and_no_identity(tmp_path: Path):
+    t2w(tmp_path / "in")
+    (files,) = discover(tmp_path).cases
+    assert files.examination is not None
+    values = files.examination.covariates
+    assert (values["age_years"], values["sex"]) == (62.0, "F")
+    assert (values["height_m"], values["weight_kg"]) == (1.68, 71.0)
+    assert (values["manufacturer"], values["field_strength_t"]) == ("SIEMENS", 3.0)
+    assert (values["repetition_time_ms"], values["echo_time_ms"]) == (4000.0, 80.0)
+    assert (values["series_number"], values["series_in_study"]) == (5, 1)
+    (kept,) = discover(tmp_path, keep_identity=True).cases
+    assert kept.examination is not None
+    identity = dict(list(kept.examination.covariates.items())[:3])
+    assert identity == {
+        "patient_id": "PAT-4711-X", "accession_number": "ACC-0815-Y", "study_date": "20240312",
+    }  # fmt: skip
+    assert {**identity, **values} == kept.examination.covariates
+    columns = [row["column"] for row in dictionary() if row["table"] == "cases.csv"]
+    assert columns == ["subject", "session", *kept.examination.covariates]
+
+
+def test_what_a_header_does_not_state_is_undefined(tmp_path: Path):
+    t2w(tmp_path / "in", PatientBirthDate="", PatientSex="", PatientSize=None, EchoTime=None)
+    (files,) = discover(tmp_path).cases
+    assert files.examination is not None
+    values = files.examination.covariates
+    assert [values[name] for name in ("age_years", "sex", "height_m", "echo_time_ms")] == [None] * 4
+
+
+def test_a_single_image_knows_its_contrast_from_the_header(tmp_path: Path):
+    t2w(tmp_path / "in")
+    (files,) = discover(tmp_path).cases
+    assert files.contrast is not None
+    assert files.contrast.contrast is Contrast.T2W
+    assert str(files.contrast.source) == "DICOM header"
+    assert files.paths["image"].name == f"{files.case}_T2w.nii.gz"
+
+
+def test_an_image_of_unknown_contrast_has_none_in_its_name(tmp_path: Path):
+    t2w(tmp_path / "in", protocol="axial", EchoTime=20)
+    (files,) = discover(tmp_path, series=("5",)).cases
+    assert files.contrast is None
+    assert files.paths["image"].name == f"{files.case}_image.nii.gz"
+
+
+def test_stacks_are_one_case_from_foot_to_head(tmp_path: Path):
+    write_multi_stack(tmp_path / "in")
+    (files,) = discover(tmp_path).cases
+    assert list(files.paths) == ["stack-1", "stack-2", "stack-3"]
+    import_images(files.dicom, files.paths)
+    heights = [nib.load(path).affine[2, 3] for path in files.stacks]
+    assert heights == sorted(heights)
+    assert files.stacks[0].name == f"{files.case}_stack-1_T2w.nii.gz"
+
+
+def test_a_long_stack_is_a_case_beside_stacks(tmp_path: Path):
+    write_multi_stack(tmp_path / "in")
+    t2w(tmp_path / "in", number=8)
+    assert sorted(len(files.stacks) for files in discover(tmp_path).cases) == [0, 3]
+
+
+def test_any_kind_of_input_gives_the_same_cases(tmp_path: Path):
+    export = write_study(tmp_path / "in", dixon_images(SHAPE), AFFINE)
+    (files,) = discover(tmp_path).cases
+    (export / "deep" / "er").mkdir(parents=True)
+    shutil.move(export / "10", export / "deep" / "er")
+    (export / "letter.pdf").write_bytes(b"%PDF-1.4")
+    (export / "Thumbs.db").write_bytes(b"\xd0\xcf")
+    packed = zip_files(
+        tmp_path / "export.zip",
+        {str(p.relative_to(export)): p for p in export.rglob("*") if p.is_file()},
+    )
+    disc = write_dicomdir(export)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for n, path in enumerate(sorted(export.rglob("*.dcm"))):
+        shutil.copy(path, bare / f"IM{n:04d}")
+    for given in ([export], [packed], [disc], [disc.parent], [bare], sorted(bare.iterdir())):
+        assert [f.case for f in discover(tmp_path, *given).cases] == [files.case]
+
+
+def test_patients_and_studies_that_are_mixed_are_told_apart(tmp_path: Path):
+    later = Study(accession="ACC-3", date="20250101")
+    for n, study in enumerate((Study(), JOHN, later)):
+        for path in t2w(tmp_path / f"s{n}", study=study):
+            (tmp_path / "in").mkdir(exist_ok=True)
+            shutil.move(path, tmp_path / "in" / f"{n}-{path.name}")
+    cases = discover(tmp_path).cases
+    assert len({files.case for files in cases}) == 3
+    assert len({files.examination.subject for files in cases if files.examination}) == 2
+
+
+def test_files_without_preamble_are_read(tmp_path: Path):
+    for path in t2w(tmp_path / "in"):
+        no_preamble(path)
+    assert len(discover(tmp_path).cases) == 1
+
+
+def test_an_examination_without_an_axial_series_is_named_and_the_others_go_on(tmp_path: Path):
+    t2w(tmp_path / "in" / "a")
+    sagittal = plane("sagittal", SHAPE)
+    write_series(tmp_path / "in" / "b", ramp(SHAPE), sagittal, study=JOHN, protocol="t2_sag")
+    found = discover(tmp_path)
+    assert len(found.cases) == 1
+    assert "series 5 (t2_sag): sagittal, not axial" in reasons(found)
+    assert str(found.unused[-1].path).startswith("examination ")
+    with pytest.raises(InputError, match="sagittal, not axial"):
+        discover(tmp_path, tmp_path / "in" / "b")
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"StudyDescription": "MRI cervical spine", "BodyPartExamined": "SPINE"}, "neck"),
+        ({"BodyPartExamined": "KNEE"}, "leg or foot"),
+        ({"Modality": "CT"}, "its modality is CT, not MR"),
+    ],
+)
+def test_another_part_of_the_body_and_other_modalities_are_refused(tmp_path: Path, tags, reason):
+    t2w(tmp_path / "in", **tags)
+    with pytest.raises(InputError, match=reason):
+        discover(tmp_path)
+
+
+def test_screenshots_alone_are_refused(tmp_path: Path):
+    write_screenshot(tmp_path / "in" / "capture.dcm")
+    with pytest.raises(InputError, match=r"series 90 \(Screen captures\): its modality is OT"):
+        discover(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [strip_pixels, encrypt, jpip, truncate])
+def test_unreadable_pixels_concern_their_case_alone(tmp_path: Path, damage):
+    """Headers tell nothing of it: the case is found, and its import is the error."""
+    t2w(tmp_path / "in" / "a")
+    damage(t2w(tmp_path / "in" / "b", study=JOHN)[1])
+    cases = discover(tmp_path).cases
+    assert len(cases) == 2
+    states = []
+    for files in cases:
+        try:
+            import_images(files.dicom, files.paths)
+            states.append("read")
+        except FileFormatError as error:
+            states.append(str(error))
+    states.sort(key=len)
+    assert states[0] == "read"
+    assert "series 5 (t2_tse_tra): the file s005_T2w_0002.dcm" in states[1]
+
+
+def test_a_damaged_header_concerns_its_series_alone(tmp_path: Path):
+    t2w(tmp_path / "in" / "a", number=5)
+    truncate(t2w(tmp_path / "in" / "b", number=6)[1], 400)
+    found = discover(tmp_path)
+    (files,) = found.cases
+    assert files.examination is not None
+    assert "unevenly spaced" in {s.number: s.reason for s in files.examination.series}[6]
+    assert "the file is truncated" in reasons(found)
+
+
+def test_archives_that_harm_are_named_and_the_rest_goes_on(tmp_path: Path):
+    paths = t2w(tmp_path / "in")
+    zip_bomb(tmp_path / "in" / "bomb.zip")
+    zip_slip(tmp_path / "in" / "slip.zip", paths[0])
+    (tmp_path / "in" / "broken.zip").write_bytes(b"PK\3\4 no archive")
+    found = discover(tmp_path)
+    assert len(found.cases) == 1
+    for part in ("bomb.dcm: would grow to 268 MB", "outside.dcm: leads out", "cannot be read"):
+        assert part in reasons(found)
+    assert not list(tmp_path.rglob("outside.dcm"))
+
+
+def test_an_input_that_is_missing_or_no_dicom_is_an_error(tmp_path: Path):
+    with pytest.raises(FileFormatError, match="there is no such file or folder"):
+        discover(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "letter.pdf").write_bytes(b"%PDF-1.4")
+    with pytest.raises(InputError, match="no DICOM image was found"):
+        discover(tmp_path)
+
+
+def test_without_pydicom_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    t2w(tmp_path / "in")
+    monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'lpm-segmentator\[dicom\]'"):
+        discover(tmp_path)
+
+
+def test_a_trial_keeps_no_secret(tmp_path: Path):
+    t2w(tmp_path / "in")
+    discover_dicom([tmp_path / "in"], tmp_path / "out", keep_salt=False)
+    assert not (tmp_path / "out").exists()
+    discover(tmp_path)
+    assert (tmp_path / "out" / ".salt").is_file()
+
+
+def test_cases_can_be_sent_to_worker_processes(tmp_path: Path):
+    write_multi_stack(tmp_path / "in")
+    (files,) = discover(tmp_path).cases
+    sent = pickle.loads(pickle.dumps(files))
+    assert sent.paths == files.paths
+    import_images(sent.dicom, sent.paths)
+    assert all(path.exists() for path in sent.stacks)
+
+
+def test_the_cache_is_used_and_lies_in_the_users_folder(tmp_path: Path):
+    t2w(tmp_path / "in")
+    cache = tmp_path / "cache"
+    calls = [discover_dicom([tmp_path / "in"], tmp_path / "out", cache=cache) for _ in range(2)]
+    assert calls[0].cases[0].case == calls[1].cases[0].case
+    assert list(cache.iterdir())
+    assert scan_cache().parts[-1] == "dicom"
+
+
+def test_options_are_those_of_the_command_line():
+    assert {f.name for f in fields(DicomOptions)} == {"series", "case_from", "keep_identity"}
