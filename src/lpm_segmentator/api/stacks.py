@@ -165,5 +165,5 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         fingerprint=record.fingerprint,
         contrast=_contrast(loaded),
         edited=edited,
-        model=record.model,
+        before=record,
     )

@@ -235,11 +235,13 @@ def stated_discs(
         try:
             if request.given is not None:
                 seen = _given(image, source, request, request.given)
-            else:
-                seen = _in_series(image, source, request, cast("Series", request.sagittal))
+                return seen.levels, seen.source, seen.shown_on
+            series = cast("Series", request.sagittal)
+            _check_place(image, source, series.source, series.volume.geometry, request)
         except InputError as error:
             errors.append(error)
-        else:
+        else:  # the search takes long and would fail alike for the other stacks
+            seen = _in_series(image, source, request, series)
             return seen.levels, seen.source, seen.shown_on
     raise errors[0]
 

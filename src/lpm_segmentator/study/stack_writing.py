@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from lpm_segmentator.study.record import (
 )
 from lpm_segmentator.study.record_parts import DiscSliceRecord, StackRecord
 from lpm_segmentator.study.recording import image_record, quality_record, record_of, rows_of
-from lpm_segmentator.study.writing import write_fat_maps
+from lpm_segmentator.study.writing import EditedMask, with_provenance, write_fat_maps
 
 if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
@@ -53,7 +53,7 @@ def write_stacks(
     fingerprint: str,
     contrast: KnownContrast,
     edited: Sequence[MaskRecord] = (),
-    model: Mapping[str, Any] | None = None,
+    before: CaseRecord | None = None,
 ) -> CaseRecord:
     """Write the folder of an examination in several stacks and return its record.
 
@@ -65,8 +65,8 @@ def write_stacks(
         As of `lpm_segmentator.study.writing.write_case`.
     edited : sequence of MaskRecord
         Of masks in the folder that were measured and are kept: all stacks, or none.
-    model : mapping, optional
-        The model that drew the masks before they were edited.
+    before : CaseRecord, optional
+        Of the case before masks were edited.
 
     Raises
     ------
@@ -87,9 +87,7 @@ def write_stacks(
         maps += written
     image, labels = _side_by_side(result)
     draw_slices(folder, image, labels, names=_slice_names(result), quality=result.quality)
-    levels = None
-    if result.located is not None and text is not None:
-        levels = _write_levels(result, result.located, text, folder, requested)
+    levels = _write_levels(result, text, folder, requested)
     _remove_stale(folder, [*maps, *([folder.levels, folder.levels_picture] if levels else [])])
     base = record_of(
         result.stacks[0],
@@ -101,7 +99,9 @@ def write_stacks(
         findings=findings,
         fingerprint=fingerprint,
     )
-    case = _with_stacks(base, result, stacks, model)
+    case = _with_stacks(base, result, stacks)
+    if before is not None:
+        case = with_provenance(case, EditedMask(case.mask, before))
     write_record(case, folder.record)
     return case
 
@@ -142,18 +142,14 @@ def _write_stack(
 
 
 def _with_stacks(
-    base: CaseRecord,
-    result: StackedResult,
-    stacks: Sequence[StackRecord],
-    model: Mapping[str, Any] | None,
+    base: CaseRecord, result: StackedResult, stacks: Sequence[StackRecord]
 ) -> CaseRecord:
-    """Return the record of the first stack with the numbers of all, and another model if given."""
+    """Return the record of the first stack with the numbers of all."""
     discs = result.located.slices if result.located else ()
     splits = [split for stack in result.stacks for split in stack.measures.splits]
     return dataclasses.replace(
         base,
         slices=None,
-        model=base.model if model is None else dict(model),
         coverage=CoverageRecord(
             slices=sum(stack.slices for stack in stacks),
             spacing_mm=stacks[0].spacing_mm,
@@ -237,13 +233,12 @@ def _levels_text(result: StackedResult, located: StackLevels) -> str:
 
 
 def _write_levels(
-    result: StackedResult,
-    located: StackLevels,
-    text: str,
-    folder: CaseFolder,
-    requested: Path | None,
-) -> LevelsRecord:
+    result: StackedResult, text: str | None, folder: CaseFolder, requested: Path | None
+) -> LevelsRecord | None:
     """Write the levels and draw them; a file that the user corrected in place stays as it is."""
+    located = result.located
+    if located is None or text is None:
+        return None
     corrected = is_file(folder.levels, requested)
     if not corrected:
         write_text(text, folder.levels)

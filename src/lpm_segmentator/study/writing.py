@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["EditedMask", "write_case", "write_fat_maps"]
+__all__ = ["EditedMask", "with_provenance", "write_case", "write_fat_maps"]
 
 _QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
 
@@ -124,12 +124,12 @@ def write_case(
         fingerprint=fingerprint,
     )
     if edited is not None:
-        record = _with_provenance(record, edited)
+        record = with_provenance(record, edited)
     write_record(record, folder.record)
     return record
 
 
-def _with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
+def with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
     """Return the record of an edited mask with what is known of the mask before it was edited.
 
     The quality that the model expects is that of its own mask; it counts again if the edit is
