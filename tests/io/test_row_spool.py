@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lpm_segmentator.core import OutputError
-from lpm_segmentator.io import RowSpool, write_table
+from lpm_segmentator.io import RowSpool
 
 VALUES = st.one_of(
     st.floats(allow_infinity=False),
@@ -24,14 +25,36 @@ ROWS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, min_size=1), min
 @given(ROWS)
 def test_the_table_is_that_of_pandas(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("spool")
-    with RowSpool(folder / "t.csv") as spool:
+    with RowSpool(folder / "t.csv", digits=None) as spool:
         for row in rows:
             spool.add([row])
         spool.write()
     frame = pd.DataFrame(rows, dtype=object)
-    write_table(frame.where(frame.notna(), math.nan), folder / "expected.csv")
+    frame = frame.where(frame.notna(), math.nan)
+    frame.to_csv(folder / "expected.csv", index=False, na_rep="nan", lineterminator="\n")
     assert (folder / "t.csv").read_bytes() == (folder / "expected.csv").read_bytes()
     assert {path.name for path in folder.iterdir()} == {"t.csv", "expected.csv"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456789, "0.123457"),
+        (205.2184321, "205.218"),
+        (np.float64(-2.0), "-2.0"),
+        (1234567.891, "1234568.0"),
+        (1.5e-7, "1.5e-07"),
+        (1234567, "1234567"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
+        (True, "True"),
+    ],
+)
+def test_numbers_have_six_significant_digits_and_all_before_the_point(tmp_path, value, text):
+    with RowSpool(tmp_path / "t.csv") as spool:
+        spool.add([{"x": value}])
+        spool.write()
+    assert (tmp_path / "t.csv").read_text("utf-8") == f"x\n{text}\n"
 
 
 def test_columns_of_later_rows_are_undefined_in_earlier_ones(tmp_path):

@@ -97,7 +97,7 @@ def test_tables_come_back_and_nan_is_written_as_nan(tmp_path):
     assert path.read_text() == "case,v,reason\n01,1.5,nan\n02,nan,empty\n"
     back = read_table(path, required=["case", "v"])
     assert list(back["case"]) == ["01", "02"]
-    write_table(back, path)
+    write_table(back.to_dict("records"), path)
     pd.testing.assert_frame_equal(read_table(path), back)
 
 

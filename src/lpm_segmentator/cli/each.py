@@ -59,10 +59,12 @@ def into_tables(
     quiet: bool,
     as_json: bool,
     show: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+    exact: bool = False,
 ) -> None:
     """Write the rows of each case to one table or more.
 
-    `show`, if given, prints the rows of `out` to the terminal.
+    `show`, if given, prints the rows of `out` to the terminal; `exact` writes all digits of its
+    numbers, as of a table of the published method.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def into_tables(
 
     failed = _for_each(cases, work, title=title, quiet=quiet)
     for path, rows in tables.items():
-        write_table(rows, path)
+        write_table(rows, path, digits=None if exact and path == out else 6)
     if as_json:
         print_json(tables.get(out, []))
     elif not quiet:

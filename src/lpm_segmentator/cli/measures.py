@@ -173,6 +173,7 @@ def evaluate(
         quiet=quiet,
         as_json=as_json,
         show=echo_accuracy,
+        exact=True,
     )
 
 

@@ -16,14 +16,12 @@ from lpm_segmentator.io.files import atomic_path, output_error, remove_file
 __all__ = ["RowSpool"]
 
 _UNDEFINED = "nan"
-#: significant digits of numbers
-_DIGITS = 6
 
 
 class RowSpool:
     """The rows of a CSV, added bit by bit; memory does not grow with them.
 
-    Numbers are written with six significant digits, undefined ones as ``nan``.
+    Undefined numbers are written as ``nan``.
 
     A context manager: its temporary file, beside the table, exists as long as the block.
 
@@ -31,10 +29,13 @@ class RowSpool:
     ----------
     path : Path
         The table.
+    digits : int, optional
+        Significant digits of numbers; None writes all.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, digits: int | None = 6) -> None:
         self.path = path
+        self._digits = digits
         self._columns: dict[str, None] = {}
         self._stack = ExitStack()
         self._file: IO[str] | None = None
@@ -73,7 +74,7 @@ class RowSpool:
                 if row.keys() - self._columns.keys():
                     self._has_grown = bool(self._columns)
                     self._columns |= dict.fromkeys(row)
-                values = (_text(row.get(name)) for name in self._columns)
+                values = (_text(row.get(name), self._digits) for name in self._columns)
                 _writer(self._file).writerow(values)
         except OSError as error:
             raise output_error(self.path, error) from error
@@ -116,14 +117,15 @@ def _writer(file: IO[str]) -> Any:
     return csv.writer(file, lineterminator="\n")
 
 
-def _text(value: Any) -> Any:
+def _text(value: Any, digits: int | None) -> Any:
     if value is None:
         return _UNDEFINED
     if not isinstance(value, float):  # numpy's float64 is one
         return value
     if math.isnan(value):
         return _UNDEFINED
-    # Whole numbers keep all digits before the point.
-    digits = max(_DIGITS, len(f"{abs(value):.0f}"))
-    text = f"{value:.{digits}g}"
+    if digits is None:
+        return float(value)
+    # All digits before the point are kept.
+    text = f"{value:.{max(digits, len(f'{abs(value):.0f}'))}g}"
     return text if math.isinf(value) or any(c in text for c in ".e") else f"{text}.0"

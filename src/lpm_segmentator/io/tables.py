@@ -277,20 +277,24 @@ def _typed(column: pd.Series[Any], *, decimal: str) -> pd.Series[Any]:
         return column
 
 
-def write_table(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write a CSV, whole or not at all; see `RowSpool` for numbers and undefined values.
+def write_table(
+    rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str], *, digits: int | None = 6
+) -> None:
+    """Write a CSV, whole or not at all; undefined values are written as ``nan``.
 
     Parameters
     ----------
     rows : iterable of mappings
         Columns come in the order in which they first appear.
     path : path-like
+    digits : int, optional
+        Significant digits of numbers; None writes all.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    with RowSpool(Path(path)) as spool:
+    with RowSpool(Path(path), digits) as spool:
         spool.add(rows)
         spool.write()

@@ -30,6 +30,9 @@ _TABLES = (
     "dictionary",
 )
 
+#: tables of the published method, which are compared with its values
+_EXACT = ("volumes", "fat_ratios", "accuracy")
+
 _KEYS = {
     "case": ("Case", "Id of the case: its file name without ending."),
     "muscle": ("Muscle", "ES: erector spinae; MF: multifidus; ES+MF: both together."),
@@ -136,7 +139,11 @@ def open_tables(out: Path) -> Iterator[StudyTables]:
     """
     folder = StudyFolder(out)
     with ExitStack() as stack:
-        yield StudyTables({n: stack.enter_context(RowSpool(folder.table(n))) for n in _TABLES})
+        spools = {
+            name: stack.enter_context(RowSpool(folder.table(name), None if name in _EXACT else 6))
+            for name in _TABLES
+        }
+        yield StudyTables(spools)
 
 
 def clear_tables(out: Path) -> None:
