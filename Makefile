@@ -62,9 +62,10 @@ $(STAMPS)/base: $(PINNED) | $(BIN)/python
 	$(INSTALL) .
 	@mkdir -p $(STAMPS) && touch $@
 
-# Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK: the extras.
+# Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK, those of figures
+# matplotlib: the extras.
 $(STAMPS)/test: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[dicom,nnunet,t1t2,train,test]'
+	$(INSTALL) '.[compare,dicom,nnunet,t1t2,train,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
 
 $(STAMPS)/docs: $(PINNED) | $(BIN)/python
@@ -73,5 +74,5 @@ $(STAMPS)/docs: $(PINNED) | $(BIN)/python
 
 # Types can be checked only against packages that are there.
 $(STAMPS)/lint: $(PINNED) | $(BIN)/python
-	$(INSTALL) '.[dicom,nnunet,t1t2,train,lint]'
+	$(INSTALL) '.[compare,dicom,nnunet,t1t2,train,lint]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base
