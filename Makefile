@@ -62,7 +62,8 @@ $(STAMPS)/base: $(PINNED) | $(BIN)/python
 	$(INSTALL) .
 	@mkdir -p $(STAMPS) && touch $@
 
-# Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK: the extras.
+# Tests of training and of nnU-Net need torch, those of T1w and T2w fat SimpleITK, those of figures
+# matplotlib: the extras.
 $(STAMPS)/test: $(PINNED) | $(BIN)/python
 	$(INSTALL) '.[compare,dicom,nnunet,t1t2,train,test]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/base

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from common import argument_parser
 from lpm_segmentator.core import LabelMap, Volume
 from lpm_segmentator.measure import compare_label_maps
-from lpm_segmentator.report.overlay import overlay_montage
+from lpm_segmentator.report.overlay import Layout, SliceNotes, overlay_montage
 from lpm_segmentator.segment import keep_largest, load_compact
 from lpm_segmentator.train.compact.data import SubjectImages, read_subject
 from lpm_segmentator.train.compact.recipe import load_recipe
@@ -67,21 +67,20 @@ def main() -> None:
         slices += slices_of(subject, given.run / f"without-{files.name}" / "compact.onnx")
     worst = sorted(slices, key=lambda s: s.dice)[: given.count]
     print("\n".join(s.title for s in worst))
-    # One stack of the slices with the worst last: the figure starts at the top of the stack.
+    # One stack of the slices with the worst last: the picture starts at the top of the stack.
     affine = subject.labels.affine
     image, prediction, reference = (
         np.stack([getattr(s, part) for s in reversed(worst)], axis=2)
         for part in ("image", "prediction", "reference")
     )
-    figure = overlay_montage(
+    picture = overlay_montage(
         Volume(image, affine),
         LabelMap(prediction, affine),
         reference=LabelMap(reference, affine),
-        count=given.count,
+        notes=SliceNotes({number: s.title for number, s in enumerate(reversed(worst))}),
+        layout=Layout(given.count),
     )
-    for axis, shown in zip(figure.axes, worst, strict=False):
-        axis.set_title(shown.title, color="white", fontsize=8, pad=2)
-    figure.savefig(given.picture, dpi=100)
+    picture.save(given.picture)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import click
 import pytest
 
 from lpm_segmentator.cli.main import _COMMANDS, cli, main
-from phantoms import write_pair
+from phantoms import write_pair, write_reference
 
 HEAVY = (
     "numpy", "scipy", "nibabel", "pandas", "matplotlib", "onnxruntime", "torch", "rich", "jinja2",
-    "cc3d", "pooch",
+    "cc3d", "pooch", "PIL", "contourpy",
 )  # fmt: skip
 
 
@@ -29,6 +29,28 @@ def test_help_imports_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_run_needs_neither_matplotlib_nor_torch(tmp_path, tiny_path):
+    """They are extras; the pictures of a case are drawn all the same."""
+    write_pair(tmp_path / "in", "a")
+    write_reference(tmp_path / "in", "a")
+    command = ["run", tmp_path / "in", "-o", tmp_path / "out", "--reference", tmp_path / "in"]
+    command += ["--model", tiny_path, "--keep-low-confidence", "--levels", "auto"]
+    command += ["--anchor", "L5-S1=1", "--anchor", "L4-L5=3"]
+    script = (
+        "import sys\n"
+        "from lpm_segmentator.cli.main import main\n"
+        f"try:\n    main({[str(part) for part in command]!r})\nexcept SystemExit as end:\n"
+        "    print(end.code)\n"
+        "print([name for name in ('matplotlib', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-2:] == ["0", "[]"], done.stderr
+    for ending in ("_qc.png", "_levels.png"):
+        assert (tmp_path / "out" / "cases" / "a" / f"a{ending}").stat().st_size > 0
 
 
 def test_help_takes_less_than_half_a_second_of_the_processor(lpm):

@@ -1,74 +1,97 @@
 from __future__ import annotations
 
-import io
-import itertools
-
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from scipy import ndimage
 
 from lpm_segmentator.core import Geometry, Volume
-from lpm_segmentator.report.levels import _DISC_COLOUR, _SLICE_COLOUR, NamedDisc, sagittal_figure
+from lpm_segmentator.report.levels import _DISC_COLOUR, _SLICE_COLOUR, NamedDisc, sagittal_picture
+from pictures import find_words, hued, pixels
 
-# Sagittal slices of 4 mm: to the right, feet, back.
-SAGITTAL = Volume(
-    np.random.default_rng(1).integers(0, 100, (13, 160, 40)),
-    np.array([[4.0, 0, 0, -22.0], [0, 0, -2.0, 50.0], [0, -2.0, 0, 140.0], [0, 0, 0, 1.0]]),
-)
+
+def sagittal() -> Volume:
+    """Slices of 4 mm: to the right, feet, back. Dark, so that lines on it keep their colour."""
+    array = np.random.default_rng(1).integers(10, 20, (13, 160, 40))
+    array[:, :2] = 100  # a bright border at the head sets the window
+    affine = [[4.0, 0, 0, -22.0], [0, 0, -2.0, 50.0], [0, -2.0, 0, 140.0], [0, 0, 0, 1.0]]
+    return Volume(array, np.array(affine))
+
+
+SAGITTAL = sagittal()
 DISCS = [
     NamedDisc("L4-L5", (2.0, 10.0, 0.0), (0.0, 0.0, 1.0), 0.9, "slice 10"),
     NamedDisc("L5-S1", (2.0, 12.0, -36.0), (0.0, 0.5, 0.866), 0.8, ""),
 ]
+LETTERS, GAP = 14, 11
 
 
-def stack(tilt_deg: float = 0.0) -> Geometry:
+def stack(tilt_deg: float = 0.0, middle_mm: float = -2.0, count: int = 20) -> Geometry:
     c, s = np.cos(np.radians(tilt_deg)), np.sin(np.radians(tilt_deg))
     affine = np.eye(4)
     affine[:3, :3] = np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ np.diag([1.0, 1.0, 4.0])
-    affine[:3, 3] = (-40, -40, -40)
-    return Geometry((80, 80, 20), affine)
+    affine[:3, 3] = (-40, -40, middle_mm - 2 * (count - 1))
+    return Geometry((80, 80, count), affine)
 
 
-class Drawn:
-    """What a figure shows: places in pixels of the view, from its lines in inches."""
+class Seen:
+    """What a picture shows. Both views have a width and a height in pixels, and one top."""
 
-    def __init__(self, figure, pixels=(160, 40)) -> None:
-        (axis,) = figure.axes
-        self.figure = figure
-        self.plain, self.marked = axis.images
-        self.left, self.right, self.bottom, self.top = self.marked.get_extent()
-        self.pixels = pixels
-        self.lines = axis.lines
-        self.texts = axis.texts
+    def __init__(self, picture, shape=(160, 40)) -> None:
+        self.picture = picture
+        self.shown = pixels(picture)
+        grey = self.shown[..., 0] == self.shown[..., 2]
+        image = grey & (self.shown[..., 0] > 0)
+        columns = np.flatnonzero(image[:, : picture.width // 3].any(axis=0))
+        rows = np.flatnonzero(image[:, : picture.width // 3].any(axis=1))
+        self.left, self.width = columns[0], columns[-1] + 1 - columns[0]
+        self.top, self.height = rows[0], rows[-1] + 1 - rows[0]
+        self.plain = self._view(self.left)
+        # The same pixels stand again, where no line is drawn on them: the first row of the view.
+        first = self.shown[self.top, self.left : self.left + self.width]
+        line = self.shown[self.top]
+        self.marked_left = next(
+            x
+            for x in range(self.left + self.width, picture.width - self.width + 1)
+            if np.array_equal(line[x : x + self.width], first)
+        )
+        self.marked = self._view(self.marked_left)
+        self.beside = self.shown[:, self.marked_left + self.width :]
+        self.names = self.shown[:, self.left + self.width : self.marked_left]
+        self.shape = shape
 
-    def of(self, colour, points, width):
-        """Columns and rows of the lines of a colour, number of points and width."""
-        return [
-            self.voxels(line.get_xydata())
-            for line in self.lines
-            if to_hex(line.get_color()).upper() == colour
-            and len(line.get_xydata()) == points
-            and line.get_linewidth() == width
-        ]
+    def _view(self, left):
+        return self.shown[self.top : self.top + self.height, left : left + self.width]
 
-    def voxels(self, inches):
-        shape = np.asarray(self.marked.get_array()).shape
-        place = (inches - (self.left, self.top)) / (self.right - self.left, self.bottom - self.top)
-        return place * shape[::-1] - 0.5
+    def row(self, y: float) -> float:
+        """Row of the image at a row of the marked view."""
+        return y / self.height * self.shape[0] - 0.5
+
+    def column(self, x: float) -> float:
+        return x / self.width * self.shape[1] - 0.5
+
+    def line(self, colour) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and middle rows of the image at which the marked view has a colour."""
+        seen = hued(self.marked, colour)
+        columns = np.flatnonzero(seen.any(axis=0))
+        middles = [np.flatnonzero(seen[:, x]).mean() + 0.5 for x in columns]
+        return self.column(columns + 0.5), self.row(np.array(middles))
 
     @property
     def bracket(self):
-        """Rows at which the bracket of the measured slices begins and ends."""
-        ((_, low, high, _),) = self.of(_SLICE_COLOUR, 4, 1.6)
-        return low[1], high[1]
+        """Rows of the image at which the bracket begins and ends."""
+        blue = hued(self.beside[:, : GAP + 3], _SLICE_COLOUR)
+        column = np.flatnonzero(blue.sum(axis=0) == blue.sum(axis=0).max())[0]
+        rows = np.flatnonzero(blue[:, column])
+        return tuple(self.row(y - self.top) for y in (rows[0] + 1.2, rows[-1] - 0.2))
 
     @property
     def outer_slices(self):
-        return self.of(_SLICE_COLOUR, 2, 0.9)
-
-    @property
-    def discs(self):
-        return self.of(_DISC_COLOUR, 2, 1.6)
+        """Rows of the image at which slices cross the front edge of the marked view."""
+        blue = hued(self.marked, _SLICE_COLOUR)[:, :6].all(axis=1)
+        found, count = ndimage.label(blue)
+        return [
+            self.row(m[0] + 0.5) for m in ndimage.center_of_mass(blue, found, range(1, count + 1))
+        ]
 
 
 def row_of(index: int) -> float:
@@ -78,68 +101,135 @@ def row_of(index: int) -> float:
 
 def test_a_bracket_shows_the_measured_slices_where_they_cut_the_plane() -> None:
     for slices, first, last, words in (
-        (None, 0, 19, "measured:\nslices 0–19"),
-        ((3, 9), 3, 8, "measured:\nslices 3–8"),
-        ((4, 5), 4, 4, "measured:\nslice 4"),
+        (None, 0, 19, "slices 0 to 19"),
+        ((3, 9), 3, 8, "slices 3 to 8"),
+        ((4, 5), 4, 4, "slice 4"),
     ):
-        drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=slices))
-        assert drawn.bracket == pytest.approx((row_of(first), row_of(last)))
-        low, high = drawn.outer_slices
-        assert low[:, 1] == pytest.approx(row_of(first))
-        assert high[:, 1] == pytest.approx(row_of(last))
-        assert words in [text.get_text() for text in drawn.texts]
+        seen = Seen(sagittal_picture(SAGITTAL, [], stacks=[stack()], slices=slices))
+        high, low = row_of(last), row_of(first)  # the head is above
+        assert sorted(seen.outer_slices) == pytest.approx(sorted({high, low}), abs=0.4)
+        assert seen.bracket == pytest.approx((high, low), abs=1.0)
+        (measured,) = find_words(seen.beside, "measured:", _SLICE_COLOUR, LETTERS)
+        (named,) = find_words(seen.beside, words, _SLICE_COLOUR, LETTERS)
+        assert measured[3] < named[1]
+
+
+def test_a_grey_line_is_the_whole_stack() -> None:
+    seen = Seen(sagittal_picture(SAGITTAL, [], stacks=[stack()], slices=(8, 10)))
+    grey = (np.ptp(seen.beside[:, GAP - 2 : GAP + 3], axis=-1) == 0) & (
+        seen.beside[:, GAP - 2 : GAP + 3, 0] > 60
+    )
+    rows = np.flatnonzero(grey.any(axis=1))
+    ends = [seen.row(y + 0.5 - seen.top) for y in (rows[0], rows[-1])]
+    assert ends == pytest.approx([row_of(19), row_of(0)], abs=0.8)
 
 
 def test_an_oblique_slice_is_an_oblique_line() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack(30)], slices=None))
-    (x0, y0), (x1, y1) = drawn.outer_slices[0]
-    assert abs((y1 - y0) / (x1 - x0)) == pytest.approx(np.tan(np.radians(30)))
+    tilted = stack(30, middle_mm=0.0, count=1)
+    seen = Seen(sagittal_picture(SAGITTAL, [], stacks=[tilted], slices=None))
+    columns, rows = seen.line(_SLICE_COLOUR)
+    assert len(columns) > 0.9 * seen.width
+    slope = np.polyfit(columns, rows, 1)[0]
+    assert slope == pytest.approx(np.tan(np.radians(30)), abs=0.01)  # lower towards the back
+    assert np.ptp(rows - slope * columns) < 1.0
+
+
+def test_discs_are_lines_in_their_direction() -> None:
+    for disc, middle, slope in (
+        (DISCS[0], (20, 70), 0.0),
+        (DISCS[1], (19, 88), -0.5 / 0.866),  # lower in front
+    ):
+        seen = Seen(sagittal_picture(SAGITTAL, [disc], stacks=[stack(0, -120)], slices=None))
+        yellow = hued(seen.marked, _DISC_COLOUR)
+        thick = ndimage.binary_opening(yellow, np.ones((2, 2)))  # without the line to the name
+        rows, columns = np.nonzero(thick)
+        found = seen.column(columns.mean() + 0.5), seen.row(rows.mean() + 0.5)
+        # Front is left, world y grows to the front and columns to the back.
+        assert found == pytest.approx(middle, abs=0.8)
+        assert np.polyfit(columns, rows, 1)[0] == pytest.approx(slope, abs=0.04)
+        length = np.hypot(np.ptp(columns) / seen.width * 80, np.ptp(rows) / seen.height * 320)
+        assert length == pytest.approx(36, abs=2)  # mm
 
 
 def test_discs_carry_their_names_and_slices() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=(3, 9)))
-    texts = [text.get_text() for text in drawn.texts if text.get_text().startswith("L")]
-    assert texts == ["L4-L5 · slice 10", "L5-S1 · outside"]
-    assert drawn.discs[0].mean(axis=0) == pytest.approx([20, 70])  # column and row of the middle
-    guess = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=None, sure=False))
-    texts = [text.get_text() for text in guess.texts if text.get_text().startswith("L")]
-    assert texts == ["L4-L5? · slice 10", "L5-S1? · outside"]
+    seen = Seen(sagittal_picture(SAGITTAL, DISCS, stacks=[stack()], slices=(3, 9)))
+    heights = []
+    for words in ("L4-L5  ·  slice 10", "L5-S1  ·  outside"):
+        ((_, top, right, bottom),) = find_words(seen.names, words, _DISC_COLOUR, LETTERS)
+        heights.append((top + bottom) / 2)
+        # A line leads from the name to the view, at the height of the disc's front end.
+        beyond = hued(seen.names[top:bottom, right + 6 : right + 9], _DISC_COLOUR)
+        assert beyond.any(axis=1).sum() in (1, 2)
+    assert heights[0] < heights[1]
+    guess = Seen(sagittal_picture(SAGITTAL, DISCS, stacks=[stack()], slices=None, sure=False))
+    for words in ("L4-L5?  ·  slice 10", "L5-S1?  ·  outside"):
+        assert len(find_words(guess.names, words, _DISC_COLOUR, LETTERS)) == 1
 
 
 def test_the_image_stands_beside_without_any_mark() -> None:
-    drawn = Drawn(sagittal_figure(SAGITTAL, DISCS, stacks=[stack()], slices=None))
-    assert np.array_equal(drawn.plain.get_array(), drawn.marked.get_array())
-    _, right, _, _ = drawn.plain.get_extent()
-    assert right < drawn.left
-    assert all(line.get_xydata()[:, 0].min() > right for line in drawn.lines)
-    assert not drawn.figure.axes[0].patches
+    seen = Seen(sagittal_picture(SAGITTAL, DISCS, stacks=[stack()], slices=None))
+    assert (np.ptp(seen.plain, axis=-1) == 0).all()  # grey
+    unmarked = np.ptp(seen.marked, axis=-1) == 0
+    assert 0.7 < unmarked.mean() < 1
+    assert np.array_equal(seen.plain[unmarked], seen.marked[unmarked])
+    before = seen.shown[:, : seen.left + seen.width]
+    assert before.sum() == seen.plain.sum()
 
 
 @pytest.mark.parametrize("shape", [(3, 400, 60), (3, 40, 400), (3, 4, 300), (3, 2, 2)])
 @pytest.mark.parametrize("count", [0, 1, 5])
-@pytest.mark.parametrize("slices", [None, (0, 1), (19, 20)])
-def test_every_letter_is_in_the_picture_and_readable(shape, count, slices) -> None:
-    """Whatever the size of the image, and wherever the discs are."""
+@pytest.mark.parametrize("stacks", [None, (0, 1), (19, 20), 5])
+def test_every_letter_is_in_the_picture_and_readable(shape, count, stacks) -> None:
+    """Whatever the size of the image, and wherever the discs and stacks are."""
     image = Volume(np.random.default_rng(0).random(shape), SAGITTAL.affine)
     rng = np.random.default_rng(count)
     heights = rng.choice(rng.uniform(-90, 190, 2), count)  # some at one place
     discs = [
-        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), 0.5, "slice 100")
+        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), 0.5, "stack 2, slice 3")
         for n, z in enumerate(heights)
     ]
-    figure = sagittal_figure(image, discs, stacks=[stack()], slices=slices, sure=False)
-    figure.savefig(io.BytesIO(), format="png", dpi=110)
-    texts = figure.axes[0].texts
-    assert {text.get_fontsize() for text in texts} == {9}
-    assert max(figure.get_size_inches()) < 10
-    boxes = [text.get_window_extent() for text in texts]
-    for box in boxes:
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    several = stacks == 5
+    geometries = [stack(10 * n, 3.0 * n, 3) for n in range(5)] if several else [stack()]
+    slices = None if several else stacks
+    picture = sagittal_picture(image, discs, stacks=geometries, slices=slices, sure=False)
+    assert max(picture.size) < 1100
+    shown = pixels(picture)
+    assert not any(edge.any() for edge in (shown[0], shown[-1], shown[:, 0], shown[:, -1]))
+    words = [(f"{disc.name}?  ·  {disc.slice}", _DISC_COLOUR) for disc in discs]
+    beside = [f"stack {n}" for n in range(1, 6)] if several else ["measured:"]
+    boxes = []
+    for text, colour in (*words, *((text, _SLICE_COLOUR) for text in beside)):
+        found = find_words(shown, text, colour, LETTERS)
+        if colour == _SLICE_COLOUR:  # "stack 1" is blue beside the view only
+            found = [box for box in found if box[0] > shown.shape[1] / 2]
+        assert len(found) == 1, text
+        boxes += found
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[:number]:
+            apart = right <= other[0] or other[2] <= left
+            assert apart or bottom <= other[1] or other[3] <= top
+
+
+def test_several_stacks_are_numbered_from_the_feet() -> None:
+    stacks = [stack(0, z, 3) for z in (-60.0, 0.0, 60.0)]
+    seen = Seen(sagittal_picture(SAGITTAL, [], stacks=stacks, slices=None))
+    rows = [(140 - (z + d)) / 2 for z in (-60, 0, 60) for d in (-4, 4)]
+    assert sorted(seen.outer_slices) == pytest.approx(sorted(rows), abs=0.4)
+    for number, z in enumerate((-60, 0, 60), start=1):
+        ((_, top, _, bottom),) = find_words(seen.beside, f"stack {number}", _SLICE_COLOUR, LETTERS)
+        assert seen.row((top + bottom) / 2 - seen.top) == pytest.approx((140 - z) / 2, abs=2)
 
 
 def test_an_axial_stack_is_its_own_view() -> None:
-    image = Volume(np.ones(stack().shape, np.float32), stack().affine)
-    drawn = Drawn(sagittal_figure(image, DISCS, stacks=[stack()], slices=None))
-    assert drawn.bracket == pytest.approx((19, 0))
+    array = np.random.default_rng(1).integers(10, 20, stack().shape)
+    array[..., -1] = 100  # the highest slice is bright: above
+    seen = Seen(
+        sagittal_picture(Volume(array, stack().affine), [], stacks=[stack()], slices=None),
+        shape=(20, 80),
+    )
+    assert seen.bracket == pytest.approx((0, 19), abs=0.4)
+
+
+def test_the_same_levels_give_the_same_picture() -> None:
+    pictures = [sagittal_picture(SAGITTAL, DISCS, stacks=[stack()], slices=None) for _ in range(2)]
+    assert pictures[0].tobytes() == pictures[1].tobytes()

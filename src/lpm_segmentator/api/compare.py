@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.core import FileFormatError, InputError, Remedy, TableError
 from lpm_segmentator.io import read_json, read_table, remove_file, write_json, write_table
+from lpm_segmentator.report.style import check_drawable
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output, refuse_overwriting
 
@@ -78,7 +79,11 @@ def compare_file(
         If the table cannot be read or compared as requested.
     OutputError
         If a result cannot be written, or would replace `path`.
+    MissingExtraError
+        If figures are to be drawn and matplotlib is not installed. Nothing was written.
     """
+    if plots:
+        check_drawable()
     path, out = Path(path), Path(out)
     written = [out / "agreement.csv", out / "agreement.json"]
     refuse_overwriting(written, [_table_of(path)])

@@ -10,6 +10,7 @@ from lpm_segmentator.api.compare import compared, drawn
 from lpm_segmentator.core import Contrast, InputError, NoPairsError, TableError
 from lpm_segmentator.io import contrast_in_text, read_table
 from lpm_segmentator.measure.catalogue import CATALOGUE, DIXON_FAT, INTENSITY_FAT
+from lpm_segmentator.report.style import check_drawable
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.outputs import prepare_output
 
@@ -53,7 +54,10 @@ def draw_study(
         If a table cannot be read, lacks the sequence of a case, or lists a case twice.
     OutputError
         If a figure cannot be written.
+    MissingExtraError
+        If matplotlib is not installed.
     """
+    check_drawable()
     out, target = Path(out), Path(target)
     folder = StudyFolder(out)
     if not folder.table("measures").exists():

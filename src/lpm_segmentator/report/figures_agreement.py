@@ -15,9 +15,9 @@ import numpy as np
 
 from lpm_segmentator.agreement import BlandAltmanResult, Comparison, LineFit, PairAgreement
 from lpm_segmentator.core.errors import TableError
+from lpm_segmentator.report.colours import OKABE_ITO
 from lpm_segmentator.report.style import (
     DOUBLE_COLUMN,
-    OKABE_ITO,
     SINGLE_COLUMN,
     figure_style,
     new_figure,

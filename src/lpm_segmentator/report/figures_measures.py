@@ -12,9 +12,9 @@ from lpm_segmentator.agreement import require_columns
 from lpm_segmentator.core.errors import TableError
 from lpm_segmentator.core.labels import Disc
 from lpm_segmentator.measure import asymmetry_percent
+from lpm_segmentator.report.colours import OKABE_ITO
 from lpm_segmentator.report.style import (
     DOUBLE_COLUMN,
-    OKABE_ITO,
     SINGLE_COLUMN,
     figure_style,
     new_figure,

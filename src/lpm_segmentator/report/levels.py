@@ -10,25 +10,30 @@ import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core import SAGITTAL_FRAME, Geometry, Volume, reorient
-from lpm_segmentator.report.style import OKABE_ITO
-from lpm_segmentator.report.tiles import Tile, black_figure, draw_image
+from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Tile, text_width
+from lpm_segmentator.report.colours import OKABE_ITO
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from PIL.Image import Image
 
-__all__ = ["NamedDisc", "sagittal_figure"]
+__all__ = ["NamedDisc", "sagittal_picture"]
 
 _DISC_MM = 18.0
 _DISC_COLOUR = OKABE_ITO["yellow"]
 _SLICE_COLOUR = OKABE_ITO["sky"]
 _STACK_COLOUR = "#888888"
 _AROUND_MM = (75.0, 95.0)
-#: in inches: the largest view, the columns of names and of the slices, and the rest
+_DPI = 110
+#: in inches, the largest view
 _WIDEST, _TALLEST = 2.6, 4.2
-_NAMES, _RANGE, _GAP = 1.4, 1.05, 0.1
-_LINE = 0.19
-_FONT_POINTS = 9
+#: in points: letters, distance of lines of text, lines, and what separates the parts
+_LETTERS, _LINE, _GAP = 9.0, 13.7, 7.2
+_DISC, _BRACKET, _STACK, _SLICE, _JOIN = 1.6, 1.6, 1.0, 0.9, 0.5
+#: in points, the shortest line from a name to the view
+_JOIN_LENGTH = 17.0
+_OPACITY = 0.8
+#: pixels of a point
+_POINT = _DPI / 72
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,14 +61,14 @@ class NamedDisc:
     slice: str
 
 
-def sagittal_figure(
+def sagittal_picture(
     image: Volume,
     discs: Sequence[NamedDisc],
     *,
     stacks: Sequence[Geometry],
     slices: tuple[int, int] | None,
     sure: bool = True,
-) -> Figure:
+) -> Image:
     """Draw a sagittal plane through the discs, head up and front to the left.
 
     The plane is shown twice, as it is and with the discs, their names in a column beside it, and a
@@ -83,30 +88,51 @@ def sagittal_figure(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    PIL.Image.Image
     """
     view = _view(image, discs)
-    tall = min(_TALLEST, _WIDEST * view.tall)
-    width, height = tall / view.tall, max(tall, _LINE * (max(len(discs), 2) + 1))
-    top = _GAP + (height - tall) / 2
-    plain, marked = (
-        Tile(left, top, width, tall, view.pixels.shape)
-        for left in (_GAP, 2 * _GAP + width + _NAMES)
-    )
-    end = marked.left + width + _RANGE
-    figure, axis = black_figure(end, height + 2 * _GAP)
+    doubt = "" if sure else "?"
+    names = [f"{disc.name}{doubt}{SEPARATOR}{disc.slice or 'outside'}" for disc in discs]
+    beside = _words_beside(stacks, slices)
+    canvas, plain, marked = _arrange(view, names, beside)
     low = float(view.pixels.min())
     high = max(float(np.percentile(view.pixels, 99)), low + 1e-6)
     for tile in (plain, marked):
-        draw_image(axis, tile, view.pixels, (low, high))
+        canvas.draw_image(tile, view.pixels, (low, high))
     if len(stacks) == 1:
-        _draw_range(axis, marked, view, stacks[0], slices)
+        _draw_range(canvas, marked, view, stacks[0], slices)
     else:
-        _draw_stacks(axis, marked, view, stacks)
-    ends = [_draw_disc(axis, marked, view, disc) for disc in discs]
-    names = [f"{disc.name}{'' if sure else '?'} · {disc.slice or 'outside'}" for disc in discs]
-    _write_names(axis, names, ends, right=marked.left - 2 * _GAP, height=height + 2 * _GAP)
-    return figure
+        _draw_stacks(canvas, marked, view, stacks)
+    ends = [_draw_disc(canvas, marked, view, disc) for disc in discs]
+    _write_names(canvas, names, ends, right=marked.left - _JOIN_LENGTH * _POINT)
+    return canvas.picture
+
+
+def _words_beside(stacks: Sequence[Geometry], slices: tuple[int, int] | None) -> list[str]:
+    """Return what is written beside the view: the measured slices, or the number of each stack."""
+    if len(stacks) != 1:
+        return [f"stack {number}" for number in range(1, len(stacks) + 1)]
+    start, stop = slices or (0, stacks[0].shape[stacks[0].slice_axis])
+    named = f"slice {start}" if stop - start == 1 else f"slices {start} to {stop - 1}"
+    return ["measured:", named]
+
+
+def _arrange(view: _View, names: Sequence[str], beside: Sequence[str]) -> tuple[Canvas, Tile, Tile]:
+    """Make a canvas with room for all words, and the places of the two views."""
+    gap, line = round(_GAP * _POINT), _LINE * _POINT
+    tall = min(_TALLEST, _WIDEST * view.tall)
+    width, height = (max(1, round(side * _DPI)) for side in (tall / view.tall, tall))
+    widest_name, widest_beside = (
+        int(max((text_width(word, _LETTERS, _DPI) for word in words), default=0)) + 1
+        for words in (names, beside)
+    )
+    room = max(height, round(line * (max(len(names), len(beside)) + 1)))
+    top = gap + (room - height) // 2
+    join = round(_JOIN_LENGTH * _POINT)
+    lefts = (gap, 3 * gap + width + widest_name + join)
+    plain, marked = (Tile(left, top, width, height, view.pixels.shape) for left in lefts)
+    end = marked.right + 3 * gap + widest_beside
+    return Canvas(end, room + 2 * gap, _DPI), plain, marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +185,7 @@ def _columns(middle: FloatArray, column_mm: float, count: int) -> tuple[int, int
 
 
 def _draw_range(
-    axis: Axes, tile: Tile, view: _View, stack: Geometry, slices: tuple[int, int] | None
+    canvas: Canvas, tile: Tile, view: _View, stack: Geometry, slices: tuple[int, int] | None
 ) -> None:
     """Draw the outer slices of the measured range, and a bracket around it beside the view.
 
@@ -168,44 +194,45 @@ def _draw_range(
     count = stack.shape[stack.slice_axis]
     start, stop = slices or (0, count)
     lines = {i: _slice_line(tile, view, stack, i) for i in (0, start, stop - 1, count - 1)}
-    x = tile.left + tile.width + _GAP
+    x = tile.right + _GAP * _POINT
     # Where a slice leaves the view behind, as far as it does so within its height.
     behind = {
-        index: float(np.clip(line[1, 1], tile.top, tile.top + tile.height))
-        for index, line in lines.items()
+        index: float(np.clip(line[1, 1], tile.top, tile.bottom)) for index, line in lines.items()
     }
     low, high = behind[start], behind[stop - 1]
-    axis.plot([x, x], [behind[0], behind[count - 1]], color=_STACK_COLOUR, linewidth=1.0)
-    tick = x - 0.6 * _GAP
-    axis.plot([tick, x, x, tick], [low, low, high, high], color=_SLICE_COLOUR, linewidth=1.6)
-    for index in (start, stop - 1):
-        ends = lines[index]
-        (drawn,) = axis.plot(ends[:, 0], ends[:, 1], color=_SLICE_COLOUR, linewidth=0.9, alpha=0.8)
-        _clip(drawn, tile)
-    named = f"slice {start}" if stop - start == 1 else f"slices {start}–{stop - 1}"
-    height = axis.get_ylim()[0]
-    middle = float(np.clip((low + high) / 2, _LINE, height - _LINE))  # of two lines
-    axis.text(
-        x + 0.6 * _GAP, middle, f"measured:\n{named}", color=_SLICE_COLOUR,
-        fontsize=_FONT_POINTS, va="center",
-    )  # fmt: skip
+    whole = np.array([[x, behind[0]], [x, behind[count - 1]]])
+    canvas.draw_lines([whole], _STACK_COLOUR, _STACK)
+    tick = x - 0.6 * _GAP * _POINT
+    bracket = np.array([[tick, low], [x, low], [x, high], [tick, high]])
+    canvas.draw_lines([bracket], _SLICE_COLOUR, _BRACKET)
+    _draw_slices(canvas, tile, [lines[start], lines[stop - 1]])
+    words = _words_beside([stack], slices)
+    _write_beside(canvas, tile, [((low + high) / 2, "\n".join(words))])
 
 
-def _draw_stacks(axis: Axes, tile: Tile, view: _View, stacks: Sequence[Geometry]) -> None:
+def _draw_stacks(canvas: Canvas, tile: Tile, view: _View, stacks: Sequence[Geometry]) -> None:
     """Draw the outer slices of each stack, and its number beside the view."""
-    x = tile.left + tile.width + _GAP
-    for number, stack in enumerate(stacks, start=1):
+    named = []
+    for stack, words in zip(stacks, _words_beside(stacks, None), strict=True):
         lines = [_slice_line(tile, view, stack, i) for i in (0, stack.shape[stack.slice_axis] - 1)]
-        for line in lines:
-            (drawn,) = axis.plot(
-                line[:, 0], line[:, 1], color=_SLICE_COLOUR, linewidth=0.9, alpha=0.8
-            )
-            _clip(drawn, tile)
+        _draw_slices(canvas, tile, lines)
         middle = float(np.mean([line[1, 1] for line in lines]))
-        middle = float(np.clip(middle, tile.top, tile.top + tile.height))
-        axis.text(
-            x, middle, f"stack {number}", color=_SLICE_COLOUR, fontsize=_FONT_POINTS, va="center"
-        )
+        named.append((float(np.clip(middle, tile.top, tile.bottom)), words))
+    _write_beside(canvas, tile, named)
+
+
+def _draw_slices(canvas: Canvas, tile: Tile, lines: Sequence[FloatArray]) -> None:
+    canvas.draw_lines(lines, _SLICE_COLOUR, _SLICE, opacity=_OPACITY, within=tile)
+
+
+def _write_beside(canvas: Canvas, tile: Tile, named: Sequence[tuple[float, str]]) -> None:
+    """Write words beside the view, near the heights given and within the picture."""
+    order = sorted(named)
+    lines = max(words.count("\n") + 1 for _, words in order)
+    places = _apart([y for y, _ in order], canvas.picture.height, lines=lines)
+    for y, (_, words) in zip(places, order, strict=True):
+        place = (tile.right + 2 * _GAP * _POINT, y)
+        canvas.write(place, words, _SLICE_COLOUR, _LETTERS, anchor="lm")
 
 
 def _slice_line(tile: Tile, view: _View, stack: Geometry, index: int) -> FloatArray:
@@ -217,7 +244,7 @@ def _slice_line(tile: Tile, view: _View, stack: Geometry, index: int) -> FloatAr
     ends[:, front_back] = (-0.5, stack.shape[front_back] - 0.5)
     voxels = view.geometry.world_to_voxel(stack.voxel_to_world(ends))
     (x0, y0), (x1, y1) = tile.place(view.points(_in_plane(voxels, stack, view)))
-    edges = np.array([tile.left, tile.left + tile.width])
+    edges = np.array([tile.left, tile.right], dtype=np.float64)
     heights: FloatArray = y0 + (edges - x0) * (y1 - y0) / (x1 - x0)
     return np.column_stack([edges, heights])
 
@@ -230,7 +257,7 @@ def _in_plane(line: FloatArray, stack: Geometry, view: _View) -> FloatArray:
     return moved
 
 
-def _draw_disc(axis: Axes, tile: Tile, view: _View, disc: NamedDisc) -> FloatArray:
+def _draw_disc(canvas: Canvas, tile: Tile, view: _View, disc: NamedDisc) -> FloatArray:
     """Draw a disc as a line in its direction; return its end in front, within the view."""
     geometry = view.geometry
     sideways = geometry.affine[:3, 0] / geometry.spacing_mm[0]
@@ -238,49 +265,35 @@ def _draw_disc(axis: Axes, tile: Tile, view: _View, disc: NamedDisc) -> FloatArr
     front /= np.linalg.norm(front)
     ends: Any = np.array(disc.centre_mm) + np.outer((-_DISC_MM, _DISC_MM), front)
     line = tile.place(view.points(geometry.world_to_voxel(ends)))
-    (drawn,) = axis.plot(line[:, 0], line[:, 1], color=_DISC_COLOUR, linewidth=1.6)
-    _clip(drawn, tile)
-    low, high = (tile.left, tile.top), (tile.left + tile.width, tile.top + tile.height)
+    canvas.draw_lines([line], _DISC_COLOUR, _DISC, within=tile)
+    low, high = (tile.left, tile.top), (tile.right, tile.bottom)
     inside: FloatArray = np.clip(line[line[:, 0].argmin()], low, high)
     return inside
 
 
-def _clip(drawn: Any, tile: Tile) -> None:
-    """Show a line within its view only."""
-    from matplotlib.patches import Rectangle
-
-    frame = Rectangle(
-        (tile.left, tile.top), tile.width, tile.height, transform=drawn.get_transform()
-    )
-    drawn.set_clip_path(frame)
-
-
 def _write_names(
-    axis: Axes, names: Sequence[str], ends: Sequence[FloatArray], *, right: float, height: float
+    canvas: Canvas, names: Sequence[str], ends: Sequence[FloatArray], *, right: float
 ) -> None:
     """Write the names of the discs in a column, each joined to its disc by a thin line."""
     order = sorted(range(len(names)), key=lambda number: float(ends[number][1]))
-    places = _apart([float(ends[number][1]) for number in order], height)
+    places = _apart([float(ends[number][1]) for number in order], canvas.picture.height)
+    joins = []
     for number, y in zip(order, places, strict=True):
         x, disc_y = ends[number]
-        axis.plot(
-            [right + 0.04, right + _GAP, x], [y, y, disc_y], color=_DISC_COLOUR, linewidth=0.5,
-            alpha=0.8,
-        )  # fmt: skip
-        axis.text(
-            right, y, names[number], color=_DISC_COLOUR, fontsize=_FONT_POINTS, ha="right",
-            va="center",
-        )  # fmt: skip
+        start, bend = right + 0.4 * _GAP * _POINT, right + _GAP * _POINT
+        joins.append(np.array([[start, y], [bend, y], [x, disc_y]]))
+        canvas.write((right, y), names[number], _DISC_COLOUR, _LETTERS, anchor="rm")
+    canvas.draw_lines(joins, _DISC_COLOUR, _JOIN, opacity=_OPACITY)
 
 
-def _apart(wanted: Sequence[float], height: float) -> list[float]:
-    """Return sorted heights at least a line apart, within the picture and near those wanted."""
-    places = list(wanted)
+def _apart(wanted: Sequence[float], height: float, *, lines: int = 1) -> list[float]:
+    """Return sorted heights that keep texts apart, within the picture and near those wanted."""
+    distance, places = lines * _LINE * _POINT, list(wanted)
     for index, place in enumerate(places):
-        before = places[index - 1] + _LINE if index else _LINE / 2
+        before = places[index - 1] + distance if index else distance / 2
         places[index] = max(place, before)
-    limit = height - _LINE / 2
+    limit = height - distance / 2
     for index in range(len(places) - 1, -1, -1):
         places[index] = min(places[index], limit)
-        limit = places[index] - _LINE
+        limit = places[index] - distance
     return places

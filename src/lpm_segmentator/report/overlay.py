@@ -17,15 +17,13 @@ from lpm_segmentator.core import (
     bounding_box,
     reorient,
 )
-from lpm_segmentator.report.style import OKABE_ITO
-from lpm_segmentator.report.tiles import Tile, black_figure, draw_image, halo
+from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Outline, Tile, text_width
+from lpm_segmentator.report.colours import OKABE_ITO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
+    from PIL.Image import Image
 
 __all__ = [
     "MUSCLE_COLOURS",
@@ -46,17 +44,18 @@ _MARGIN_MM = 20.0
 #: in front of the muscles, so that the whole vertebra is in view
 _FRONT_MARGIN_MM = 60.0
 _TILE_INCHES = 2.6
+#: A tile is at most this many times as tall as wide.
+_TALLEST_TILE = 2.0
 _MOST_COLUMNS = 4
 _BAR_MM = 50.0
-#: Contours a quarter of a pixel inside the mask: where two muscles meet, both are seen.
-_CONTOUR_LEVEL = 0.75
 _FLAG_COLOUR = "#FFB000"
-#: width of the longest name in the legend, height of a line of it
-_ENTRY_INCHES, _LINE_INCHES = 1.55, 0.17
-#: height of a title, and what separates tiles
-_TITLE_INCHES, _GAP_INCHES = 0.22, 0.06
-_POINT_INCHES = 1 / 72
-_FRAME_POINTS = 1.5
+#: in points: letters, lines with and without their dark border
+_LETTERS, _SIDE_LETTERS, _BAR_LETTERS = 8.0, 9.0, 7.0
+_OUTLINE, _HALO, _REFERENCE_LINE, _FRAME, _BAR = 1.1, 1.6, 0.8, 1.5, 2.0
+#: in points: height of a title and of a line of the legend, what separates tiles
+_TITLE, _LEGEND_LINE, _GAP = 16.0, 13.0, 4.0
+#: in points: length and height of the line beside a name in the legend, and space behind both
+_HANDLE, _HANDLE_HEIGHT, _HANDLE_GAP, _ENTRY_GAP = 12.0, 1.6, 6.0, 12.0
 
 Box = tuple[slice, slice]
 
@@ -83,7 +82,7 @@ class SliceNotes:
         score = self.scores.get(number)
         shown = "" if score is None else f"score {score:.2f}"
         parts = (f"slice {number}", self.names.get(number, ""), shown)
-        return " · ".join(part for part in parts if part)
+        return SEPARATOR.join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,14 @@ class Layout:
         Largest number of slices side by side.
     tile_inches : float
         Width of a slice.
+    dpi : float
+        Pixels per inch.
     """
 
     count: int | None = 8
     columns: int = _MOST_COLUMNS
     tile_inches: float = _TILE_INCHES
+    dpi: float = 130
 
 
 def choose_slices(labelled: npt.NDArray[np.bool_], count: int) -> list[int]:
@@ -133,7 +135,7 @@ def overlay_montage(
     reference: LabelMap | None = None,
     notes: SliceNotes | None = None,
     layout: Layout | None = None,
-) -> Figure:
+) -> Image:
     """Draw the outlines of the muscles on slices spread over the stack, head first.
 
     Parameters
@@ -149,7 +151,7 @@ def overlay_montage(
 
     Returns
     -------
-    matplotlib.figure.Figure
+    PIL.Image.Image
     """
     notes, layout = notes or SliceNotes(), layout or Layout()
     planes, masks = axial_slices(image), axial_slices(labels)
@@ -160,63 +162,66 @@ def overlay_montage(
     chosen = choose_slices(labelled, len(labelled) if layout.count is None else layout.count)
     picks = sorted({*chosen, *flagged}, reverse=True)
     column_mm, row_mm, _ = reorient(image, AXIAL_FRAME).spacing_mm
-    pixel_aspect = row_mm / column_mm
     box = _box(masks, (row_mm, column_mm))
-    names = _legend_lines(labels, reference)
-    # All slices share one pair of axes: one pair each takes ten times as long to draw.
-    figure, axis, tiles = _montage(masks[0][box].shape, len(picks), layout, names, pixel_aspect)
+    shape = masks[0][box].shape
+    aspect = shape[0] * row_mm / (shape[1] * column_mm)
+    entries = _legend_entries(labels, has_reference=reference is not None)
+    canvas, tiles = _montage(shape, aspect, len(picks), layout, entries)
     for tile, pick in zip(tiles, picks, strict=True):
-        draw_image(axis, tile, planes[pick][box], _window(planes[pick][box]))
-        _write_title(axis, tile, notes.title(numbers[pick]), is_flagged=pick in flagged)
-    shown = [masks[pick][box] for pick in picks]
-    _draw_outlines(axis, tiles, shown, labels)
-    if reference_masks is not None:
-        shown = [reference_masks[pick][box] for pick in picks]
-        _draw_outlines(axis, tiles, shown, labels, as_reference=True)
-    _draw_bar(axis, tiles[0], column_mm)
-    return figure
+        canvas.draw_image(tile, planes[pick][box], _window(planes[pick][box]))
+        _draw_outlines(canvas, tile, masks[pick][box], labels)
+        if reference_masks is not None:
+            _draw_reference(canvas, tile, reference_masks[pick][box], labels)
+        _write_title(canvas, tile, notes.title(numbers[pick]), is_flagged=pick in flagged)
+    _draw_bar(canvas, tiles[0], column_mm)
+    return canvas.picture
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry of the legend."""
+
+    name: str
+    colour: str
+    is_dotted: bool = False
 
 
 def _montage(
     shape: tuple[int, int],
+    aspect: float,
     count: int,
     layout: Layout,
-    names: Sequence[Line2D],
-    pixel_aspect: float,
-) -> tuple[Figure, Axes, list[Tile]]:
-    """Make a black figure with axes in inches, the place of each slice, and a legend below."""
-    columns, tile = min(layout.columns, count), layout.tile_inches
+    entries: Sequence[_Entry],
+) -> tuple[Canvas, list[Tile]]:
+    """Make a canvas with a legend at its foot, and the place of each slice.
+
+    `aspect` is the height of a slice over its width.
+    """
+    point = layout.dpi / 72
+    gap = round(_GAP * point)
+    place = round(layout.tile_inches * layout.dpi)
+    width = max(1, round(min(1.0, _TALLEST_TILE / aspect) * (place - gap)))
+    height = max(1, round(width * aspect))
+    columns = min(layout.columns, count)
+    row_height = round(_TITLE * point) + height + gap
+    lines = _legend_lines(entries, columns * place - 2 * gap, layout.dpi)
+    legend = round((len(lines) + 1) * _LEGEND_LINE * point)
     rows = -(-count // columns)
-    names_per_line = min(len(names), max(1, int(columns * tile / _ENTRY_INCHES)))
-    legend_inches = 0.3 + _LINE_INCHES * -(-len(names) // names_per_line)
-    aspect = shape[0] * pixel_aspect / shape[1]
-    row_inches = tile * aspect + _TITLE_INCHES
-    width_inches, height_inches = columns * tile, rows * row_inches + legend_inches
-    figure, axis = black_figure(width_inches, height_inches)
-    # As large as the gaps allow, in the middle of its place.
-    width = min(tile - _GAP_INCHES, (tile * aspect - _GAP_INCHES) / aspect)
-    height = width * aspect
+    canvas = Canvas(columns * place, rows * row_height + legend, layout.dpi)
     tiles = [
         Tile(
-            left=(number % columns + 0.5) * tile - width / 2,
-            top=(number // columns + 1) * row_inches - (tile * aspect - _GAP_INCHES + height) / 2,
+            left=number % columns * place + (place - width) // 2,
+            top=number // columns * row_height + round(_TITLE * point),
             width=width,
             height=height,
             shape=shape,
         )
         for number in range(count)
     ]
-    figure.legend(
-        handles=names,
-        loc="lower center",
-        ncols=names_per_line,
-        fontsize=8,
-        frameon=False,
-        labelcolor="white",
-        handlelength=1.5,
-        columnspacing=1.4,
-    )
-    return figure, axis, tiles
+    for number, line in enumerate(lines):
+        row = rows * row_height + (number + 1) * _LEGEND_LINE * point
+        _write_legend(canvas, line, (columns * place - _line_width(line, layout.dpi)) / 2, row)
+    return canvas, tiles
 
 
 def _slice_numbers(image: Volume) -> list[int]:
@@ -246,95 +251,107 @@ def _window(values: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
-def _write_title(axis: Axes, tile: Tile, title: str, *, is_flagged: bool) -> None:
+def _write_title(canvas: Canvas, tile: Tile, title: str, *, is_flagged: bool) -> None:
     """Write title and sides of a slice, and frame one to review."""
-    left, right, _, top = tile.extent
     colour = _FLAG_COLOUR if is_flagged else "white"
-    middle = (left + right) / 2
-    axis.text(middle, top - 2 * _POINT_INCHES, title, color=colour, fontsize=8, ha="center")
-    for share, side, align in ((0.01, "R", "left"), (0.99, "L", "right")):
-        axis.text(
-            left + share * tile.width, top + 0.02 * tile.height, side, color="white", fontsize=9,
-            weight="bold", ha=align, va="top", path_effects=halo(2.5),
-        )  # fmt: skip
     if is_flagged:
-        _frame(axis, tile)
+        canvas.draw_frame(tile, colour, _FRAME)
+    middle = tile.left + tile.width / 2
+    above = tile.top - canvas.pixels(_TITLE / 4)
+    canvas.write((middle, above), title, colour, _LETTERS, anchor="ms")
+    inset = canvas.pixels(_FRAME) + canvas.pixels(2)
+    sides = (("R", tile.left + inset, "lt"), ("L", tile.right - 1 - inset, "rt"))
+    for side, column, anchor in sides:
+        canvas.write(
+            (column, tile.top + inset), side, "white", _SIDE_LETTERS, anchor=anchor, halo=1.2,
+            bold=True,
+        )  # fmt: skip
 
 
-def _draw_outlines(
-    axis: Axes,
-    tiles: Sequence[Tile],
-    masks: Sequence[npt.NDArray[Any]],
-    labels: LabelMap,
-    *,
-    as_reference: bool = False,
-) -> None:
-    from matplotlib.collections import LineCollection
-
+def _draw_outlines(canvas: Canvas, tile: Tile, mask: npt.NDArray[Any], labels: LabelMap) -> None:
+    """Draw the muscles: first the dark borders of all of them, then each in its colour."""
+    outlines: dict[Muscle, list[Outline]] = {}
     for structure in labels.scheme:
-        lines = [
-            tile.place(line)
-            for tile, mask in zip(tiles, masks, strict=True)
-            for line in _outlines(mask == structure.value)
-        ]
-        if lines:
-            axis.add_collection(
-                LineCollection(
-                    lines,
-                    colors=_REFERENCE_COLOUR if as_reference else MUSCLE_COLOURS[structure.muscle],
-                    linewidths=0.7 if as_reference else 1.1,
-                    linestyles=":" if as_reference else "-",
-                    path_effects=[] if as_reference else halo(2.2),
-                ),
-                autolim=False,
-            )
+        found = _outline(mask == structure.value, tile)
+        outlines.setdefault(structure.muscle, []).append(found)
+    canvas.draw_halo([line for o in outlines.values() for each in o for line in each.lines], _HALO)
+    for muscle, of_muscle in outlines.items():
+        canvas.draw_outlines(of_muscle, MUSCLE_COLOURS[muscle], _OUTLINE)
 
 
-def _outlines(part: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
-    """Return the outlines of a structure in a slice, as columns and rows."""
-    from contourpy import contour_generator
+def _draw_reference(canvas: Canvas, tile: Tile, mask: npt.NDArray[Any], labels: LabelMap) -> None:
+    parts = [_outline(mask == structure.value, tile) for structure in labels.scheme]
+    lines = [line for part in parts for line in part.lines]
+    canvas.draw_lines(lines, _REFERENCE_COLOUR, _REFERENCE_LINE, dotted=True)
+
+
+def _outline(part: npt.NDArray[np.bool_], tile: Tile) -> Outline:
+    from contourpy import FillType, contour_generator
 
     # A contour needs a plane of at least 2 x 2 pixels, some inside and some outside.
     box = bounding_box(part, margin=1)
     if box is None or part.all() or min(part.shape) < 2:
-        return []
+        return Outline()
     rows, columns = box
-    contours = contour_generator(z=part[box].astype(np.float64))
     start = np.array([columns.start, rows.start])
-    return [line + start for line in contours.lines(_CONTOUR_LEVEL)]
+    contours = contour_generator(z=part[box].astype(np.float64), fill_type=FillType.OuterOffset)
+    lines = tuple(tile.place(line + start) for line in contours.lines(0.5))
+    areas = []
+    for points, offsets in zip(*contours.filled(0.5, 2.0), strict=True):
+        areas.append(tuple(np.split(tile.place(points + start), offsets[1:-1])))
+    return Outline(lines, tuple(areas))
 
 
-def _frame(axis: Axes, tile: Tile) -> None:
-    from matplotlib.patches import Rectangle
-
-    inset = _FRAME_POINTS * _POINT_INCHES / 2  # a line lies on both sides of its path
-    axis.add_patch(
-        Rectangle(
-            (tile.left + inset, tile.top + inset),
-            tile.width - 2 * inset,
-            tile.height - 2 * inset,
-            fill=False,
-            edgecolor=_FLAG_COLOUR,
-            linewidth=_FRAME_POINTS,
-        )
-    )
-
-
-def _draw_bar(axis: Axes, tile: Tile, column_mm: float) -> None:
+def _draw_bar(canvas: Canvas, tile: Tile, column_mm: float) -> None:
     """Draw a bar of 5 cm at the foot of a slice."""
-    row, start = 0.95 * (tile.shape[0] - 1), 6.0
-    ends = np.array([[start, row], [start + _BAR_MM / column_mm, row], [start, row - 4]])
-    (left, y), (right, _), (_, above) = tile.place(ends)
-    (line,) = axis.plot([left, right], [y, y], color="white", linewidth=2)
-    line.set_path_effects(halo(3.5))
-    axis.text(left, above, "5 cm", color="white", fontsize=7, va="bottom", path_effects=halo(2.0))
+    inset = round(canvas.pixels(_FRAME + 4))
+    left, bottom = tile.left + inset, tile.bottom - inset
+    length = round(_BAR_MM / column_mm * tile.width / tile.shape[1])
+    top = bottom - round(canvas.pixels(_BAR))
+    canvas.draw_block((left, top, left + length, bottom), "white", halo=0.6)
+    above = top - canvas.pixels(2.5)
+    canvas.write((left, above), "5 cm", "white", _BAR_LETTERS, anchor="ls", halo=1.4)
 
 
-def _legend_lines(labels: LabelMap, reference: LabelMap | None) -> list[Line2D]:
-    from matplotlib.lines import Line2D
-
+def _legend_entries(labels: LabelMap, *, has_reference: bool) -> list[_Entry]:
     muscles = dict.fromkeys(structure.muscle for structure in labels.scheme)
-    lines = [Line2D([], [], color=MUSCLE_COLOURS[m], label=m.full_name) for m in muscles]
-    if reference is not None:
-        lines.append(Line2D([], [], color=_REFERENCE_COLOUR, linestyle=":", label="reference"))
+    entries = [_Entry(muscle.full_name, MUSCLE_COLOURS[muscle]) for muscle in muscles]
+    if has_reference:
+        entries.append(_Entry("reference", _REFERENCE_COLOUR, is_dotted=True))
+    return entries
+
+
+def _entry_width(entry: _Entry, dpi: float) -> float:
+    return (_HANDLE + _HANDLE_GAP) * dpi / 72 + text_width(entry.name, _LETTERS, dpi)
+
+
+def _line_width(line: Sequence[_Entry], dpi: float) -> float:
+    gaps = (len(line) - 1) * _ENTRY_GAP * dpi / 72
+    return gaps + sum(_entry_width(entry, dpi) for entry in line)
+
+
+def _legend_lines(entries: Sequence[_Entry], width: int, dpi: float) -> list[list[_Entry]]:
+    """Divide the legend into lines of at most this width, in pixels."""
+    lines: list[list[_Entry]] = []
+    for entry in entries:
+        if lines and _line_width([*lines[-1], entry], dpi) <= width:
+            lines[-1].append(entry)
+        else:
+            lines.append([entry])
     return lines
+
+
+def _write_legend(canvas: Canvas, line: Sequence[_Entry], left: float, row: float) -> None:
+    """Write a line of the legend."""
+    for entry in line:
+        end = left + canvas.pixels(_HANDLE)
+        if entry.is_dotted:
+            handle = np.array([[left, row], [end, row]])
+            canvas.draw_lines([handle], entry.colour, 1.4 * _REFERENCE_LINE, dotted=True)
+        else:
+            half = canvas.pixels(_HANDLE_HEIGHT) / 2
+            top, bottom = round(row - half), round(row + half)
+            canvas.draw_block((round(left), top, round(end), bottom), entry.colour)
+        start = end + canvas.pixels(_HANDLE_GAP)
+        canvas.write((start, row), entry.name, "white", _LETTERS, anchor="lm")
+        left = start + canvas.text_width(entry.name, _LETTERS) + canvas.pixels(_ENTRY_GAP)

@@ -1,7 +1,8 @@
-"""Sizes, fonts and colour-blind safe colours of figures."""
+"""Sizes and fonts of figures, and whether they can be drawn."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,28 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lpm_segmentator.core import MissingExtraError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
-    "OKABE_ITO",
+    "check_drawable",
     "figure_style",
     "new_figure",
     "points",
     "strip_and_box",
 ]
-
-#: Okabe & Ito (2008), safe for the common colour-vision deficiencies
-OKABE_ITO = {
-    "black": "#000000",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "green": "#009E73",
-    "yellow": "#F0E442",
-    "blue": "#0072B2",
-    "vermillion": "#D55E00",
-}
 
 #: Journal columns, in inches: 89 mm and 183 mm
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.2
@@ -61,9 +53,28 @@ _STYLE: Any = {
 }
 
 
+def check_drawable() -> None:
+    """Check that matplotlib is installed.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("drawing figures", extra="compare")
+
+
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Apply the style of the figures; matplotlib's global settings are restored afterwards."""
+    """Apply the style of the figures; matplotlib's global settings are restored afterwards.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    check_drawable()
     import logging
 
     import matplotlib as mpl
