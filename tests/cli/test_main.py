@@ -14,7 +14,7 @@ from phantoms import write_pair, write_reference
 
 HEAVY = (
     "numpy", "scipy", "nibabel", "pandas", "matplotlib", "onnxruntime", "torch", "rich", "jinja2",
-    "cc3d", "pooch", "PIL", "contourpy",
+    "pooch", "PIL", "contourpy",
 )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ __all__ = ["CohortResult", "run_cohort"]
 
 logger = logging.getLogger(__name__)
 
-_RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime", "connected-components-3d")
+_RECORDED_PACKAGES = ("numpy", "scipy", "nibabel", "onnxruntime")
 _NOT_MEASURED = ("failed", "empty")
 _SHOWN_CASES = 5
 
