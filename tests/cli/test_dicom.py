@@ -575,3 +575,13 @@ def test_a_trial_writes_nothing(run: Lpm, tmp_path: Path):
     assert said.code == 0
     assert "Dixon pair" in said.out
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_cases_are_imported_by_worker_processes(run: Lpm, tmp_path: Path):
+    dixon(tmp_path / "in" / "a")
+    stacks(tmp_path / "in" / "b")
+    t2w(tmp_path / "in" / "c", JOHN)
+    said = run(tmp_path / "in", "-o", tmp_path / "out", "--workers", "2")
+    assert said.code == 0, said.err
+    assert "2 done" in said.out

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from box_spine import box_geometry, box_vertebrae
+from dicom_dialects import PHILIPS_CLASSIC, PHILIPS_ENHANCED, SIEMENS_CLASSIC, Dialect
+from dicom_files import dixon_images, plane, write_dixon
 from fuzz.mutate import packed, unpacked
 from lpm_segmentator import api
 from lpm_segmentator.core import Disc, Geometry, LabelMap, Volume
@@ -25,6 +27,7 @@ from tiny_model import TINY, tiny_onnx
 
 SHAPE = (40, 32, 5)
 SPACING_MM = (8.0, 8.0, 10.0)
+DICOM_SHAPE = (8, 6, 3)
 ANCHORS = ((Disc.L1_L2, 4), (Disc.L3_L4, 2), (Disc.L4_L5, 1), (Disc.L5_S1, 0))
 
 Files = Mapping[str, bytes]
@@ -158,6 +161,35 @@ def study() -> Files:
     return {**found, "run.json": json.dumps(run).encode()}
 
 
+def _dicom(dialect: Dialect) -> Files:
+    """Return the files of a Dixon scan; their identifiers are the same in every run."""
+
+    def number(data: Any, _slice: int) -> None:
+        data.SOPInstanceUID = f"1.2.{data.SeriesNumber}.{data.InstanceNumber}"
+
+    images = {kind: array for kind, array in dixon_images(DICOM_SHAPE).items() if "-" not in kind}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        affine = plane(shape=DICOM_SHAPE, spacing_mm=(20.0, 20.0, 10.0))
+        write_dixon(folder / "dicom", images, affine, dialect=dialect, edit=number)
+        return _tree(folder)
+
+
+@cache
+def dicom() -> Files:
+    return _dicom(SIEMENS_CLASSIC)
+
+
+@cache
+def dicom_enhanced() -> Files:
+    return _dicom(PHILIPS_ENHANCED)
+
+
+@cache
+def dicom_zip() -> Files:
+    return {"dicom/export.zip": _zipped(_dicom(PHILIPS_CLASSIC))}
+
+
 @cache
 def onnx() -> Files:
     return {"tiny.onnx": tiny_onnx({"lpm": json.dumps(TINY)})}
@@ -205,8 +237,12 @@ def nnunet_v2() -> Files:
 
 @cache
 def nnunet_zip() -> Files:
+    return {"v2.zip": _zipped(nnunet_v2())}
+
+
+def _zipped(files: Files) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for path, data in nnunet_v2().items():
+        for path, data in files.items():
             archive.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
-    return {"v2.zip": content.getvalue()}
+    return content.getvalue()

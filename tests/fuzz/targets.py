@@ -32,6 +32,8 @@ from lpm_segmentator.io import (
 from lpm_segmentator.levels import levels_from_vertebrae
 from lpm_segmentator.models import ModelStore, load_predictor
 from lpm_segmentator.study.complete import check_complete
+from lpm_segmentator.study.dicom import discover_dicom
+from lpm_segmentator.study.dicom.source import import_images
 from lpm_segmentator.study.levels_files import read_levels, read_slice_levels
 from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.options import ReadOptions, SliceTable
@@ -202,6 +204,20 @@ def _vertebrae(folder: Path) -> Answer:
     return {f"{d.disc}": [*d.centre_mm, *d.normal] for d in levels.discs}
 
 
+def _dicom(folder: Path) -> Answer:
+    """Import what is in an export; files that are damaged are left out, as they are in practice."""
+    found = discover_dicom([folder / "dicom"], folder / "out")
+    values: Answer = {"cases": len(found.cases)}
+    for number, files in enumerate(found.cases):
+        assert files.dicom is not None
+        import_images(files.dicom, files.paths)
+        for role, path in files.paths.items():
+            read = read_image(path).volume
+            found_in = _voxels(read.array, read.geometry)
+            values |= {f"{number} {role} {key}": value for key, value in found_in.items()}
+    return values
+
+
 def _scheme(name: str) -> Callable[[Path], Answer]:
     def run(folder: Path) -> Answer:
         numbering = label_numbering(folder / name)
@@ -314,6 +330,12 @@ TARGETS: tuple[Target, ...] = (
     Target("levels", 8, seeds.pair, {"A_levels.json": of_json()}, _levels),
     Target("scheme json", 3, seeds.labels, {"scheme.json": of_json()}, _scheme("scheme.json")),
     Target("scheme table", 3, seeds.labels, {"scheme.tsv": of_table()}, _scheme("scheme.tsv")),
+    Target("dicom", 4, seeds.dicom, dict.fromkeys(seeds.dicom(), _FILE), _dicom),
+    Target(
+        "dicom enhanced", 2, seeds.dicom_enhanced,
+        dict.fromkeys(seeds.dicom_enhanced(), _FILE), _dicom,
+    ),
+    Target("dicom zip", 2, seeds.dicom_zip, {"dicom/export.zip": _FILE}, _dicom),
     Target("agreement", 6, seeds.table, {"pairs.csv": of_table(decimals=True)}, _agreement),
     Target("record", 5, seeds.study, {"cases/A/case.json": of_json()}, _record),
     Target(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,28 @@ def test_what_was_kept_equals_what_was_read(tmp_path: Path, dialect: Dialect):
     for _ in range(2):
         # Some entries are nan, which is not equal to itself.
         assert repr(scan([tmp_path / "in"], cache=tmp_path / "cache")) == repr(plain)
+
+
+def test_paths_are_not_kept(tmp_path: Path):
+    """They may hold names."""
+    folder = tmp_path / "Featherstonehaugh"
+    write_series(folder, ramp(SHAPE), plane(shape=SHAPE))
+    scan([folder], cache=tmp_path / "cache")
+    (file,) = (tmp_path / "cache").iterdir()
+    assert b"Featherstonehaugh" not in file.read_bytes()
+    assert b"s005_T2w" not in file.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_of_files_need_not_be_text(folder: Path, tmp_path: Path, reads: list[str]):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfc"))
+    folder.rename(odd)
+    first = next(odd.iterdir())
+    first.rename(Path(os.fsdecode(os.fsencode(odd) + b"/\xff.dcm")))
+    for expected in (3, 0):
+        reads.clear()
+        assert len(scan([odd], cache=tmp_path / "cache").frames) == 3
+        assert len(reads) == expected
 
 
 def test_files_are_read_again_only_if_they_changed(folder: Path, tmp_path: Path, reads: list[str]):

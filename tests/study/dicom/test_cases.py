@@ -21,7 +21,7 @@ from dicom_damage import (
     zip_files,
     zip_slip,
 )
-from dicom_dialects import DIALECTS, DIXON, SIEMENS_CLASSIC, Dialect
+from dicom_dialects import DIALECTS, DIXON, PHILIPS_CLASSIC, SIEMENS_CLASSIC, Dialect
 from dicom_files import Study, dixon_images, plane, ramp, write_dixon, write_series
 from dicom_studies import write_dicomdir, write_multi_stack, write_screenshot, write_study
 from lpm_segmentator.core import Contrast, FileFormatError, InputError, MissingExtraError, Remedy
@@ -90,6 +90,14 @@ def test_the_images_of_a_scan_in_another_order_keep_their_roles(tmp_path: Path):
     for number, kind in enumerate(reversed(DIXON), start=30):
         write_series(tmp_path / "in", images[kind], AFFINE, kind=kind, number=number,
                      protocol="t2_dixon")  # fmt: skip
+    (files,) = discover(tmp_path).cases
+    for role, array in imported(files).items():
+        np.testing.assert_array_equal(array, images[role])
+
+
+def test_a_scan_in_one_series_whose_instances_lost_their_identifiers_is_a_pair(tmp_path: Path):
+    images = dixon_images(SHAPE)
+    write_dixon(tmp_path / "in", images, AFFINE, dialect=PHILIPS_CLASSIC, SOPInstanceUID="1.2.3")
     (files,) = discover(tmp_path).cases
     for role, array in imported(files).items():
         np.testing.assert_array_equal(array, images[role])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # in typing only from Python 3.11 on
 __all__ = ["ScanCache"]
 
 #: raised when the content of `SeriesTags` or `Frame` changes its meaning
-_VERSION = 1
+_VERSION = 2
 Stamp = tuple[int, int]
 #: a frame without its path: number of its tags, then index to time
 _Row = tuple[int, int, str, int | None, Vector | None, float, float, float]
@@ -29,8 +30,8 @@ _Content = tuple[int, list[SeriesTags], dict[str, tuple[Stamp, list[_Row]]]]
 class ScanCache:
     """The headers below one folder, as they were read before.
 
-    The file holds hashes in place of patients' identifiers. A cache that cannot be read or written
-    counts as empty: it only saves time.
+    The file holds hashes in place of patients' identifiers and of paths. A cache that cannot be
+    read or written counts as empty: it only saves time.
 
     Parameters
     ----------
@@ -50,8 +51,7 @@ class ScanCache:
         """Return the cache of an input, filled where there is one on disk."""
         if folder is None or not root.is_dir():
             return cls(None)
-        name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
-        cache = cls(folder / f"{name}.msgpack")
+        cache = cls(folder / f"{_key(root.resolve())}.msgpack")
         cache._load()
         return cache
 
@@ -71,17 +71,18 @@ class ScanCache:
 
     def get(self, path: Path, stamp: Stamp) -> tuple[Frame, ...] | None:
         """Return the frames of a file with this size and time; None if they are not known."""
-        known = self._known.get(str(path))
+        key = _key(path)
+        known = self._known.get(key)
         if known is None or known[0] != stamp:
             return None
         frames = tuple(Frame(self._tags[row[0]], str(path), "", *row[1:]) for row in known[1])
-        self._kept[str(path)] = stamp, frames
+        self._kept[key] = stamp, frames
         return frames
 
     def put(self, path: Path, stamp: Stamp, frames: tuple[Frame, ...]) -> None:
         """Keep the frames of a file."""
         if self._path is not None:
-            self._kept[str(path)] = stamp, frames
+            self._kept[_key(path)] = stamp, frames
             self._changed = True
 
     def _load(self) -> None:
@@ -109,6 +110,11 @@ class ScanCache:
                 temporary.write_bytes(content)
         except OutputError:
             return
+
+
+def _key(path: Path) -> str:
+    """Return a hash of a path, which may hold a patient's name, and characters that are no text."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 
 
 def _row(frame: Frame, shared: dict[int, tuple[int, SeriesTags]]) -> _Row:

@@ -204,8 +204,8 @@ def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
 def _add(frames: Iterable[Frame], path: str, found: _Findings) -> None:
     """Add the frames of a file; a second copy of it is left out."""
     for frame in frames:
-        # Some programs that remove identities give all slices one UID, hence the place.
-        key = (frame.sop, frame.index, frame.tags.series, frame.position_mm)
+        # Some programs that remove identities give all slices one UID, hence place and number.
+        key = (frame.sop, frame.index, frame.tags.series, frame.position_mm, frame.instance)
         if frame.sop and key in found.seen:
             found.skip("is a copy of another file (the SOP instance UID is equal)", path)
             return
