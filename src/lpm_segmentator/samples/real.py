@@ -43,6 +43,5 @@ def real_sample(folder: Path) -> Sample:
     return Sample(
         **{role: folder / name for role, name in _FILES.items()},
         origin="sample: subject TUM01 of MyoSegmenTUM spine (Burian et al. 2019), cropped. The "
-        "embedded model was trained on this subject: its Dice here says nothing about new images "
-        "(docs/model-card.md does)",
+        "embedded model was trained on this subject: its Dice here says nothing about new images",
     )
