@@ -29,10 +29,12 @@ from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom import DicomOptions, discover_dicom, scan_cache
 from lpm_segmentator.study.dicom.source import import_images
 from lpm_segmentator.study.discovery import Discovery
+from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.tables import dictionary
 
 SHAPE = (8, 8, 4)
 AFFINE = plane(shape=SHAPE, spacing_mm=(8.0, 8.0, 30.0))
+LATER = Study(accession="ACC-3", date="20250101")
 JOHN = Study(name="Roe^John", patient_id="PAT-0001-Z", accession="ACC-2", sex="M")
 
 
@@ -101,6 +103,26 @@ def test_a_scan_in_one_series_whose_instances_lost_their_identifiers_is_a_pair(t
     (files,) = discover(tmp_path).cases
     for role, array in imported(files).items():
         np.testing.assert_array_equal(array, images[role])
+
+
+def test_results_of_another_examination_are_not_replaced(tmp_path: Path):
+    """Each export is run by itself, and both are named by the patient."""
+    t2w(tmp_path / "first")
+    t2w(tmp_path / "second", study=LATER)
+    (first,) = discover(tmp_path, tmp_path / "first", case_from="PatientID").cases
+    record = StudyFolder(tmp_path / "out").case(first.case).record
+    record.parent.mkdir(parents=True)
+    record.write_text("{}", encoding="utf-8")  # damaged: of whom it is, is not known
+    (second,) = discover(tmp_path, tmp_path / "second", case_from="PatientID").cases
+    assert second.case.startswith(f"{first.case}_ses-")
+    (again,) = discover(tmp_path, tmp_path / "second", case_from="PatientID").cases
+    assert again.case == second.case
+
+
+def test_a_case_without_the_identifier_says_so(tmp_path: Path):
+    t2w(tmp_path / "in", PatientID=None)
+    (files,) = discover(tmp_path, case_from="PatientID").cases
+    assert files.notes == ("PatientID is empty: the case is named by a pseudonym",)
 
 
 def test_in_phase_and_opposed_phase_images_alone_are_refused_with_the_reason(tmp_path: Path):

@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lpm_segmentator.core import Contrast, ContrastSource, InputError, KnownContrast, Remedy
+from lpm_segmentator.core import (
+    Contrast,
+    ContrastSource,
+    InputError,
+    KnownContrast,
+    RecordError,
+    Remedy,
+)
 from lpm_segmentator.io.dicom import Stack, read_identity, scan, series_name
 from lpm_segmentator.study.cases import CaseFiles, Unused
 from lpm_segmentator.study.dicom.choose import Candidate
@@ -18,6 +25,7 @@ from lpm_segmentator.study.dicom.names import CaseFrom, Pseudonyms, case_names
 from lpm_segmentator.study.dicom.source import DicomSource
 from lpm_segmentator.study.discovery import Discovery
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
+from lpm_segmentator.study.record import read_case_record
 from lpm_segmentator.study.record_parts import ExaminationRecord, SeriesRecord
 
 __all__ = ["DicomOptions", "discover_dicom", "scan_cache"]
@@ -94,17 +102,34 @@ def discover_dicom(
     pseudonyms = Pseudonyms.of_study(out, keep=keep_salt)
     names = case_names(exams, pseudonyms, options.case_from, [Path(given) for given in inputs])
     study = StudyFolder(out)
-    cases = [
-        _case(exam, candidate, study.case(name), pseudonyms, keep_identity=options.keep_identity)
-        for exam, own in zip(exams, names, strict=True)
-        for candidate, name in zip(exam.choice.chosen, own, strict=True)
-    ]
+    cases = []
+    for exam, own in zip(exams, names, strict=True):
+        for candidate, name in zip(exam.choice.chosen, own, strict=True):
+            folder = _folder_of(name, pseudonyms.session(exam), study)
+            files = _case(exam, candidate, folder, pseudonyms, keep_identity=options.keep_identity)
+            if options.case_from != "pseudonym" and name.startswith(pseudonyms.examination(exam)):
+                note = f"{options.case_from} is empty: the case is named by a pseudonym"
+                files = replace(files, notes=(*files.notes, note))
+            cases.append(files)
     unused += [
         Unused(Path(f"examination {pseudonyms.session(exam)}"), _why_nothing(exam))
         for exam in exams
         if not exam.choice.chosen
     ]
     return Discovery(tuple(sorted(cases, key=lambda files: files.case)), tuple(unused))
+
+
+def _folder_of(name: str, session: str, study: StudyFolder) -> CaseFolder:
+    """Return the folder of a case; another one if results of another examination lie there."""
+    folder = study.case(name)
+    if f"_ses-{session}" in name or not folder.record.exists():
+        return folder
+    try:
+        examination = read_case_record(folder.record).examination
+    except RecordError:  # of whom it is, is not known
+        examination = None
+    is_own = examination is not None and examination.session == session
+    return folder if is_own else study.case(f"{name}_ses-{session}")
 
 
 def _case(

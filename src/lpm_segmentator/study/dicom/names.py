@@ -86,6 +86,10 @@ class Pseudonyms:
         """Return the name of an examination."""
         return self._hash(examination.study)[:_SESSION_DIGITS]
 
+    def examination(self, examination: Examination) -> str:
+        """Return the name of an examination with that of its patient."""
+        return f"sub-{self.subject(examination)}_ses-{self.session(examination)}"
+
     def _hash(self, text: str) -> str:
         digest = hmac.new(self.salt.encode(), text.encode(), hashlib.sha256).digest()
         return base64.b32encode(digest).decode().lower()
@@ -100,7 +104,8 @@ def case_names(
     """Name the chosen candidates of each examination.
 
     Pseudonyms give ``sub-mfrggzdf_ses-k3ya_acq-dixon`` or ``…_T2w``; further series of the kind
-    have their number in the name. A given name is used as it is where an examination has one case.
+    have their number in the name. A given name is used as it is where an examination has one case;
+    an examination that has none keeps its pseudonym.
 
     Parameters
     ----------
@@ -112,20 +117,20 @@ def case_names(
 
     Raises
     ------
-    InputError
-        If a header states nothing of what the cases are to be named by.
+    FileFormatError
+        If a file cannot be read any more.
     """
     labels = [_labels(examination.choice.chosen) for examination in examinations]
-    if case_from == "pseudonym":
-        return [
-            [f"sub-{pseudonyms.subject(e)}_ses-{pseudonyms.session(e)}_{label}" for label in own]
-            for e, own in zip(examinations, labels, strict=True)
-        ]
-    given = [_given(e, case_from, inputs) if own else "" for e, own in zip(
-        examinations, labels, strict=True)]  # fmt: skip
+    given = [
+        _given(e, case_from, inputs) if own and case_from != "pseudonym" else ""
+        for e, own in zip(examinations, labels, strict=True)
+    ]
     count = Counter(name.casefold() for name in given)
     names = []
     for examination, name, own in zip(examinations, given, labels, strict=True):
+        if not name:
+            names.append([f"{pseudonyms.examination(examination)}_{label}" for label in own])
+            continue
         several = f"_ses-{pseudonyms.session(examination)}" if count[name.casefold()] > 1 else ""
         base = f"{name}{several}"
         names.append([base] if len(own) == 1 else [f"{base}_{label}" for label in own])
@@ -160,6 +165,7 @@ def _numbered(candidate: Candidate) -> str:
 
 
 def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]) -> str:
+    """Return what an examination is to be named by; empty where its header does not state it."""
     frame = examination.choice.chosen[0].image.stack.frames[0]
     if case_from == "folder":
         value = _folder(frame, inputs)
@@ -167,17 +173,7 @@ def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]
         identity = read_identity(frame)
         is_patient = case_from == "PatientID"
         value = identity.patient_id if is_patient else identity.accession_number
-    name = _UNSAFE.sub("-", value).strip("-")
-    if not name:
-        what = "the name of the folder holds no letter or digit of ASCII"
-        if case_from != "folder":
-            what = f"the header states no {case_from}"
-        raise InputError(
-            f"{what}, by which cases are to be named",
-            where=_place(frame),
-            hint="Name the cases by something else, or leave the names to pseudonyms",
-        )
-    return name
+    return _UNSAFE.sub("-", value).strip("-")
 
 
 def _folder(frame: Frame, inputs: Sequence[Path]) -> str:
