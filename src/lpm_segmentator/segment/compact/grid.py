@@ -1,4 +1,4 @@
-"""Resampling between an image's in-plane grid and a network's, as two small matrices.
+"""Resampling between an image's in-plane grid and a network's, as two small sparse matrices.
 
 In-plane resampling along two perpendicular axes is separable: with ``R`` (rows) and ``C``
 (columns), ``resampled = R @ plane @ C.T`` for every slice at once. Downsampling widens the kernel
@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-__all__ = ["InPlaneGrid", "linear_weights"]
+__all__ = ["InPlaneGrid", "Weights", "linear_weights", "resampled"]
 
 FloatArray = npt.NDArray[np.float32]
+Weights = csr_array
+"""Weights of pixels, a row for each new pixel: few of them are not 0."""
 
 
-def linear_weights(size_in: int, size_out: int, ratio: float) -> FloatArray:
+def linear_weights(size_in: int, size_out: int, ratio: float) -> Weights:
     """Return the matrix that resamples a line of pixels about its centre.
 
     Parameters
@@ -30,7 +33,7 @@ def linear_weights(size_in: int, size_out: int, ratio: float) -> FloatArray:
 
     Returns
     -------
-    ndarray of float32, shape (size_out, size_in)
+    sparse matrix of float32, shape (size_out, size_in)
         Each row sums to 1 where its whole kernel lies inside the line and to less beyond the
         border: outside is 0, so that padding looks like air.
     """
@@ -42,8 +45,29 @@ def linear_weights(size_in: int, size_out: int, ratio: float) -> FloatArray:
     total = weights.sum(axis=1)
     # The half pixel at either end has one neighbour only and takes that neighbour's value.
     scale = np.where(inside & (total > 0), 1.0 / np.maximum(total, 1e-9), 1.0 / width)
-    scaled: FloatArray = (weights * scale[:, None]).astype(np.float32)
-    return scaled
+    return csr_array((weights * scale[:, None]).astype(np.float32))
+
+
+def resampled(planes: FloatArray, rows: Weights, columns: Weights) -> FloatArray:
+    """Resample planes along both axes.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (n, rows in, columns in)
+    rows, columns : sparse matrix of float32
+        As of `linear_weights`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, rows out, columns out)
+        ``rows @ plane @ columns.T`` for each plane.
+    """
+    count, height, width = planes.shape
+    new_height, new_width = rows.shape[0], columns.shape[0]
+    along_rows = rows @ planes.transpose(1, 0, 2).reshape(height, count * width)
+    turned = along_rows.reshape(new_height, count, width).transpose(2, 1, 0)
+    along_both = columns @ turned.reshape(width, count * new_height)
+    return np.ascontiguousarray(along_both.reshape(new_width, count, new_height).transpose(1, 2, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +123,14 @@ class InPlaneGrid:
         """
         rows = linear_weights(self.shape[0], self.model_shape[0], self.ratio[0])
         columns = linear_weights(self.shape[1], self.model_shape[1], self.ratio[1])
-        resampled: FloatArray = np.matmul(np.matmul(rows, slices), columns.T)
-        return resampled
+        return resampled(slices, rows, columns)
 
-    def back_weights(self) -> tuple[FloatArray, FloatArray]:
+    def back_weights(self) -> tuple[Weights, Weights]:
         """Return the matrices that resample from the network's grid to the image's.
 
         Returns
         -------
-        rows, columns : ndarray of float32
+        rows, columns : sparse matrix of float32
             ``rows @ plane @ columns.T`` is the plane on the image's grid.
         """
         return (

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core import bounding_box
+from lpm_segmentator.segment.compact.grid import resampled
 
 if TYPE_CHECKING:
     from lpm_segmentator.segment.compact.boxes import Box
-    from lpm_segmentator.segment.compact.grid import InPlaneGrid
+    from lpm_segmentator.segment.compact.grid import InPlaneGrid, Weights
     from lpm_segmentator.segment.decision_boundary import DecisionBoundary
 
 __all__ = ["LabelledSlices"]
@@ -75,17 +76,15 @@ class LabelledSlices:
         for index, plane, smooth_plane in zip(
             range(first, first + len(probabilities)), probabilities, smooth, strict=True
         ):
-            resampled = _resampled(plane, rows, columns)
-            judged = resampled
-            if self._boundary.blur_mm:
-                judged = _resampled(smooth_plane, rows, columns)
+            here = _on_image(plane, rows, columns)
+            judged = _on_image(smooth_plane, rows, columns) if self._boundary.blur_mm else here
             labels = self._boundary.label(judged)
             self.labels[index][region] = labels
-            self.confidence[index][region] = np.take_along_axis(resampled, labels[None], axis=0)[0]
+            self.confidence[index][region] = np.take_along_axis(here, labels[None], axis=0)[0]
 
     def _muscle_region(
         self, probabilities: FloatArray
-    ) -> tuple[tuple[slice, slice], FloatArray, FloatArray]:
+    ) -> tuple[tuple[slice, slice], Weights, Weights]:
         """Return the part of the image that may hold muscle, and the weights of its pixels."""
         likely = probabilities[:, 1:].max(axis=(0, 1)) > _NO_MUSCLE
         region, weights = [], []
@@ -97,9 +96,9 @@ class LabelledSlices:
         return (region[0], region[1]), weights[0], weights[1]
 
 
-def _resampled(probabilities: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
+def _on_image(probabilities: FloatArray, rows: Weights, columns: Weights) -> FloatArray:
     """Return the probabilities ``(classes, rows, columns)`` of one slice on the image's grid."""
-    muscles = np.matmul(np.matmul(rows, probabilities[1:]), columns.T)
+    muscles = resampled(probabilities[1:], rows, columns)
     # Background is the rest: outside the computed box it is 1.
     full: FloatArray = np.concatenate([1.0 - muscles.sum(axis=0, keepdims=True), muscles])
     return full
