@@ -222,10 +222,10 @@ def test_an_export_becomes_cases_tables_and_a_report(run: Lpm, tmp_path: Path):
     assert said.code == 0, said.err
     assert "2 done" in said.out
     kinds = {row["case"].split("_", 2)[2]: row for row in table(tmp_path / "out", "cases")}
-    assert set(kinds) == {"acq-dixon", "T2w"}
-    assert (kinds["acq-dixon"]["sex"], kinds["T2w"]["sex"]) == ("F", "M")
-    assert kinds["acq-dixon"]["age_years"] == "62.0"
-    assert float(kinds["acq-dixon"]["height_m"]) == 1.68
+    assert set(kinds) == {"acq-dixon10", "acq-5_T2w"}
+    assert (kinds["acq-dixon10"]["sex"], kinds["acq-5_T2w"]["sex"]) == ("F", "M")
+    assert kinds["acq-dixon10"]["age_years"] == "62.0"
+    assert float(kinds["acq-dixon10"]["height_m"]) == 1.68
     assert len(table(tmp_path / "out", "fat_ratios")) == 1
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "axial Dixon pair; one grid, two series" in page

@@ -36,3 +36,11 @@ def test_a_folder_is_known_by_what_a_run_left(tmp_path):
     (tmp_path / "other").mkdir()
     StudyFolder(tmp_path / "other").run.touch()
     assert StudyFolder(tmp_path / "other").is_study()
+
+
+def test_a_run_that_was_interrupted_has_begun_a_study(tmp_path):
+    """Its imported images are no input of another run."""
+    study = StudyFolder(tmp_path)
+    assert not study.is_study()
+    study.salt.write_text("secret", encoding="utf-8")
+    assert study.is_study()

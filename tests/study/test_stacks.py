@@ -85,3 +85,15 @@ def test_an_image_that_cannot_be_read_is_left_to_its_run(tmp_path: Path):
     (tmp_path / "P1_stack3.nii.gz").write_bytes(b"no image")
     cases = found(tmp_path, header=HeaderOptions())
     assert cases == {"P1": ["P1_stack1", "P1_stack2"], "P1_stack3": ["P1_stack3"]}
+
+
+def test_stacks_of_different_folders_are_different_examinations(tmp_path: Path):
+    (tmp_path / "A").mkdir()
+    (tmp_path / "B").mkdir()
+    write(tmp_path / "A", *(f"T2_tra_stack{n}" for n in (1, 2, 4)))
+    write(tmp_path / "B", *(f"T2_tra_stack{n}" for n in (1, 2, 3)))
+    cases = {f.case: [str(p.relative_to(tmp_path)) for p in f.images] for f in find_cases(tmp_path)}
+    assert cases == {
+        "A_T2_tra": [f"A/T2_tra_stack{n}.nii.gz" for n in (1, 2, 4)],
+        "B_T2_tra": [f"B/T2_tra_stack{n}.nii.gz" for n in (1, 2, 3)],
+    }

@@ -153,4 +153,5 @@ class StudyFolder:
 
     def is_study(self) -> bool:
         """Whether the folder holds what a run left."""
-        return self.run.is_file() or (self.cases.is_dir() and any(self.done()))
+        begun = self.run.is_file() or self.salt.is_file() or self.lock.is_file()
+        return begun or (self.cases.is_dir() and any(self.done()))

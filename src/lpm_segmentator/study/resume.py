@@ -104,7 +104,17 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
     is_single = files.image is not None or files.stacks
     intensity = bool(is_single) and options.intensity_fat and intensity_fat_possible()
     contrast = str(files.contrast)
-    parts = [__version__, inputs, contents, options.to_dict(), model.to_dict(), intensity, contrast]
+    kept = sorted(files.examination.covariates) if files.examination else []
+    parts = [
+        __version__,
+        inputs,
+        kept,
+        contents,
+        options.to_dict(),
+        model.to_dict(),
+        intensity,
+        contrast,
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

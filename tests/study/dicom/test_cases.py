@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import shutil
+import zipfile
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -27,6 +30,7 @@ from dicom_studies import write_dicomdir, write_multi_stack, write_screenshot, w
 from lpm_segmentator.core import Contrast, FileFormatError, InputError, MissingExtraError, Remedy
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom import DicomOptions, discover_dicom, scan_cache
+from lpm_segmentator.study.dicom import cases as dicom_cases
 from lpm_segmentator.study.dicom.source import import_images
 from lpm_segmentator.study.discovery import Discovery
 from lpm_segmentator.study.layout import StudyFolder
@@ -63,7 +67,7 @@ def test_water_and_fat_are_not_swapped_in_any_dialect(tmp_path: Path, dialect: D
     images = dixon_images(SHAPE)
     write_dixon(tmp_path / "in", images, AFFINE, dialect=dialect)
     (files,) = discover(tmp_path).cases
-    assert files.case.endswith("_acq-dixon")
+    assert re.search(r"_acq-dixon\d+$", files.case)
     read = imported(files)
     assert set(read) == {"water", "fat"}
     for role, array in read.items():
@@ -119,10 +123,68 @@ def test_results_of_another_examination_are_not_replaced(tmp_path: Path):
     assert again.case == second.case
 
 
+def test_another_series_of_an_examination_has_another_name(tmp_path: Path):
+    """Results, and masks that were corrected in them, are those of one series."""
+    for number in (5, 7):
+        t2w(tmp_path / "in", number=number)
+    for case_from in ("pseudonym", "PatientID"):
+        names = []
+        for series in ("5", "7"):
+            (files,) = discover(tmp_path, case_from=case_from, series=(series,)).cases
+            names.append(files.case)
+            record = StudyFolder(tmp_path / "out").case(files.case).record
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text("{}", encoding="utf-8")
+        assert len(set(names)) == 2
+
+
+def test_a_case_keeps_its_name_when_more_examinations_are_exported(tmp_path: Path, monkeypatch):
+    t2w(tmp_path / "a")
+    t2w(tmp_path / "b", study=LATER)
+    (alone,) = discover(tmp_path, tmp_path / "a", case_from="PatientID").cases
+    exam = alone.examination
+    folder = StudyFolder(tmp_path / "out").case(alone.case)
+    folder.record.parent.mkdir(parents=True)
+    folder.record.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(
+        dicom_cases, "read_case_record", lambda _path: SimpleNamespace(examination=exam)
+    )
+    both = discover(tmp_path, tmp_path / "a", tmp_path / "b", case_from="PatientID").cases
+    assert alone.case in {files.case for files in both}
+    assert len({files.case for files in both}) == 2
+
+
+def test_a_file_that_is_gone_is_named_without_its_folders(tmp_path: Path):
+    (path, *_) = t2w(tmp_path / "in" / "DOE_JOHN")
+    (files,) = discover(tmp_path).cases
+    path.unlink()
+    assert files.dicom is not None
+    with pytest.raises(FileFormatError, match="cannot be read any more") as caught:
+        import_images(files.dicom, files.paths)
+    assert "DOE_JOHN" not in str(caught.value)
+
+
+def test_a_damaged_member_is_named_without_its_folders(tmp_path: Path):
+    shape = (128, 128, 2)  # more than is read to find it
+    own = write_series(tmp_path / "raw", ramp(shape), plane(shape=shape))
+    archive = tmp_path / "in.zip"
+    with zipfile.ZipFile(archive, "w") as stored:
+        for path in own:
+            stored.write(path, f"DOE_JOHN/{path.name}")
+    content = archive.read_bytes()
+    at = content.index(own[0].read_bytes()[-200:-100])
+    archive.write_bytes(content[:at] + b"damaged!" + content[at + 8 :])
+    (files,) = discover(tmp_path, archive).cases
+    assert files.dicom is not None
+    with pytest.raises(FileFormatError) as caught:
+        import_images(files.dicom, files.paths)
+    assert "DOE_JOHN" not in str(caught.value)
+
+
 def test_a_case_without_the_identifier_says_so(tmp_path: Path):
     t2w(tmp_path / "in", PatientID=None)
     (files,) = discover(tmp_path, case_from="PatientID").cases
-    assert files.notes == ("PatientID is empty: the case is named by a pseudonym",)
+    assert files.notes == ("no name follows from PatientID: the case has a pseudonym",)
 
 
 def test_in_phase_and_opposed_phase_images_alone_are_refused_with_the_reason(tmp_path: Path):
@@ -142,7 +204,7 @@ def test_an_export_gives_a_case_with_all_that_was_decided(tmp_path: Path):
     assert {path.parent for path in files.paths.values()} == {images}
     exam = files.examination
     assert exam is not None
-    assert files.case == f"sub-{exam.subject}_ses-{exam.session}_acq-dixon"
+    assert files.case == f"sub-{exam.subject}_ses-{exam.session}_acq-dixon{exam.series[0].number}"
     assert [s.role for s in exam.series if s.role] == ["water", "fat", "sagittal"]
     assert {s.number: s.reason for s in exam.series}[3] == (
         "the Dixon pair series of the examination is preferred"

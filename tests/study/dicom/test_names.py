@@ -59,7 +59,7 @@ def test_pseudonyms_are_stable_and_differ_between_patients_sessions_and_secrets(
         t2w(tmp_path / folder, study)
     inputs = [tmp_path / folder for folder in "abc"]
     first = names(inputs)
-    assert all(re.fullmatch(r"sub-[a-z2-7]{8}_ses-[a-z2-7]{4}_T2w", own[0]) for own in first)
+    assert all(re.fullmatch(r"sub-[a-z2-7]{8}_ses-[a-z2-7]{4}_acq-5_T2w", own[0]) for own in first)
     (jane,), (later,), (john,) = first
     assert jane[:12] == later[:12] != john[:12]
     assert len({jane, later, john}) == 3
@@ -71,7 +71,7 @@ def test_pseudonyms_are_stable_and_differ_between_patients_sessions_and_secrets(
 
 def test_what_was_chosen_is_in_the_name(tmp_path: Path):
     write_dixon(tmp_path / "a", dixon_images(SHAPE), plane(shape=SHAPE), dialect=SIEMENS_CLASSIC)
-    assert names([tmp_path / "a"])[0][0].endswith("_acq-dixon")
+    assert names([tmp_path / "a"])[0][0].endswith("_acq-dixon10")
     for number in (5, 7):
         t2w(tmp_path / "b", number=number)
     ends = [name.split("_", 2)[2] for name in names([tmp_path / "b"])[0]]
@@ -111,7 +111,7 @@ def test_examinations_of_one_name_get_their_session(tmp_path: Path):
 def test_an_examination_without_the_identifier_keeps_its_pseudonym(tmp_path: Path, case_from: str):
     write_series(tmp_path, ramp(SHAPE), plane(shape=SHAPE), **{case_from: None})
     ((name,),) = names([tmp_path], case_from)
-    assert re.fullmatch(r"sub-[a-z2-7]{8}_ses-[a-z2-7]{4}_T2w", name)
+    assert re.fullmatch(r"sub-[a-z2-7]{8}_ses-[a-z2-7]{4}_acq-5_T2w", name)
 
 
 def test_names_by_folders_are_the_first_below_the_input(tmp_path: Path):

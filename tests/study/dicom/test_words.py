@@ -86,6 +86,8 @@ def test_dixon_sequences_are_known_by_their_names():
         ("sT2W_TSE", Contrast.T2W),
         ("T1TSE ax", Contrast.T1W),
         ("T2* GRE", Contrast.UNKNOWN),
+        ("t2_star_tra", Contrast.UNKNOWN),
+        ("t2_me2d_tra_p2", Contrast.UNKNOWN),
         ("T1 and T2", Contrast.UNKNOWN),
         ("pd_tse", Contrast.UNKNOWN),
         ("mt10", Contrast.UNKNOWN),

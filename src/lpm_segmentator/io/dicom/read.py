@@ -112,8 +112,8 @@ def _content(
             archives[frame.path] = resources.enter_context(zipfile.ZipFile(frame.path))
         return archives[frame.path].read(frame.member)
     except (KeyError, *ARCHIVE_ERRORS) as error:
-        # The folders of an export are often named after the patient.
-        why = getattr(error, "strerror", None) or error
+        # Folders of an export are often named after the patient, and errors of archives name them.
+        why = getattr(error, "strerror", None) or "it is damaged, or not in the archive any more"
         raise _wrong(stack, frame, f"cannot be read ({why})") from error
 
 

@@ -245,13 +245,25 @@ def _evenly_spaced(ordered: list[Frame]) -> list[Stack]:
     step = float(np.median(steps))
     gaps = np.flatnonzero(steps > _GAP * step)
     whole = np.rint(steps[gaps] / step)
-    is_missing = (np.abs(steps[gaps] / step - whole) < _UNEVEN) & (whole <= _MISSING_STEPS)
-    if gaps.size and is_missing.all():
-        missing = int((whole - 1).sum())
+    is_whole = np.abs(steps[gaps] / step - whole) < _UNEVEN
+    # Between stacks instance numbers go on; where slices were lost they jump with the places.
+    jumps = _jumps(ordered)[gaps]
+    is_missing = is_whole & ((whole <= _MISSING_STEPS) | (jumps == whole))
+    if is_missing.any():
+        missing = int((whole[is_missing] - 1).sum())
         problem = f"{missing} of {len(ordered) + missing} slices are missing: export it again"
         return [Stack(tuple(ordered), problem)]
     cuts = [0, *(int(gap) + 1 for gap in gaps), len(ordered)]
     return [_checked(ordered[start:stop]) for start, stop in pairwise(cuts)]
+
+
+def _jumps(ordered: Sequence[Frame]) -> FloatArray:
+    """Return the steps of instance numbers in the direction in which they grow; nan if unknown."""
+    numbers = [math.nan if f.instance is None else float(f.instance) for f in ordered]
+    steps = np.diff(np.array(numbers))
+    direction = float(np.median(steps))
+    jumps: FloatArray = steps * direction if abs(direction) == 1 else np.full(len(steps), math.nan)
+    return jumps
 
 
 def _checked(ordered: Sequence[Frame]) -> Stack:

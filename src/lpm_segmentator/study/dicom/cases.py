@@ -11,17 +11,18 @@ from pathlib import Path
 from lpm_segmentator.core import (
     Contrast,
     ContrastSource,
+    FileFormatError,
     InputError,
     KnownContrast,
     RecordError,
     Remedy,
 )
-from lpm_segmentator.io.dicom import Stack, read_identity, scan, series_name
+from lpm_segmentator.io.dicom import Identity, Stack, read_identity, scan, series_name
 from lpm_segmentator.study.cases import CaseFiles, Unused
 from lpm_segmentator.study.dicom.choose import Candidate
 from lpm_segmentator.study.dicom.describe import Described
 from lpm_segmentator.study.dicom.examinations import Examination, examinations
-from lpm_segmentator.study.dicom.names import CaseFrom, Pseudonyms, case_names
+from lpm_segmentator.study.dicom.names import CaseFrom, Pseudonyms, case_names, label_of
 from lpm_segmentator.study.dicom.source import DicomSource
 from lpm_segmentator.study.discovery import Discovery
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
@@ -51,6 +52,14 @@ class DicomOptions:
     series: tuple[str, ...] = ()
     case_from: CaseFrom = "pseudonym"
     keep_identity: bool = False
+
+
+@dataclass(frozen=True)
+class _Study:
+    """The output folder, and the pseudonyms in it."""
+
+    folder: StudyFolder
+    pseudonyms: Pseudonyms
 
 
 def scan_cache() -> Path:
@@ -101,16 +110,12 @@ def discover_dicom(
         raise _nothing(inputs, exams)
     pseudonyms = Pseudonyms.of_study(out, keep=keep_salt)
     names = case_names(exams, pseudonyms, options.case_from, [Path(given) for given in inputs])
-    study = StudyFolder(out)
-    cases = []
-    for exam, own in zip(exams, names, strict=True):
-        for candidate, name in zip(exam.choice.chosen, own, strict=True):
-            folder = _folder_of(name, pseudonyms.session(exam), study)
-            files = _case(exam, candidate, folder, pseudonyms, keep_identity=options.keep_identity)
-            if options.case_from != "pseudonym" and name.startswith(pseudonyms.examination(exam)):
-                note = f"{options.case_from} is empty: the case is named by a pseudonym"
-                files = replace(files, notes=(*files.notes, note))
-            cases.append(files)
+    study = _Study(StudyFolder(out), pseudonyms)
+    cases = [
+        _named_case(exam, candidate, name, study, options)
+        for exam, own in zip(exams, names, strict=True)
+        for candidate, name in zip(exam.choice.chosen, own, strict=True)
+    ]
     unused += [
         Unused(Path(f"examination {pseudonyms.session(exam)}"), _why_nothing(exam))
         for exam in exams
@@ -119,17 +124,50 @@ def discover_dicom(
     return Discovery(tuple(sorted(cases, key=lambda files: files.case)), tuple(unused))
 
 
-def _folder_of(name: str, session: str, study: StudyFolder) -> CaseFolder:
-    """Return the folder of a case; another one if results of another examination lie there."""
-    folder = study.case(name)
-    if f"_ses-{session}" in name or not folder.record.exists():
-        return folder
+def _named_case(
+    exam: Examination, candidate: Candidate, name: str, study: _Study, options: DicomOptions
+) -> CaseFiles:
+    """Return a case under its name; it says where the name that was asked for is not known."""
+    keep = options.keep_identity
+    if not name.startswith(study.pseudonyms.examination(exam)):
+        folder = _folder_of(name, exam, candidate, study)
+        return _case(exam, candidate, folder, study.pseudonyms, keep_identity=keep)
+    files = _case(exam, candidate, study.folder.case(name), study.pseudonyms, keep_identity=keep)
+    if options.case_from == "pseudonym":
+        return files
+    note = f"no name follows from {options.case_from}: the case has a pseudonym"
+    return replace(files, notes=(*files.notes, note))
+
+
+def _folder_of(name: str, exam: Examination, candidate: Candidate, study: _Study) -> CaseFolder:
+    """Return the folder of a case: the one that holds its results, or one that holds none.
+
+    The name depends on what else is in the export, and another examination or series may have had
+    it before.
+    """
+    session = f"_ses-{study.pseudonyms.session(exam)}"
+    plain = name.replace(session, "", 1)
+    label = label_of(candidate)
+    variants = dict.fromkeys((name, plain, f"{plain}{session}", f"{plain}{session}_{label}"))
+    folders = [study.folder.case(variant) for variant in variants if variant]
+    own = (folder for folder in folders if _is_of(folder, exam, candidate, study))
+    free = (folder for folder in folders if not folder.record.exists())
+    return next(own, None) or next(free, folders[-1])
+
+
+def _is_of(folder: CaseFolder, exam: Examination, candidate: Candidate, study: _Study) -> bool:
+    """Whether a folder holds the results of this series of this examination."""
+    if not folder.record.exists():
+        return False
     try:
-        examination = read_case_record(folder.record).examination
+        before = read_case_record(folder.record).examination
     except RecordError:  # of whom it is, is not known
-        examination = None
-    is_own = examination is not None and examination.session == session
-    return folder if is_own else study.case(f"{name}_ses-{session}")
+        return False
+    return (
+        before is not None
+        and before.session == study.pseudonyms.session(exam)
+        and before.covariates.get("series_number") == candidate.image.tags.number
+    )
 
 
 def _case(
@@ -142,8 +180,12 @@ def _case(
 ) -> CaseFiles:
     images = _images_by_role(exam, candidate)
     covariates = _covariates(exam, candidate)
+    problem = ""
     if keep_identity:
-        identity = read_identity(candidate.image.stack.frames[0])
+        try:
+            identity = read_identity(candidate.image.stack.frames[0])
+        except FileFormatError as error:
+            identity, problem = Identity("", "", ""), error.what
         covariates = {
             "patient_id": identity.patient_id,
             "accession_number": identity.accession_number,
@@ -166,6 +208,7 @@ def _case(
         folder.case,
         paths,
         contrast=known,
+        problem=problem,
         dicom=DicomSource(stacks, contrasts),
         examination=record,
     )

@@ -34,7 +34,7 @@ class Selector:
         tags = image.tags
         if self.text == tags.series:
             return True
-        if self.text.isdigit():
+        if self.text.isdecimal():
             return tags.number == int(self.text)
         return self.text.casefold() in tags.description.casefold()
 
@@ -111,6 +111,10 @@ def choose(images: Sequence[Described], selectors: Sequence[Selector] = ()) -> C
     halves = {id(half) for scan in scans for half in (scan.water, scan.fat)}
     reasons = {id(image): reason for image in images if (reason := _unused(image))}
     reasons |= {key: text for key, text in unpaired.items() if key not in reasons}
+    for scan in scans:
+        for half, other in ((scan.water, scan.fat), (scan.fat, scan.water)):
+            if id(other) in reasons and id(half) not in reasons:
+                reasons[id(half)] = "the other image of its Dixon scan cannot be used"
     reasons |= _phases_alone(images)
     candidates = [
         _candidate(scan.water, scan.fat, scan.evidence)

@@ -20,7 +20,7 @@ from lpm_segmentator.study.dicom.choose import Candidate
 from lpm_segmentator.study.dicom.examinations import Examination
 from lpm_segmentator.study.layout import StudyFolder
 
-__all__ = ["CaseFrom", "Pseudonyms", "case_names"]
+__all__ = ["CaseFrom", "Pseudonyms", "case_names", "label_of"]
 
 CaseFrom = Literal["pseudonym", "PatientID", "AccessionNumber", "folder"]
 """What cases are named by."""
@@ -76,6 +76,7 @@ class Pseudonyms:
         salt = secrets.token_hex(_SALT_BYTES)
         if keep:
             write_text(f"{salt}\n", path)
+            path.chmod(0o600)
         return cls(salt)
 
     def subject(self, examination: Examination) -> str:
@@ -103,8 +104,8 @@ def case_names(
 ) -> list[list[str]]:
     """Name the chosen candidates of each examination.
 
-    Pseudonyms give ``sub-mfrggzdf_ses-k3ya_acq-dixon`` or ``…_T2w``; further series of the kind
-    have their number in the name. A given name is used as it is where an examination has one case;
+    Pseudonyms give ``sub-mfrggzdf_ses-k3ya_acq-dixon7`` or ``…_acq-5_T2w``, with the number of the
+    series. A given name is used as it is where an examination has one case;
     an examination that has none keeps its pseudonym.
 
     Parameters
@@ -137,31 +138,23 @@ def case_names(
     return names
 
 
+def label_of(candidate: Candidate) -> str:
+    """Return what distinguishes a case from others of its examination, such as ``acq-5_T2w``."""
+    number = candidate.image.tags.number
+    shown = "" if number is None else str(number)
+    if candidate.fat is not None:
+        return f"acq-dixon{shown}"
+    kind = _UNSAFE.sub("", str(candidate.image.contrast))
+    return f"acq-{shown}_{kind}" if shown else kind
+
+
 def _labels(candidates: Sequence[Candidate]) -> list[str]:
-    """Return what distinguishes the cases of one examination."""
-    kinds = [_kind(candidate) for candidate in candidates]
-    numbered = [
-        kind if kinds.count(kind) == 1 else _numbered(candidate)
-        for kind, candidate in zip(kinds, candidates, strict=True)
-    ]
+    """Return the labels of the cases of one examination; several stacks of a series are counted."""
+    labels = [label_of(candidate) for candidate in candidates]
     return [
-        label if numbered.count(label) == 1
-        else f"chunk-{numbered[: k + 1].count(label)}_{label}"
-        for k, label in enumerate(numbered)
-    ]  # fmt: skip
-
-
-def _kind(candidate: Candidate) -> str:
-    if candidate.fat is not None:
-        return "acq-dixon"
-    return _UNSAFE.sub("", str(candidate.image.contrast))
-
-
-def _numbered(candidate: Candidate) -> str:
-    number = candidate.image.tags.number or 0
-    if candidate.fat is not None:
-        return f"acq-dixon{number}"
-    return f"acq-{number}_{_kind(candidate)}"
+        label if labels.count(label) == 1 else f"chunk-{labels[: k + 1].count(label)}_{label}"
+        for k, label in enumerate(labels)
+    ]
 
 
 def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]) -> str:
@@ -170,7 +163,10 @@ def _given(examination: Examination, case_from: CaseFrom, inputs: Sequence[Path]
     if case_from == "folder":
         value = _folder(frame, inputs)
     else:
-        identity = read_identity(frame)
+        try:
+            identity = read_identity(frame)
+        except FileFormatError:  # importing the image will report it
+            return ""
         is_patient = case_from == "PatientID"
         value = identity.patient_id if is_patient else identity.accession_number
     return _UNSAFE.sub("-", value).strip("-")
@@ -191,7 +187,3 @@ def _folder(frame: Frame, inputs: Sequence[Path]) -> str:
             return parts[0] if parts and path == given else path.stem
         return root.name
     raise FileFormatError("the file lies in none of the inputs", where=path)
-
-
-def _place(frame: Frame) -> str:
-    return Path(frame.member or frame.path).name

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core import Contrast, InputError
+from lpm_segmentator.core import Contrast, FileFormatError, InputError
 from lpm_segmentator.io import case_id, read_sidecar, remove_file, write_image, write_json
-from lpm_segmentator.io.dicom import Stack, read_stack, source_hash
+from lpm_segmentator.io.dicom import Stack, read_stack, series_name, source_hash
 
 __all__ = ["DicomSource", "import_images", "is_imported"]
 
@@ -65,7 +65,14 @@ def import_images(source: DicomSource, paths: Mapping[str, Path]) -> InputError 
 
 
 def _import(stack: Stack, contrast: Contrast, path: Path) -> None:
-    stamp = source_hash(stack.frames)
+    try:
+        stamp = source_hash(stack.frames)
+    except OSError as error:
+        raise FileFormatError(
+            f"a file of the export cannot be read any more ({error.strerror})",
+            where=series_name(stack),
+            hint="Check that the export is still there, and run the case again",
+        ) from error
     if _is_current(path, stamp):
         return
     volume = read_stack(stack, contrast)
@@ -81,6 +88,7 @@ def is_imported(source: DicomSource, paths: Mapping[str, Path]) -> bool:
         return all(
             _is_current(paths[role], source_hash(stack.frames))
             for role, stack in source.stacks.items()
+            if role != _SAGITTAL or paths[role].exists()  # the case can do without it
         )
     except OSError:  # the export is not there any more
         return False

@@ -76,6 +76,8 @@ _NAMES = {
 _AFTER = frozenset({"sat", "saturated", "saturation", "sup", "supp", "suppressed", "suppression",
                     "excitation", "exc", "excited", "only", "nulled", "sep",
                     "fraction", "frac", "percent", "percentage", "pct"})  # fmt: skip
+#: gradient echoes weighted by T2*
+_T2_STAR = frozenset({"star", "t2*", "t2star", "me2d", "me3d", "medic", "merge", "swi", "mfge"})
 _WEIGHTING = re.compile(r"[a-z]?t([12])w?(?:i|se|tse|fse)?")
 
 #: the spine, but not which part of it
@@ -169,7 +171,10 @@ def weighting_of(text: str) -> Contrast:
     >>> weighting_of("sT2W_TSE"), weighting_of("AX T1 FSE"), weighting_of("T2* GRE")
     (<Contrast.T2W: 'T2w'>, <Contrast.T1W: 'T1w'>, <Contrast.UNKNOWN: 'unknown'>)
     """
-    matches = (_WEIGHTING.fullmatch(word) for word in words_of(text))
+    words = words_of(text)
+    if _T2_STAR & set(words):
+        return Contrast.UNKNOWN
+    matches = (_WEIGHTING.fullmatch(word) for word in words)
     found = {match.group(1) for match in matches if match is not None}
     if len(found) != 1:
         return Contrast.UNKNOWN
