@@ -105,6 +105,12 @@ def test_stacks_are_sorted_by_their_place_and_not_by_their_names(setting: Settin
     first = nib.load(setting.case.of_stack(1).mask)
     np.testing.assert_array_equal(first.affine, image_of(*PARTS[0]).affine)
     assert record.disc_slices[-1].stack == 1
+    # stack-N of the inputs is chunk-N of the outputs
+    assert [record.inputs[f"stack-{n}"] for n in (1, 2, 3)] == [str(p) for p in files.stacks]
+    states = [
+        cohort.run_cohort([reverse], setting.out, setting.options).events[0].state for _ in range(2)
+    ]
+    assert states[-1] == "skipped"  # the files count in the order in which they were found
 
 
 def test_the_record_states_where_each_disc_was_measured(setting: Setting):
@@ -202,6 +208,18 @@ def test_a_corrected_mask_beside_the_automatic_one_is_measured(setting: Setting)
     assert areas(undone) == areas(before)
     assert record.quality is None
     assert (undone.quality, undone.prediction) == (before.quality, before.prediction)
+
+
+def test_a_corrected_mask_of_a_stack_that_is_mirrored_is_named(setting: Setting):
+    setting.run()
+    here = setting.case.of_stack(3)
+    image = nib.load(here.mask)
+    mirrored = np.asarray(image.dataobj)[::-1]
+    nib.Nifti1Image(mirrored, image.affine, image.header).to_filename(here.edited_mask)
+    (record,) = api.remeasure(setting.out)
+    (said,) = (f.message for f in record.findings if f.code == "orientation")
+    assert said.startswith("stack 3: the mask may be mirrored")
+    assert "a second mask of the same image" in said  # that of the model
 
 
 def test_a_run_keeps_edited_masks_in_force(setting: Setting):

@@ -71,7 +71,7 @@ def process_stacks(
             hint="Run the stacks one by one",
         )
     began = time.perf_counter()
-    loaded = _loaded(files, options)
+    files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
@@ -89,15 +89,21 @@ def process_stacks(
     return record
 
 
-def _loaded(files: CaseFiles, options: RunOptions) -> list[LoadedCase]:
-    """Read the stacks, from foot to head; each with the request for levels of all."""
-    loaded = [
+def _loaded(files: CaseFiles, options: RunOptions) -> tuple[CaseFiles, list[LoadedCase]]:
+    """Read the stacks; return the files and them from foot to head.
+
+    Each stack has the request for levels of all.
+    """
+    found = [
         load_case(
             replace(files, image=path, stacks=(), dicom=None), options.read, levels=options.levels
         )
         for path in files.stacks
     ]
-    loaded.sort(key=lambda one: float(one.case.image.geometry.centre_mm[2]))
+    order = sorted(
+        range(len(found)), key=lambda index: float(found[index].case.image.geometry.centre_mm[2])
+    )
+    loaded = [found[index] for index in order]
     images: list[Volume] = [one.case.image for one in loaded]
     spacings = [_pixel_spacing_mm(image) for image in images]
     if max(spacings) > min(spacings) * (1 + _SAME_SPACING):
@@ -107,7 +113,7 @@ def _loaded(files: CaseFiles, options: RunOptions) -> list[LoadedCase]:
             where=files.case,
             hint="Run the stacks one by one: they are of different scans",
         )
-    return loaded
+    return replace(files, stacks=tuple(files.stacks[index] for index in order)), loaded
 
 
 def _pixel_spacing_mm(image: Volume) -> float:
@@ -139,9 +145,9 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
     """
     options = RunOptions.from_dict(record.options)
     began = time.perf_counter()
-    loaded = _loaded(files, options)
+    files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
-    masks, edited = [], []
+    masks, expected, edited = [], [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
         path = mask_in_force(here)
@@ -154,8 +160,10 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         labels = read_mask(path, grid, options.read)
         automatic = automatic_labels(here, path, grid, options.read)
         masks.append(labels)
+        expected.append(automatic)
         edited.append(mask_record(stack.mask, path, labels, automatic))
-    result = run_stacks([one.case for one in loaded], None, options.settings, masks=masks)
+    cases = [one.case for one in loaded]
+    result = run_stacks(cases, None, options.settings, masks=masks, expected=expected)
     kept = kept_findings(record.findings)
     return write_stacks(
         timed(replace(result, findings=(*result.findings, *kept)), read_seconds, began),
