@@ -234,6 +234,21 @@ def test_a_run_keeps_edited_masks_in_force(setting: Setting):
     assert record.stacks[1].mask.file == here.edited_mask.name
 
 
+def test_an_edited_mask_of_a_stack_that_cannot_be_measured_does_not_fail_the_case(
+    setting: Setting,
+):
+    setting.run()
+    erase(setting.case.of_stack(2).mask)
+    bad = setting.case.of_stack(3).edited_mask
+    bad.write_bytes(b"no image")
+    record = setting.run()
+    assert [stack.mask.kind for stack in record.stacks] == ["automatic", "edited", "automatic"]
+    (said,) = (f for f in record.findings if f.code == "edited-mask-unusable")
+    assert bad.name in said.message
+    assert bad.read_bytes() == b"no image"
+    assert api.read_records(setting.out)[0].mask.kind == "edited"
+
+
 def test_a_mask_that_was_removed_is_named(setting: Setting):
     setting.run()
     erase(setting.case.of_stack(1).mask)

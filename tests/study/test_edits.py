@@ -122,3 +122,26 @@ def test_a_removed_edit_makes_the_automatic_mask_count_again(tmp_path, folder):
     (record,) = api.remeasure(tmp_path / "out")
     assert (record.mask.kind, record.mask.file) == ("automatic", folder.mask.name)
     assert edited_mask_of(folder, record) is None
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_an_edited_mask_that_no_longer_fits_does_not_fail_the_case(
+    tmp_path, folder, options, is_beside
+):
+    """Otherwise the case has failed, and its record is that of a finished one."""
+    path = folder.edited_mask if is_beside else folder.mask
+    path.write_bytes(folder.mask.read_bytes())
+    edit(path, 2)
+    api.remeasure(tmp_path / "out")
+    image = nib.load(path)
+    affine = image.affine @ np.diag([1.5, 1.0, 1.0, 1.0])
+    nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header).to_filename(path)
+    content = path.read_bytes()
+    record = run(tmp_path, options)
+    assert record.mask.kind == "automatic"
+    (said,) = (f for f in record.findings if f.code == "edited-mask-unusable")
+    assert said.severity == "check"
+    assert f"{folder.edited_mask.name} cannot be used (" in said.message
+    assert said.message.endswith("; it was left as it is and not measured")
+    assert folder.edited_mask.read_bytes() == content
+    assert read_case_record(folder.record) == record

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
 from lpm_segmentator.api.timing import timed
 from lpm_segmentator.core import (
     Contrast,
+    Finding,
     GeometryError,
     InputError,
     KnownContrast,
@@ -19,7 +21,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.stacks import run_stacks
 from lpm_segmentator.study.cases import CaseFiles
-from lpm_segmentator.study.edits import kept_findings, mask_in_force
+from lpm_segmentator.study.edits import kept_findings, mask_in_force, unusable_edit
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
@@ -75,6 +77,8 @@ def process_stacks(
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
+    unusable = _unusable_edits(folder, loaded, options)  # known before anything is written
+    result = replace(result, findings=(*result.findings, *unusable.values()))
     record = write_stacks(
         timed(result, read_seconds, began),
         folder,
@@ -83,10 +87,23 @@ def process_stacks(
         fingerprint=fingerprint,
         contrast=_contrast(loaded),
     )
-    places = [folder.of_stack(number) for number in range(1, len(loaded) + 1)]
-    if any(place.edited_mask.exists() for place in places):  # corrected masks stay in force
-        return remeasured_stacks(folder, record, replace(files, dicom=None))
+    usable = (n for n in range(1, len(loaded) + 1) if n not in unusable)
+    if any(folder.of_stack(n).edited_mask.exists() for n in usable):  # they stay in force
+        return remeasured_stacks(folder, record, replace(files, dicom=None), unusable)
     return record
+
+
+def _unusable_edits(
+    folder: CaseFolder, loaded: Sequence[LoadedCase], options: RunOptions
+) -> dict[int, Finding]:
+    """Return what to say of edited masks that cannot be measured, by number of the stack."""
+    found = {}
+    for number, one in enumerate(loaded, start=1):
+        read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
+        finding = unusable_edit(folder.of_stack(number), read, number)
+        if finding is not None:
+            found[number] = finding
+    return found
 
 
 def _loaded(files: CaseFiles, options: RunOptions) -> tuple[CaseFiles, list[LoadedCase]]:
@@ -127,7 +144,12 @@ def _contrast(loaded: Sequence[LoadedCase]) -> KnownContrast:
     return known if same else KnownContrast(Contrast.UNKNOWN)
 
 
-def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) -> CaseRecord:
+def remeasured_stacks(
+    folder: CaseFolder,
+    record: CaseRecord,
+    files: CaseFiles,
+    unusable: Mapping[int, Finding] | None = None,
+) -> CaseRecord:
     """Measure the masks in the folder of an examination in several stacks.
 
     Parameters
@@ -137,20 +159,23 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         Of the examination as it was measured before.
     files : CaseFiles
         As they were found.
+    unusable : mapping of int to Finding, optional
+        What there is to say of edited masks that cannot be measured, by number of the stack: there
+        the automatic mask is measured.
 
     Raises
     ------
     LpmError
         If anything is wrong with the files, or the record cannot be written.
     """
-    options = RunOptions.from_dict(record.options)
+    options, unusable = RunOptions.from_dict(record.options), unusable or {}
     began = time.perf_counter()
     files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
     masks, expected, edited = [], [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
-        path = mask_in_force(here)
+        path = here.mask if number in unusable else mask_in_force(here)
         if path is None:
             raise InputError(
                 f"the mask of stack {number} is not there any more",
@@ -164,7 +189,7 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         edited.append(mask_record(stack.mask, path, labels, automatic))
     cases = [one.case for one in loaded]
     result = run_stacks(cases, None, options.settings, masks=masks, expected=expected)
-    kept = kept_findings(record.findings)
+    kept = (*kept_findings(record.findings), *unusable.values())
     return write_stacks(
         timed(replace(result, findings=(*result.findings, *kept)), read_seconds, began),
         folder,

@@ -26,6 +26,7 @@ __all__ = [
     "keep_edited_mask",
     "kept_findings",
     "mask_in_force",
+    "unusable_edit",
 ]
 
 _KEPT_LEVELS, _KEPT_MASK = "levels-kept", "mask-kept"
@@ -63,6 +64,37 @@ def is_about_an_edit(folder: CaseFolder) -> bool:
     return record is not None and record.mask.kind == "edited"
 
 
+def unusable_edit(
+    folder: CaseFolder, read: Callable[[Path], object], stack: int | None = None
+) -> Finding | None:
+    """Return what to say of an edited mask that cannot be measured; None if there is none such.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+        Of a stack: that of `CaseFolder.of_stack`.
+    read : callable
+        Reads a mask on the grid of the image, and raises `LpmError` where that is impossible.
+    stack : int, optional
+        Number of the stack, of several.
+    """
+    path = folder.edited_mask
+    if not path.exists():
+        known = _mask_record(_record_of(folder), stack)
+        if known is None or not _is_edited(folder.mask, known):
+            return None
+        path = folder.mask  # a run will keep it as the edited mask
+    try:
+        read(path)
+    except LpmError as error:
+        message = (
+            f"the edited mask {folder.edited_mask.name} cannot be used ({error.what}); it was left "
+            "as it is and not measured"
+        )
+        return Finding(Area.SEGMENTATION, Severity.CHECK, "edited-mask-unusable", message)
+    return None
+
+
 def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None) -> list[Finding]:
     """Save a mask that was edited in place, before another one is written there.
 
@@ -93,7 +125,7 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None
             return []
         kept = _saved(folder.mask, folder.earlier_mask)
         return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
-    if file_sha256(folder.mask) == (known.automatic_sha256 or known.sha256):
+    if not _is_edited(folder.mask, known):
         return []
     kept = _saved(folder.mask, folder.saved_mask)
     if kept == folder.edited_mask:
@@ -159,6 +191,11 @@ def _mask_record(record: CaseRecord | None, stack: int | None) -> MaskRecord | N
     if record is None or stack is None:
         return None if record is None else record.mask
     return record.stacks[stack - 1].mask if stack <= len(record.stacks) else None
+
+
+def _is_edited(path: Path, known: MaskRecord) -> bool:
+    """Return whether an automatic or imported mask was edited in place."""
+    return path.exists() and file_sha256(path) != (known.automatic_sha256 or known.sha256)
 
 
 def _holds(path: Path, labels: LabelMap) -> bool:
