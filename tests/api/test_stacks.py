@@ -249,6 +249,24 @@ def test_an_edited_mask_of_a_stack_that_cannot_be_measured_does_not_fail_the_cas
     assert api.read_records(setting.out)[0].mask.kind == "edited"
 
 
+def test_an_edited_mask_of_another_series_is_set_aside(setting: Setting):
+    sidecars = [setting.folder / f"in/P1_T2_tra_stack{n}.json" for n in (1, 2, 3)]
+    for path in sidecars:
+        path.write_text(json.dumps({"SeriesInstanceUID": "1.2.3"}), encoding="utf-8")
+    setting.run()
+    for number in (1, 2):
+        erase(setting.case.of_stack(number).mask)
+    api.remeasure(setting.out)
+    sidecars[1].write_text(json.dumps({"SeriesInstanceUID": "1.2.4"}), encoding="utf-8")
+    record = setting.run()
+    assert [stack.mask.kind for stack in record.stacks] == ["edited", "automatic", "automatic"]
+    here = setting.case.of_stack(2)
+    assert here.earlier_mask(1).exists()
+    assert not here.edited_mask.exists()
+    assert any(here.earlier_mask(1).name in f.message for f in record.findings)
+    assert record.stacks[1].image.series_uid == "1.2.4"
+
+
 def test_a_mask_that_was_removed_is_named(setting: Setting):
     setting.run()
     erase(setting.case.of_stack(1).mask)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def process_case(
     """Run one case and write its folder.
 
     A mask that a user edited in the folder is kept, beside the new one. If the case's numbers were
-    about it, they are again, unless it cannot be read or does not fit the image.
+    about it, they are again, unless it is of an image of another
+    DICOM series, cannot be read, or does not fit the image.
 
     Parameters
     ----------
@@ -97,8 +99,9 @@ def _process_image(
     result = _result(loaded, predictor, options.settings)
     was_edited, unusable = is_about_an_edit(folder), None
     if was_edited:  # whatever is wrong with the mask is known before anything is written
-        grid = loaded.case.image.geometry
-        unusable = unusable_edit(folder, lambda path: read_mask(path, grid, options.read))
+        case = loaded.case
+        read = partial(read_mask, grid=case.image.geometry, read=options.read)
+        unusable = unusable_edit(folder, read, case.source.uids.series)
     if unusable is not None:
         result = replace(result, findings=(*result.findings, unusable))
     record = write_case(

@@ -100,7 +100,8 @@ def _unusable_edits(
     found = {}
     for number, one in enumerate(loaded, start=1):
         read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
-        finding = unusable_edit(folder.of_stack(number), read, number)
+        series_uid = one.case.source.uids.series
+        finding = unusable_edit(folder.of_stack(number), read, series_uid, number)
         if finding is not None:
             found[number] = finding
     return found

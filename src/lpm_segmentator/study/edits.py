@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lpm_segmentator.core import Area, Finding, LpmError, RecordError, Remedy, Severity
-from lpm_segmentator.io import atomic_path, file_sha256, read_geometry, read_voxels
+from lpm_segmentator.io import (
+    atomic_path,
+    file_sha256,
+    read_geometry,
+    read_voxels,
+    remove_file,
+)
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.core import LabelMap
     from lpm_segmentator.study.layout import CaseFolder
-    from lpm_segmentator.study.record import MaskRecord
+    from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
     "edited_mask_of",
@@ -59,15 +65,20 @@ def mask_in_force(folder: CaseFolder) -> Path | None:
 
 
 def is_about_an_edit(folder: CaseFolder) -> bool:
-    """Return whether the record of a case is about an edited mask."""
-    record = _record_of(folder)
-    return record is not None and record.mask.kind == "edited"
+    """Return whether the record of a case with one image is about an edited mask."""
+    known = _known(_record_of(folder), None)
+    return known is not None and known[1].kind == "edited"
 
 
 def unusable_edit(
-    folder: CaseFolder, read: Callable[[Path], object], stack: int | None = None
+    folder: CaseFolder,
+    read: Callable[[Path], object],
+    series_uid: str,
+    stack: int | None = None,
 ) -> Finding | None:
     """Return what to say of an edited mask that cannot be measured; None if there is none such.
+
+    One of another image is none either: `keep_edited_mask` sets it aside.
 
     Parameters
     ----------
@@ -75,13 +86,17 @@ def unusable_edit(
         Of a stack: that of `CaseFolder.of_stack`.
     read : callable
         Reads a mask on the grid of the image, and raises `LpmError` where that is impossible.
+    series_uid : str
+        Of the image; empty if unknown.
     stack : int, optional
         Number of the stack, of several.
     """
+    known = _known(_record_of(folder), stack)
+    if known is not None and _is_other(known[0], series_uid):
+        return None
     path = folder.edited_mask
     if not path.exists():
-        known = _mask_record(_record_of(folder), stack)
-        if known is None or not _is_edited(folder.mask, known):
+        if known is None or not _is_edited(folder.mask, known[1]):
             return None
         path = folder.mask  # a run will keep it as the edited mask
     try:
@@ -95,8 +110,12 @@ def unusable_edit(
     return None
 
 
-def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None) -> list[Finding]:
+def keep_edited_mask(
+    folder: CaseFolder, new: LabelMap, series_uid: str, stack: int | None = None
+) -> list[Finding]:
     """Save a mask that was edited in place, before another one is written there.
+
+    Edited masks of another image are set aside: they are masks of the case no longer.
 
     Parameters
     ----------
@@ -104,6 +123,8 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None
         Of a stack: that of `CaseFolder.of_stack`.
     new : LabelMap
         The mask that will be written.
+    series_uid : str
+        Of the image of that mask; empty if unknown.
     stack : int, optional
         Number of the stack, of several.
 
@@ -117,20 +138,32 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None
     OutputError
         If it cannot be saved.
     """
-    if not folder.mask.exists():
-        return []
-    known = _mask_record(_record_of(folder), stack)
+    known = _known(_record_of(folder), stack)
+    if known is not None and _is_other(known[0], series_uid):
+        return _set_aside(folder, known[1])
     if known is None:
-        if _holds(folder.mask, new):
+        if not folder.mask.exists() or _holds(folder.mask, new):
             return []
         kept = _saved(folder.mask, folder.earlier_mask)
         return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
-    if not _is_edited(folder.mask, known):
+    if not _is_edited(folder.mask, known[1]):
         return []
     kept = _saved(folder.mask, folder.saved_mask)
     if kept == folder.edited_mask:
         return []  # which is the mask of the case from now on
     return [_check(Area.SEGMENTATION, "the automatic mask was edited as well", kept)]
+
+
+def _set_aside(folder: CaseFolder, known: MaskRecord) -> list[Finding]:
+    """Keep the edited masks of another image under names that no run measures."""
+    edited = [folder.edited_mask] if folder.edited_mask.exists() else []
+    edited += [folder.mask] if _is_edited(folder.mask, known) else []
+    what = "the mask was edited on an image of another DICOM series and was not measured"
+    findings = [
+        _check(Area.SEGMENTATION, what, _saved(path, folder.earlier_mask)) for path in edited
+    ]
+    remove_file(folder.edited_mask)
+    return findings
 
 
 def keep_corrected_levels(
@@ -186,11 +219,20 @@ def _record_of(folder: CaseFolder) -> CaseRecord | None:
         return None
 
 
-def _mask_record(record: CaseRecord | None, stack: int | None) -> MaskRecord | None:
-    """Return what is known of the mask of a case, or of one of its stacks."""
-    if record is None or stack is None:
-        return None if record is None else record.mask
-    return record.stacks[stack - 1].mask if stack <= len(record.stacks) else None
+def _known(record: CaseRecord | None, stack: int | None) -> tuple[ImageRecord, MaskRecord] | None:
+    """Return what is known of image and mask of a case, or of one of its stacks."""
+    if record is None:
+        return None
+    if stack is None:  # the image and mask of stacks are those of the first one
+        return None if record.stacks else (record.image, record.mask)
+    if stack > len(record.stacks):
+        return None
+    return record.stacks[stack - 1].image, record.stacks[stack - 1].mask
+
+
+def _is_other(image: ImageRecord, series_uid: str) -> bool:
+    """Return whether an image is known to be of another series."""
+    return bool(image.series_uid and series_uid) and image.series_uid != series_uid
 
 
 def _is_edited(path: Path, known: MaskRecord) -> bool:

@@ -112,7 +112,8 @@ def _kept_masks(
     """Keep masks that were edited in place, and yield what there is to say about them."""
     for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
         if mask is None:
-            yield from keep_edited_mask(folder.of_stack(number), stack.labels, number)
+            series_uid = stack.case.source.uids.series
+            yield from keep_edited_mask(folder.of_stack(number), stack.labels, series_uid, number)
 
 
 def _write_stack(

@@ -104,7 +104,7 @@ def write_case(
     levels_text = _levels_text(result, files)
     findings = [*result.findings, *keep_corrected_levels(folder, levels_text, requested)]
     if edited is None:
-        findings += keep_edited_mask(folder, result.labels)
+        findings += keep_edited_mask(folder, result.labels, result.case.source.uids.series)
     remove_file(folder.record)
     mask = _write_mask(result, folder) if edited is None else edited.record
     current = _write_fat(result, folder)
