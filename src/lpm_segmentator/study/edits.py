@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "keep_edited_mask",
     "kept_findings",
     "mask_in_force",
+    "unedited_masks",
     "unusable_edit",
 ]
 
@@ -45,17 +46,43 @@ def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
     The mask of a case is the one beside the automatic one (``_desc-edited_dseg``) where that is
     there, otherwise the automatic one, which may have been edited in place.
     """
-    measured = {folder: record.mask}
-    if record.stacks:
-        measured = {
-            folder.of_stack(number): stack.mask
-            for number, stack in enumerate(record.stacks, start=1)
-        }
-    for place, mask in measured.items():
+    for place, mask in _measured_masks(folder, record).items():
         path = mask_in_force(place)
         if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
             return path
     return None
+
+
+def unedited_masks(folder: CaseFolder, inputs: Iterable[Path]) -> list[Path]:
+    """Return the masks of an earlier run that nobody edited, without inputs of this one.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+        With the record of the earlier run.
+    inputs : iterable of Path
+        Of this run.
+    """
+    record = _record_of(folder)
+    if record is None:
+        return []
+    used = list(inputs)
+    return [
+        place.mask
+        for place, known in _measured_masks(folder, record).items()
+        if place.mask.exists()
+        and not _is_edited(place.mask, known)
+        and not any(is_file(place.mask, path) for path in used)
+    ]
+
+
+def _measured_masks(folder: CaseFolder, record: CaseRecord) -> dict[CaseFolder, MaskRecord]:
+    """Return the masks of a record by where they lie: one, or one of each stack."""
+    if not record.stacks:
+        return {folder: record.mask}
+    return {
+        folder.of_stack(number): stack.mask for number, stack in enumerate(record.stacks, start=1)
+    }
 
 
 def mask_in_force(folder: CaseFolder) -> Path | None:
