@@ -111,6 +111,7 @@ def run_stacks(
     *,
     masks: Sequence[LabelMap] | None = None,
     mask: MaskOrigin = "edited",
+    expected: Sequence[LabelMap | None] | None = None,
 ) -> StackedResult:
     """Segment and measure the stacks of an examination.
 
@@ -126,6 +127,9 @@ def run_stacks(
         Masks that are measured in place of the model's.
     mask : MaskOrigin
         Who drew these.
+    expected : sequence of (LabelMap or None), optional
+        The model's mask of each stack where it is known: shows whether a given one is mirrored or
+        turned.
 
     Raises
     ------
@@ -138,8 +142,10 @@ def run_stacks(
     placed = [_placed(case, number, located) for number, case in enumerate(cases)]
     if masks is not None:
         results = [
-            measure_labels(case, labels, mask, settings)
-            for case, labels in zip(placed, masks, strict=True)
+            measure_labels(case, labels, mask, settings, expected=automatic)
+            for case, labels, automatic in zip(
+                placed, masks, expected or [None] * len(masks), strict=True
+            )
         ]
     elif predictor is not None:
         results = [run_case(case, predictor, settings) for case in placed]

@@ -105,6 +105,12 @@ def test_stacks_are_sorted_by_their_place_and_not_by_their_names(setting: Settin
     first = nib.load(setting.case.of_stack(1).mask)
     np.testing.assert_array_equal(first.affine, image_of(*PARTS[0]).affine)
     assert record.disc_slices[-1].stack == 1
+    # stack-N of the inputs is chunk-N of the outputs
+    assert [record.inputs[f"stack-{n}"] for n in (1, 2, 3)] == [str(p) for p in files.stacks]
+    states = [
+        cohort.run_cohort([reverse], setting.out, setting.options).events[0].state for _ in range(2)
+    ]
+    assert states[-1] == "skipped"  # the files count in the order in which they were found
 
 
 def test_the_record_states_where_each_disc_was_measured(setting: Setting):
@@ -204,6 +210,18 @@ def test_a_corrected_mask_beside_the_automatic_one_is_measured(setting: Setting)
     assert (undone.quality, undone.prediction) == (before.quality, before.prediction)
 
 
+def test_a_corrected_mask_of_a_stack_that_is_mirrored_is_named(setting: Setting):
+    setting.run()
+    here = setting.case.of_stack(3)
+    image = nib.load(here.mask)
+    mirrored = np.asarray(image.dataobj)[::-1]
+    nib.Nifti1Image(mirrored, image.affine, image.header).to_filename(here.edited_mask)
+    (record,) = api.remeasure(setting.out)
+    (said,) = (f.message for f in record.findings if f.code == "orientation")
+    assert said.startswith("stack 3: the mask may be mirrored")
+    assert "a second mask of the same image" in said  # that of the model
+
+
 def test_a_run_keeps_edited_masks_in_force(setting: Setting):
     assert setting.cohort() == "done"
     erase(setting.case.of_stack(2).mask)
@@ -214,6 +232,39 @@ def test_a_run_keeps_edited_masks_in_force(setting: Setting):
     (record,) = api.read_records(setting.out)
     assert record.stacks[1].mask.kind == "edited"
     assert record.stacks[1].mask.file == here.edited_mask.name
+
+
+def test_an_edited_mask_of_a_stack_that_cannot_be_measured_does_not_fail_the_case(
+    setting: Setting,
+):
+    setting.run()
+    erase(setting.case.of_stack(2).mask)
+    bad = setting.case.of_stack(3).edited_mask
+    bad.write_bytes(b"no image")
+    record = setting.run()
+    assert [stack.mask.kind for stack in record.stacks] == ["automatic", "edited", "automatic"]
+    (said,) = (f for f in record.findings if f.code == "edited-mask-unusable")
+    assert bad.name in said.message
+    assert bad.read_bytes() == b"no image"
+    assert api.read_records(setting.out)[0].mask.kind == "edited"
+
+
+def test_an_edited_mask_of_another_series_is_set_aside(setting: Setting):
+    sidecars = [setting.folder / f"in/P1_T2_tra_stack{n}.json" for n in (1, 2, 3)]
+    for path in sidecars:
+        path.write_text(json.dumps({"SeriesInstanceUID": "1.2.3"}), encoding="utf-8")
+    setting.run()
+    for number in (1, 2):
+        erase(setting.case.of_stack(number).mask)
+    api.remeasure(setting.out)
+    sidecars[1].write_text(json.dumps({"SeriesInstanceUID": "1.2.4"}), encoding="utf-8")
+    record = setting.run()
+    assert [stack.mask.kind for stack in record.stacks] == ["edited", "automatic", "automatic"]
+    here = setting.case.of_stack(2)
+    assert here.earlier_mask(1).exists()
+    assert not here.edited_mask.exists()
+    assert any(here.earlier_mask(1).name in f.message for f in record.findings)
+    assert record.stacks[1].image.series_uid == "1.2.4"
 
 
 def test_a_mask_that_was_removed_is_named(setting: Setting):

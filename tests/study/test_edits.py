@@ -122,3 +122,66 @@ def test_a_removed_edit_makes_the_automatic_mask_count_again(tmp_path, folder):
     (record,) = api.remeasure(tmp_path / "out")
     assert (record.mask.kind, record.mask.file) == ("automatic", folder.mask.name)
     assert edited_mask_of(folder, record) is None
+
+
+def state_series(tmp_path: Path, uid: str) -> None:
+    (tmp_path / "in" / "A_water.json").write_text(json.dumps({"SeriesInstanceUID": uid}))
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+@pytest.mark.parametrize("was_measured", [True, False])
+def test_an_edited_mask_of_another_series_is_set_aside(tmp_path, options, is_beside, was_measured):
+    write_pair(tmp_path / "in", "A")
+    state_series(tmp_path, "1.2.3")
+    assert run(tmp_path, options).image.series_uid == "1.2.3"
+    folder = StudyFolder(tmp_path / "out").case("A")
+    path = folder.edited_mask if is_beside else folder.mask
+    path.write_bytes(folder.mask.read_bytes())
+    content = edit(path, 2)
+    if was_measured:
+        api.remeasure(tmp_path / "out")
+    state_series(tmp_path, "1.2.4")
+    record = run(tmp_path, options)
+    assert record.mask.kind == "automatic"
+    (said,) = (f.message for f in record.findings if f.code == "mask-kept")
+    assert "another DICOM series" in said
+    assert said.endswith(f"it was kept in {folder.earlier_mask(1).name}")
+    assert folder.earlier_mask(1).read_bytes() == content
+    assert not folder.edited_mask.exists()
+    assert api.remeasure(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", ""])
+def test_an_edited_mask_of_the_same_series_or_an_unknown_one_is_measured(tmp_path, options, uid):
+    write_pair(tmp_path / "in", "A")
+    state_series(tmp_path, "1.2.3")
+    run(tmp_path, options)
+    folder = StudyFolder(tmp_path / "out").case("A")
+    edit(folder.mask, 2)
+    api.remeasure(tmp_path / "out")
+    state_series(tmp_path, uid)
+    record = run(tmp_path, options)
+    assert (record.mask.kind, record.mask.file) == ("edited", folder.edited_mask.name)
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_an_edited_mask_that_no_longer_fits_does_not_fail_the_case(
+    tmp_path, folder, options, is_beside
+):
+    """Otherwise the case has failed, and its record is that of a finished one."""
+    path = folder.edited_mask if is_beside else folder.mask
+    path.write_bytes(folder.mask.read_bytes())
+    edit(path, 2)
+    api.remeasure(tmp_path / "out")
+    image = nib.load(path)
+    affine = image.affine @ np.diag([1.5, 1.0, 1.0, 1.0])
+    nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header).to_filename(path)
+    content = path.read_bytes()
+    record = run(tmp_path, options)
+    assert record.mask.kind == "automatic"
+    (said,) = (f for f in record.findings if f.code == "edited-mask-unusable")
+    assert said.severity == "check"
+    assert f"{folder.edited_mask.name} cannot be used (" in said.message
+    assert said.message.endswith("; it was left as it is and not measured")
+    assert folder.edited_mask.read_bytes() == content
+    assert read_case_record(folder.record) == record

@@ -11,6 +11,7 @@ import pytest
 
 from lpm_segmentator.case import Case, Settings
 from lpm_segmentator.core import Contrast, KnownContrast, LabelMap, Volume, reorient
+from lpm_segmentator.pipeline import measure_labels
 from lpm_segmentator.stacks import StackedResult, run_stacks
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.complete import check_complete
@@ -18,6 +19,7 @@ from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 from lpm_segmentator.study.stack_writing import write_stacks
+from lpm_segmentator.study.writing import write_case
 from phantoms import Truthful, labels_of, phantom
 from stacked import PARTS, image_of, mask_of, request
 
@@ -100,3 +102,69 @@ def test_a_disc_in_no_stack_has_no_slice(folder: CaseFolder):
     assert record.levels.discs[0]["slice"] is None
     written = json.loads(folder.levels.read_text(encoding="utf-8"))
     assert "stack" not in written["discs"][0]
+
+
+def some(count: int) -> StackedResult:
+    parts = PARTS[:count]
+    return run([image_of(*part) for part in parts], [mask_of(*part) for part in parts])
+
+
+def write_one(folder: CaseFolder, mask: Path | None = None) -> CaseRecord:
+    """Write the folder of the same case with one image."""
+    result = measure_labels(Case("P", image_of(0, 6)), mask_of(0, 6), "imported", SETTINGS)
+    return write_case(
+        result,
+        folder,
+        files=CaseFiles("P", image=Path("0.nii.gz"), mask=mask),
+        options=RunOptions(),
+        fingerprint="f",
+        contrast=KnownContrast(Contrast.T2W),
+    )
+
+
+def in_folder(folder: CaseFolder) -> set[str]:
+    return {path.name for path in folder.path.glob("*.nii.gz")}
+
+
+def test_masks_and_maps_of_stacks_that_are_no_more_are_removed(folder: CaseFolder):
+    write(folder, some(3))
+    folder.of_stack(3).fat_map("gmm2").write_bytes(b"old")
+    write(folder, some(2))
+    assert in_folder(folder) == {"P_chunk-1_dseg.nii.gz", "P_chunk-2_dseg.nii.gz"}
+
+
+def test_an_edited_mask_of_a_stack_that_is_no_more_is_kept(folder: CaseFolder):
+    write(folder, some(3))
+    folder.of_stack(3).mask.write_bytes(b"edited")
+    folder.of_stack(3).edited_mask.write_bytes(b"edited too")
+    write(folder, some(2))
+    assert folder.of_stack(3).mask.read_bytes() == b"edited"
+    assert folder.of_stack(3).edited_mask.read_bytes() == b"edited too"
+
+
+def test_one_image_in_place_of_stacks_and_stacks_in_place_of_one_image(folder: CaseFolder):
+    write(folder, some(3))
+    folder.of_stack(2).fat_map("gmm2").write_bytes(b"old")
+    write_one(folder)
+    assert in_folder(folder) == {"P_dseg.nii.gz"}
+    folder.fat_map("gmm2").write_bytes(b"old")
+    write(folder, some(1))
+    assert in_folder(folder) == {"P_chunk-1_dseg.nii.gz"}
+
+
+def test_a_mask_of_an_earlier_run_that_is_an_input_stays(folder: CaseFolder):
+    write(folder, some(3))
+    write_one(folder, mask=folder.of_stack(1).mask)
+    assert in_folder(folder) == {"P_dseg.nii.gz", "P_chunk-1_dseg.nii.gz"}
+
+
+def test_an_edited_mask_of_one_image_in_place_of_stacks_is_kept(folder: CaseFolder):
+    write_one(folder)
+    folder.mask.write_bytes(b"edited")
+    write(folder, some(2))
+    assert folder.mask.read_bytes() == b"edited"
+    # and again when there is one image, of which it may not have been a mask
+    record = write_one(folder)
+    assert folder.earlier_mask(1).read_bytes() == b"edited"
+    assert any(f.code == "mask-kept" for f in record.findings)
+    assert not folder.edited_mask.exists()

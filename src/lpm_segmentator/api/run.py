@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lpm_segmentator.api.masks import read_mask
 from lpm_segmentator.api.remeasuring import remeasured
 from lpm_segmentator.api.stacks import process_stacks
 from lpm_segmentator.api.timing import timed
@@ -19,8 +21,8 @@ from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, Settings, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom.source import DicomSource, import_images
-from lpm_segmentator.study.edits import is_about_an_edit
-from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.edits import is_about_an_edit, unusable_edit
+from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.outputs import refuse_overwriting
@@ -47,7 +49,8 @@ def process_case(
     """Run one case and write its folder.
 
     A mask that a user edited in the folder is kept, beside the new one. If the case's numbers were
-    about it, they are again.
+    about it, they are again, unless it is of an image of another
+    DICOM series, cannot be read, or does not fit the image.
 
     Parameters
     ----------
@@ -81,10 +84,26 @@ def process_case(
     if files.stacks:
         fingerprint = fingerprint_of(files, options, predictor.info)
         return process_stacks(files, folder, options, predictor, fingerprint)
+    return _process_image(files, folder, options, predictor, began)
+
+
+def _process_image(
+    files: CaseFiles,
+    folder: CaseFolder,
+    options: RunOptions,
+    predictor: Predictor,
+    began: float,
+) -> CaseRecord:
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     read_seconds = time.perf_counter() - began
     result = _result(loaded, predictor, options.settings)
-    was_edited = is_about_an_edit(folder)
+    was_edited, unusable = is_about_an_edit(folder), None
+    if was_edited:  # whatever is wrong with the mask is known before anything is written
+        case = loaded.case
+        read = partial(read_mask, grid=case.image.geometry, read=options.read)
+        unusable = unusable_edit(folder, read, case.source.uids.series)
+    if unusable is not None:
+        result = replace(result, findings=(*result.findings, unusable))
     record = write_case(
         timed(result, read_seconds, began),
         folder,
@@ -93,7 +112,7 @@ def process_case(
         fingerprint=fingerprint_of(files, options, predictor.info),
         contrast=loaded.contrast,
     )
-    if was_edited and folder.edited_mask.exists():
+    if was_edited and unusable is None and folder.edited_mask.exists():
         return remeasured(folder, record, folder.edited_mask)
     return record
 

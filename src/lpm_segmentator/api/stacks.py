@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
 from lpm_segmentator.api.timing import timed
 from lpm_segmentator.core import (
     Contrast,
+    Finding,
     GeometryError,
     InputError,
     KnownContrast,
@@ -19,7 +21,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.stacks import run_stacks
 from lpm_segmentator.study.cases import CaseFiles
-from lpm_segmentator.study.edits import kept_findings, mask_in_force
+from lpm_segmentator.study.edits import kept_findings, mask_in_force, unusable_edit
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
@@ -71,10 +73,12 @@ def process_stacks(
             hint="Run the stacks one by one",
         )
     began = time.perf_counter()
-    loaded = _loaded(files, options)
+    files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
+    unusable = _unusable_edits(folder, loaded, options)  # known before anything is written
+    result = replace(result, findings=(*result.findings, *unusable.values()))
     record = write_stacks(
         timed(result, read_seconds, began),
         folder,
@@ -83,21 +87,41 @@ def process_stacks(
         fingerprint=fingerprint,
         contrast=_contrast(loaded),
     )
-    places = [folder.of_stack(number) for number in range(1, len(loaded) + 1)]
-    if any(place.edited_mask.exists() for place in places):  # corrected masks stay in force
-        return remeasured_stacks(folder, record, replace(files, dicom=None))
+    usable = (n for n in range(1, len(loaded) + 1) if n not in unusable)
+    if any(folder.of_stack(n).edited_mask.exists() for n in usable):  # they stay in force
+        return remeasured_stacks(folder, record, replace(files, dicom=None), unusable)
     return record
 
 
-def _loaded(files: CaseFiles, options: RunOptions) -> list[LoadedCase]:
-    """Read the stacks, from foot to head; each with the request for levels of all."""
-    loaded = [
+def _unusable_edits(
+    folder: CaseFolder, loaded: Sequence[LoadedCase], options: RunOptions
+) -> dict[int, Finding]:
+    """Return what to say of edited masks that cannot be measured, by number of the stack."""
+    found = {}
+    for number, one in enumerate(loaded, start=1):
+        read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
+        series_uid = one.case.source.uids.series
+        finding = unusable_edit(folder.of_stack(number), read, series_uid, number)
+        if finding is not None:
+            found[number] = finding
+    return found
+
+
+def _loaded(files: CaseFiles, options: RunOptions) -> tuple[CaseFiles, list[LoadedCase]]:
+    """Read the stacks; return the files and them from foot to head.
+
+    Each stack has the request for levels of all.
+    """
+    found = [
         load_case(
             replace(files, image=path, stacks=(), dicom=None), options.read, levels=options.levels
         )
         for path in files.stacks
     ]
-    loaded.sort(key=lambda one: float(one.case.image.geometry.centre_mm[2]))
+    order = sorted(
+        range(len(found)), key=lambda index: float(found[index].case.image.geometry.centre_mm[2])
+    )
+    loaded = [found[index] for index in order]
     images: list[Volume] = [one.case.image for one in loaded]
     spacings = [_pixel_spacing_mm(image) for image in images]
     if max(spacings) > min(spacings) * (1 + _SAME_SPACING):
@@ -107,7 +131,7 @@ def _loaded(files: CaseFiles, options: RunOptions) -> list[LoadedCase]:
             where=files.case,
             hint="Run the stacks one by one: they are of different scans",
         )
-    return loaded
+    return replace(files, stacks=tuple(files.stacks[index] for index in order)), loaded
 
 
 def _pixel_spacing_mm(image: Volume) -> float:
@@ -121,7 +145,12 @@ def _contrast(loaded: Sequence[LoadedCase]) -> KnownContrast:
     return known if same else KnownContrast(Contrast.UNKNOWN)
 
 
-def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) -> CaseRecord:
+def remeasured_stacks(
+    folder: CaseFolder,
+    record: CaseRecord,
+    files: CaseFiles,
+    unusable: Mapping[int, Finding] | None = None,
+) -> CaseRecord:
     """Measure the masks in the folder of an examination in several stacks.
 
     Parameters
@@ -131,20 +160,23 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         Of the examination as it was measured before.
     files : CaseFiles
         As they were found.
+    unusable : mapping of int to Finding, optional
+        What there is to say of edited masks that cannot be measured, by number of the stack: there
+        the automatic mask is measured.
 
     Raises
     ------
     LpmError
         If anything is wrong with the files, or the record cannot be written.
     """
-    options = RunOptions.from_dict(record.options)
+    options, unusable = RunOptions.from_dict(record.options), unusable or {}
     began = time.perf_counter()
-    loaded = _loaded(files, options)
+    files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
-    masks, edited = [], []
+    masks, expected, edited = [], [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
-        path = mask_in_force(here)
+        path = here.mask if number in unusable else mask_in_force(here)
         if path is None:
             raise InputError(
                 f"the mask of stack {number} is not there any more",
@@ -154,9 +186,11 @@ def remeasured_stacks(folder: CaseFolder, record: CaseRecord, files: CaseFiles) 
         labels = read_mask(path, grid, options.read)
         automatic = automatic_labels(here, path, grid, options.read)
         masks.append(labels)
+        expected.append(automatic)
         edited.append(mask_record(stack.mask, path, labels, automatic))
-    result = run_stacks([one.case for one in loaded], None, options.settings, masks=masks)
-    kept = kept_findings(record.findings)
+    cases = [one.case for one in loaded]
+    result = run_stacks(cases, None, options.settings, masks=masks, expected=expected)
+    kept = (*kept_findings(record.findings), *unusable.values())
     return write_stacks(
         timed(replace(result, findings=(*result.findings, *kept)), read_seconds, began),
         folder,

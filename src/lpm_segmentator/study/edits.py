@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lpm_segmentator.core import Area, Finding, LpmError, RecordError, Remedy, Severity
-from lpm_segmentator.io import atomic_path, file_sha256, read_geometry, read_voxels
+from lpm_segmentator.io import (
+    atomic_path,
+    file_sha256,
+    read_geometry,
+    read_voxels,
+    remove_file,
+)
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.core import LabelMap
     from lpm_segmentator.study.layout import CaseFolder
-    from lpm_segmentator.study.record import MaskRecord
+    from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
     "edited_mask_of",
@@ -26,6 +32,8 @@ __all__ = [
     "keep_edited_mask",
     "kept_findings",
     "mask_in_force",
+    "unedited_masks",
+    "unusable_edit",
 ]
 
 _KEPT_LEVELS, _KEPT_MASK = "levels-kept", "mask-kept"
@@ -38,17 +46,43 @@ def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
     The mask of a case is the one beside the automatic one (``_desc-edited_dseg``) where that is
     there, otherwise the automatic one, which may have been edited in place.
     """
-    measured = {folder: record.mask}
-    if record.stacks:
-        measured = {
-            folder.of_stack(number): stack.mask
-            for number, stack in enumerate(record.stacks, start=1)
-        }
-    for place, mask in measured.items():
+    for place, mask in _measured_masks(folder, record).items():
         path = mask_in_force(place)
         if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
             return path
     return None
+
+
+def unedited_masks(folder: CaseFolder, inputs: Iterable[Path]) -> list[Path]:
+    """Return the masks of an earlier run that nobody edited, without inputs of this one.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+        With the record of the earlier run.
+    inputs : iterable of Path
+        Of this run.
+    """
+    record = _record_of(folder)
+    if record is None:
+        return []
+    used = list(inputs)
+    return [
+        place.mask
+        for place, known in _measured_masks(folder, record).items()
+        if place.mask.exists()
+        and not _is_edited(place.mask, known)
+        and not any(is_file(place.mask, path) for path in used)
+    ]
+
+
+def _measured_masks(folder: CaseFolder, record: CaseRecord) -> dict[CaseFolder, MaskRecord]:
+    """Return the masks of a record by where they lie: one, or one of each stack."""
+    if not record.stacks:
+        return {folder: record.mask}
+    return {
+        folder.of_stack(number): stack.mask for number, stack in enumerate(record.stacks, start=1)
+    }
 
 
 def mask_in_force(folder: CaseFolder) -> Path | None:
@@ -58,13 +92,57 @@ def mask_in_force(folder: CaseFolder) -> Path | None:
 
 
 def is_about_an_edit(folder: CaseFolder) -> bool:
-    """Return whether the record of a case is about an edited mask."""
-    record = _record_of(folder)
-    return record is not None and record.mask.kind == "edited"
+    """Return whether the record of a case with one image is about an edited mask."""
+    known = _known(_record_of(folder), None)
+    return known is not None and known[1].kind == "edited"
 
 
-def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None) -> list[Finding]:
+def unusable_edit(
+    folder: CaseFolder,
+    read: Callable[[Path], object],
+    series_uid: str,
+    stack: int | None = None,
+) -> Finding | None:
+    """Return what to say of an edited mask that cannot be measured; None if there is none such.
+
+    One of another image is none either: `keep_edited_mask` sets it aside.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+        Of a stack: that of `CaseFolder.of_stack`.
+    read : callable
+        Reads a mask on the grid of the image, and raises `LpmError` where that is impossible.
+    series_uid : str
+        Of the image; empty if unknown.
+    stack : int, optional
+        Number of the stack, of several.
+    """
+    known = _known(_record_of(folder), stack)
+    if known is not None and _is_other(known[0], series_uid):
+        return None
+    path = folder.edited_mask
+    if not path.exists():
+        if known is None or not _is_edited(folder.mask, known[1]):
+            return None
+        path = folder.mask  # a run will keep it as the edited mask
+    try:
+        read(path)
+    except LpmError as error:
+        message = (
+            f"the edited mask {folder.edited_mask.name} cannot be used ({error.what}); it was left "
+            "as it is and not measured"
+        )
+        return Finding(Area.SEGMENTATION, Severity.CHECK, "edited-mask-unusable", message)
+    return None
+
+
+def keep_edited_mask(
+    folder: CaseFolder, new: LabelMap, series_uid: str, stack: int | None = None
+) -> list[Finding]:
     """Save a mask that was edited in place, before another one is written there.
+
+    Edited masks of another image are set aside: they are masks of the case no longer.
 
     Parameters
     ----------
@@ -72,6 +150,8 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None
         Of a stack: that of `CaseFolder.of_stack`.
     new : LabelMap
         The mask that will be written.
+    series_uid : str
+        Of the image of that mask; empty if unknown.
     stack : int, optional
         Number of the stack, of several.
 
@@ -85,20 +165,32 @@ def keep_edited_mask(folder: CaseFolder, new: LabelMap, stack: int | None = None
     OutputError
         If it cannot be saved.
     """
-    if not folder.mask.exists():
-        return []
-    known = _mask_record(_record_of(folder), stack)
+    known = _known(_record_of(folder), stack)
+    if known is not None and _is_other(known[0], series_uid):
+        return _set_aside(folder, known[1])
     if known is None:
-        if _holds(folder.mask, new):
+        if not folder.mask.exists() or _holds(folder.mask, new):
             return []
         kept = _saved(folder.mask, folder.earlier_mask)
         return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
-    if file_sha256(folder.mask) == (known.automatic_sha256 or known.sha256):
+    if not _is_edited(folder.mask, known[1]):
         return []
     kept = _saved(folder.mask, folder.saved_mask)
     if kept == folder.edited_mask:
         return []  # which is the mask of the case from now on
     return [_check(Area.SEGMENTATION, "the automatic mask was edited as well", kept)]
+
+
+def _set_aside(folder: CaseFolder, known: MaskRecord) -> list[Finding]:
+    """Keep the edited masks of another image under names that no run measures."""
+    edited = [folder.edited_mask] if folder.edited_mask.exists() else []
+    edited += [folder.mask] if _is_edited(folder.mask, known) else []
+    what = "the mask was edited on an image of another DICOM series and was not measured"
+    findings = [
+        _check(Area.SEGMENTATION, what, _saved(path, folder.earlier_mask)) for path in edited
+    ]
+    remove_file(folder.edited_mask)
+    return findings
 
 
 def keep_corrected_levels(
@@ -154,11 +246,25 @@ def _record_of(folder: CaseFolder) -> CaseRecord | None:
         return None
 
 
-def _mask_record(record: CaseRecord | None, stack: int | None) -> MaskRecord | None:
-    """Return what is known of the mask of a case, or of one of its stacks."""
-    if record is None or stack is None:
-        return None if record is None else record.mask
-    return record.stacks[stack - 1].mask if stack <= len(record.stacks) else None
+def _known(record: CaseRecord | None, stack: int | None) -> tuple[ImageRecord, MaskRecord] | None:
+    """Return what is known of image and mask of a case, or of one of its stacks."""
+    if record is None:
+        return None
+    if stack is None:  # the image and mask of stacks are those of the first one
+        return None if record.stacks else (record.image, record.mask)
+    if stack > len(record.stacks):
+        return None
+    return record.stacks[stack - 1].image, record.stacks[stack - 1].mask
+
+
+def _is_other(image: ImageRecord, series_uid: str) -> bool:
+    """Return whether an image is known to be of another series."""
+    return bool(image.series_uid and series_uid) and image.series_uid != series_uid
+
+
+def _is_edited(path: Path, known: MaskRecord) -> bool:
+    """Return whether an automatic or imported mask was edited in place."""
+    return path.exists() and file_sha256(path) != (known.automatic_sha256 or known.sha256)
 
 
 def _holds(path: Path, labels: LabelMap) -> bool:

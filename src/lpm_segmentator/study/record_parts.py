@@ -35,6 +35,8 @@ class ImageRecord:
         As `Contrast`.
     contrast_source : str
         Where the contrast is known from, as `ContrastSource`.
+    series_uid : str
+        Identifier of the DICOM series, of a pair that of the water image; empty if unknown.
     """
 
     shape: tuple[int, int, int]
@@ -43,6 +45,7 @@ class ImageRecord:
     obliquity_deg: float
     contrast: str = "unknown"
     contrast_source: str = "nothing"
+    series_uid: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def image_record(result: CaseResult, contrast: KnownContrast) -> ImageRecord:
         obliquity_deg=geometry.obliquity_deg,
         contrast=str(contrast.contrast),
         contrast_source=str(contrast.source),
+        series_uid=result.case.source.uids.series,
     )
 
 

@@ -20,7 +20,12 @@ from lpm_segmentator.io import (
     write_text,
 )
 from lpm_segmentator.stacks import StackedResult, StackLevels
-from lpm_segmentator.study.edits import is_file, keep_corrected_levels, keep_edited_mask
+from lpm_segmentator.study.edits import (
+    is_file,
+    keep_corrected_levels,
+    keep_edited_mask,
+    unedited_masks,
+)
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import draw_discs, draw_slices
 from lpm_segmentator.study.record import (
@@ -32,7 +37,12 @@ from lpm_segmentator.study.record import (
 )
 from lpm_segmentator.study.record_parts import DiscSliceRecord, StackRecord
 from lpm_segmentator.study.recording import image_record, quality_record, record_of, rows_of
-from lpm_segmentator.study.writing import EditedMask, with_provenance, write_fat_maps
+from lpm_segmentator.study.writing import (
+    EditedMask,
+    remove_stale,
+    with_provenance,
+    write_fat_maps,
+)
 
 if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
@@ -79,16 +89,14 @@ def write_stacks(
     known: list[MaskRecord | None] = [*edited] or [None] * len(result.stacks)
     kept = keep_corrected_levels(folder, text, requested)
     findings = (*result.findings, *kept, *_kept_masks(result, folder, known))
+    unedited = unedited_masks(folder, files.paths.values())
     remove_file(folder.record)
-    stacks, maps = [], []
-    for number, mask in enumerate(known, start=1):
-        record, written = _write_stack(result, number, folder, contrast, mask)
-        stacks.append(record)
-        maps += written
+    stacks, current = _write_parts(result, folder, contrast, known)
     image, labels = _side_by_side(result)
     draw_slices(folder, image, labels, names=_slice_names(result), quality=result.quality)
     levels = _write_levels(result, text, folder, requested)
-    _remove_stale(folder, [*maps, *([folder.levels, folder.levels_picture] if levels else [])])
+    current += [folder.levels, folder.levels_picture] if levels else []
+    remove_stale(folder, unedited, current)
     base = record_of(
         result.stacks[0],
         files=files,
@@ -112,7 +120,23 @@ def _kept_masks(
     """Keep masks that were edited in place, and yield what there is to say about them."""
     for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
         if mask is None:
-            yield from keep_edited_mask(folder.of_stack(number), stack.labels, number)
+            series_uid = stack.case.source.uids.series
+            yield from keep_edited_mask(folder.of_stack(number), stack.labels, series_uid, number)
+
+
+def _write_parts(
+    result: StackedResult,
+    folder: CaseFolder,
+    contrast: KnownContrast,
+    known: Sequence[MaskRecord | None],
+) -> tuple[list[StackRecord], list[Path]]:
+    """Write masks and maps of all stacks; return what is recorded of them, and the files."""
+    stacks, files = [], []
+    for number, mask in enumerate(known, start=1):
+        record, written = _write_stack(result, number, folder, contrast, mask)
+        stacks.append(record)
+        files += written
+    return stacks, files
 
 
 def _write_stack(
@@ -122,7 +146,7 @@ def _write_stack(
     contrast: KnownContrast,
     mask: MaskRecord | None,
 ) -> tuple[StackRecord, list[Path]]:
-    """Write mask and maps of a stack; return what is recorded of it, and the maps."""
+    """Write mask and maps of a stack; return what is recorded of it, and the files."""
     stack, here = result.stacks[number - 1], folder.of_stack(number)
     source = stack.case.source
     if mask is None:
@@ -138,7 +162,7 @@ def _write_stack(
         slices=len(stack.coverage.slices),
         spacing_mm=stack.coverage.spacing_mm,
     )
-    return record, maps
+    return record, [here.mask, *maps]
 
 
 def _with_stacks(
@@ -267,11 +291,3 @@ def _write_levels(
         sha256=file_sha256(folder.levels),
         corrected=corrected,
     )
-
-
-def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:
-    """Remove maps and levels of an earlier run that this one did not write."""
-    maps = [path for number in range(1, 100) for path in folder.of_stack(number).fat_maps()]
-    for path in (folder.levels, folder.levels_picture, *folder.fat_maps(), *maps):
-        if path not in current:
-            remove_file(path)

@@ -31,7 +31,12 @@ from lpm_segmentator.measure import (
     fat_fraction_map,
 )
 from lpm_segmentator.pipeline import CaseResult
-from lpm_segmentator.study.edits import is_file, keep_corrected_levels, keep_edited_mask
+from lpm_segmentator.study.edits import (
+    is_file,
+    keep_corrected_levels,
+    keep_edited_mask,
+    unedited_masks,
+)
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import write_levels_picture, write_pictures
 from lpm_segmentator.study.record import (
@@ -47,9 +52,10 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["EditedMask", "with_provenance", "write_case", "write_fat_maps"]
+__all__ = ["EditedMask", "remove_stale", "with_provenance", "write_case", "write_fat_maps"]
 
 _QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
+_MOST_STACKS = 100  # whose maps are looked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,15 +110,15 @@ def write_case(
     levels_text = _levels_text(result, files)
     findings = [*result.findings, *keep_corrected_levels(folder, levels_text, requested)]
     if edited is None:
-        findings += keep_edited_mask(folder, result.labels)
+        findings += keep_edited_mask(folder, result.labels, result.case.source.uids.series)
+    unedited = unedited_masks(folder, files.paths.values())
     remove_file(folder.record)
     mask = _write_mask(result, folder) if edited is None else edited.record
-    current = _write_fat(result, folder)
+    current = [folder.mask, *_write_fat(result, folder)]
     write_pictures(result, folder)
     levels = _write_levels(result, levels_text, folder, requested)
-    if levels is not None:
-        current += [folder.levels, folder.levels_picture]
-    _remove_stale(folder, current)
+    current += [folder.levels, folder.levels_picture] if levels else []
+    remove_stale(folder, unedited, current)
     record = record_of(
         result,
         files=files,
@@ -249,8 +255,24 @@ def _write_levels(
     )
 
 
-def _remove_stale(folder: CaseFolder, current: Sequence[Path]) -> None:
-    """Remove the maps and levels of an earlier run that this one did not write."""
-    for path in (folder.levels, folder.levels_picture, *folder.fat_maps()):
+def remove_stale(folder: CaseFolder, unedited: Sequence[Path], current: Sequence[Path]) -> None:
+    """Remove masks, maps and levels of an earlier run that this one did not write.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    unedited : sequence of Path
+        Masks of the earlier run, as of more stacks; those that were edited are kept.
+    current : sequence of Path
+        What this run wrote.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be removed.
+    """
+    places = [folder, *(folder.of_stack(number) for number in range(1, _MOST_STACKS))]
+    maps = [path for place in places for path in place.fat_maps()]
+    for path in (folder.levels, folder.levels_picture, *maps, *unedited):
         if path not in current:
             remove_file(path)
