@@ -69,3 +69,31 @@ def test_models_are_listed_and_described(tiny_path, tmp_path, monkeypatch):
     assert rows["mine"] == {**installed.to_dict(), "state": "installed"}
     assert describe_model("mine") == installed.to_dict()
     assert describe_model("embedded")["kind"] == "compact"
+
+
+def test_a_model_of_two_networks_is_installed_whole(tiny_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("LPM_HOME", str(tmp_path))
+    store = models.ModelStore()
+    second = tmp_path / "second.onnx"
+    second.write_bytes(tiny_path.read_bytes())
+    alone = store.install(tiny_path, name="alone")
+    installed = store.install(
+        tiny_path, name="two", second=second, card={"adaptation": {"cases": 3}}
+    )
+    assert alone.to_dict().get("adaptation") is None
+    assert installed.to_dict()["adaptation"] == {"cases": 3}
+    assert installed.info.sha256 != alone.info.sha256
+    predictor = load_predictor("two")
+    assert predictor.info.sha256 == installed.info.sha256
+    volume = Volume(np.full((60, 40, 3), 20.0, np.float32), np.diag([-2.0, -2.0, 4.0, 1.0]))
+    assert predictor.predict(volume).details["networks"] == 2
+    assert load_predictor("two", mode="fast").predict(volume).details["networks"] == 1
+    content = tiny_path.read_bytes()
+    assert models.compact_networks("two") == (content, content)
+    assert models.compact_networks("alone") == models.compact_networks(tiny_path) == (content,)
+    assert len(models.compact_networks()) == 2
+    (installed.folder / "second.onnx").unlink()
+    with pytest.raises(ModelError, match="not the file"):
+        load_predictor("two")
+    with pytest.raises(ModelError, match="not the file"):
+        models.compact_networks("two")

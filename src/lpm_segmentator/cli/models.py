@@ -100,7 +100,13 @@ def info(name: str, *, quiet: bool, as_json: bool) -> None:
         print_json(description)
         return
     for key, value in description.items():
-        click.echo(f"{key}: {value}")
+        if isinstance(value, dict) and key == "adaptation":
+            click.echo(f"{key}:")
+            for entry, content in value.items():
+                separator = "\n" if "\n" in str(content) else " "
+                click.echo(f"  {entry}:{separator}{content}")
+        else:
+            click.echo(f"{key}: {value}")
 
 
 @models.command()

@@ -20,6 +20,7 @@ FLAGS = {
     Remedy.DATA: "--data FOLDER",
     Remedy.FEWER_WORKERS: "--workers 1",
     Remedy.FOLDS: "--folds NUMBER",
+    Remedy.FORCE: "--force",
     Remedy.IGNORE_LABEL: "--ignore-label VALUE",
     Remedy.KEEP_LOW_CONFIDENCE: "--keep-low-confidence",
     Remedy.LABEL_SCHEME: "--label-scheme NAME|FILE",

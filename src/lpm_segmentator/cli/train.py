@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lpm_segmentator.cli.adapt import adapt
 from lpm_segmentator.cli.common import PATH, output_options, print_json, progress_bar
 
 __all__ = ["train"]
@@ -24,6 +25,9 @@ _DEVICE = click.option(
 @click.group()
 def train() -> None:
     """Train a model."""
+
+
+train.add_command(adapt)
 
 
 @train.command()

@@ -61,6 +61,7 @@ class Remedy(str, Enum):
     DATA = "data=FOLDER"
     FEWER_WORKERS = "workers=1"
     FOLDS = "folds=NUMBER"
+    FORCE = "force=True"
     IGNORE_LABEL = "ignore=VALUES"
     KEEP_LOW_CONFIDENCE = "keep_low_confidence=True"
     LABEL_SCHEME = "label_scheme=SCHEME"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from lpm_segmentator.models.convert import convert_model
 from lpm_segmentator.models.installed import InstalledModel
-from lpm_segmentator.models.resolve import describe_model, list_models, load_predictor
+from lpm_segmentator.models.resolve import (
+    compact_networks,
+    describe_model,
+    list_models,
+    load_predictor,
+)
 from lpm_segmentator.models.store import EMBEDDED, ModelStore
 from lpm_segmentator.segment import Mode
 
@@ -13,6 +18,7 @@ __all__ = [
     "InstalledModel",
     "Mode",
     "ModelStore",
+    "compact_networks",
     "convert_model",
     "describe_model",
     "list_models",

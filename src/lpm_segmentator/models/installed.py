@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lpm_segmentator.core import ModelError, Remedy
-from lpm_segmentator.segment import Mode, ModelInfo, Predictor, load_compact
+from lpm_segmentator.segment import (
+    CompactPredictor,
+    Mode,
+    ModelInfo,
+    Predictor,
+    load_compact,
+)
 from lpm_segmentator.segment.nnunet.bundle import (
     FORMAT,
     NnUnetModel,
-    file_sha256,
     read_bundle,
     read_model_json,
     write_bundle,
@@ -29,6 +35,7 @@ __all__ = [
     "name_of",
     "named",
     "nnunet_predictor",
+    "onnx_files",
     "open_folder",
     "open_onnx",
     "same_content",
@@ -37,6 +44,7 @@ __all__ = [
 ]
 
 _ONNX_FORMAT = "lpm-onnx-1"
+_FIRST, _SECOND = "model.onnx", "second.onnx"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REINSTALL = f"Install the model again and replace this one ({Remedy.REPLACE})"
 
@@ -55,12 +63,15 @@ class InstalledModel:
         Its origin: ``file`` and ``sha256`` of what was installed, and the ``url`` if downloaded.
     size_bytes : int
         Disk space.
+    adaptation : mapping of str to object
+        Of an adapted model: its base, what it was adapted to, and what that gained; else empty.
     """
 
     folder: Path
     info: ModelInfo
     source: Mapping[str, Any]
     size_bytes: int
+    adaptation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,6 +85,7 @@ class InstalledModel:
             "folder": str(self.folder),
             "source": dict(self.source),
             "size_bytes": self.size_bytes,
+            **({"adaptation": dict(self.adaptation)} if self.adaptation else {}),
         }
 
 
@@ -159,15 +171,19 @@ def write_onnx(
     card: Mapping[str, Any],
     name: str | None,
     origin: Mapping[str, Any],
+    *,
+    second: Path | None = None,
 ) -> str:
-    """Copy a compact ONNX model into an empty folder; otherwise as `write_nnunet`."""
-    info = open_onnx(path).info  # refuses files that are not compact models
+    """Copy a compact model of one or two ONNX files into an empty folder; see `write_nnunet`."""
+    info = _open_both(path, second).info  # refuses files that are not compact models
     chosen = checked_name(name or _slug(info.name or path.name))
-    shutil.copyfile(path, target / "model.onnx")
+    shutil.copyfile(path, target / _FIRST)
+    if second is not None:
+        shutil.copyfile(second, target / _SECOND)
     content = {
         "format": _ONNX_FORMAT,
         "card": {**info.to_dict(), **card, "name": chosen},
-        "sha256": file_sha256(target / "model.onnx"),
+        "sha256": info.sha256,
         "source": dict(origin),
     }
     (target / "model.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -227,7 +243,7 @@ def describe(folder: Path) -> InstalledModel:
             remedy=Remedy.REPLACE,
         ) from error
     size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
-    return InstalledModel(folder, info, source, size)
+    return InstalledModel(folder, info, source, size, _entries(card, "adaptation"))
 
 
 def _entries(content: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -257,18 +273,39 @@ def open_folder(folder: Path, *, mode: Mode | None = None, **options: Any) -> Pr
     """
     content = read_model_json(folder)
     if content.get("format") == _ONNX_FORMAT:
-        path = folder / "model.onnx"
-        if not path.is_file() or file_sha256(path) != content.get("sha256"):
-            raise ModelError(
-                "its model.onnx is missing or not the file that was installed",
-                where=folder,
-                hint=_REINSTALL,
-                remedy=Remedy.REPLACE,
-            )
-        return open_onnx(path, mode=mode, **options)
+        path, second = onnx_files(folder)
+        return _open_both(path, second, refine=mode != "fast", **options)
     model = read_bundle(folder)
     known = {"name": folder.name, "sha256": content.get("sha256")}
     return nnunet_predictor(replace(model, card={**model.card, **known}), mode=mode, **options)
+
+
+def onnx_files(folder: Path) -> tuple[Path, Path | None]:
+    """Return the ONNX files of the compact model in a folder, the second where it has one.
+
+    Raises
+    ------
+    ModelError
+        If it is another kind of model, or a file is not the one that was installed.
+    """
+    content = read_model_json(folder)
+    if content.get("format") != _ONNX_FORMAT:
+        raise ModelError("is not a compact model", where=folder)
+    present = [path for name in (_FIRST, _SECOND) if (path := folder / name).is_file()]
+    sha256 = hashlib.sha256(b"".join(path.read_bytes() for path in present)).hexdigest()
+    if not present or sha256 != content.get("sha256"):
+        raise ModelError(
+            f"its {_FIRST} is missing or not the file that was installed",
+            where=folder,
+            hint=_REINSTALL,
+            remedy=Remedy.REPLACE,
+        )
+    return folder / _FIRST, next(iter(present[1:]), None)
+
+
+def _open_both(path: Path, second: Path | None, **options: Any) -> CompactPredictor:
+    """Return a predictor for a compact model of one or two ONNX files."""
+    return load_compact(path, second=None if second is None else second.read_bytes(), **options)
 
 
 def open_onnx(path: Path, *, mode: Mode | None = None, **options: Any) -> Predictor:

@@ -12,6 +12,7 @@ from lpm_segmentator.models.installed import (
     is_name,
     named,
     nnunet_predictor,
+    onnx_files,
     open_folder,
     open_onnx,
 )
@@ -19,13 +20,14 @@ from lpm_segmentator.models.registry import PUBLISHED
 from lpm_segmentator.models.source import read_nnunet
 from lpm_segmentator.models.store import EMBEDDED, ModelStore
 from lpm_segmentator.segment import embedded_predictor
+from lpm_segmentator.segment.compact import embedded_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lpm_segmentator.segment import Mode, Predictor
 
-__all__ = ["describe_model", "list_models", "load_predictor"]
+__all__ = ["compact_networks", "describe_model", "list_models", "load_predictor"]
 
 
 def load_predictor(
@@ -97,6 +99,36 @@ def _open_path(path: Path, **options: Any) -> Predictor:
     ):
         model = read_nnunet(path, Path(work))
     return nnunet_predictor(named(model, path), **options)
+
+
+def compact_networks(model: str | Path = EMBEDDED) -> tuple[bytes, ...]:
+    """Return the ONNX files of a compact model: one, or two of which the second refines.
+
+    Parameters
+    ----------
+    model : str or Path
+        ``"embedded"``, the name of an installed model, or the path of an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it is of another kind.
+    """
+    name, path = str(model), Path(model)
+    if name == EMBEDDED:
+        return embedded_networks()
+    store = ModelStore()
+    if _names_installed(path, store):
+        files = onnx_files(store.get(name).folder)
+        return tuple(file.read_bytes() for file in files if file is not None)
+    if not path.is_file() or path.suffix.lower() != ".onnx":
+        raise ModelError(
+            "no compact model of this name, and no ONNX file",
+            where=model,
+            hint=f"Name {EMBEDDED!r}, an installed compact model or an ONNX file",
+        )
+    open_onnx(path)  # refuses other ONNX files
+    return (path.read_bytes(),)
 
 
 def list_models() -> list[dict[str, Any]]:

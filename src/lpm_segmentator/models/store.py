@@ -19,6 +19,7 @@ from lpm_segmentator.core import ModelError, Remedy
 from lpm_segmentator.models.disk import disk_errors
 from lpm_segmentator.models.installed import (
     InstalledModel,
+    checked_name,
     describe,
     is_name,
     name_of,
@@ -28,6 +29,7 @@ from lpm_segmentator.models.installed import (
 )
 from lpm_segmentator.models.registry import PUBLISHED
 from lpm_segmentator.models.source import locate, read_nnunet
+from lpm_segmentator.segment.nnunet.bundle import read_model_json
 
 __all__ = ["EMBEDDED", "ModelStore", "default_home"]
 
@@ -106,6 +108,7 @@ class ModelStore:
         folds: Sequence[str] | None = None,
         configuration: str | None = None,
         card: Mapping[str, Any] | None = None,
+        second: Path | None = None,
         replace_existing: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> InstalledModel:
@@ -122,6 +125,8 @@ class ModelStore:
         card : mapping of str to object, optional
             Entries that take precedence over the source's own: ``labels`` (model value → package
             value), ``orientation``, ``citation``, ``licence``, ``description``, ``version``.
+        second : Path, optional
+            The ONNX file of the second network, of a compact model that has two.
         replace_existing : bool
             Whether a different model of the same name may be replaced.
         progress : callable, optional
@@ -149,12 +154,47 @@ class ModelStore:
             }
             chosen = name or (published.name if published else None)
             if path.suffix.lower() == ".onnx":
-                final = write_onnx(path, built, entries, chosen, origin)
+                final = write_onnx(path, built, entries, chosen, origin, second=second)
             else:
                 folds = folds or (published.folds if published else None) or None
                 model = read_nnunet(path, work, folds=folds, configuration=configuration)
                 final = write_nnunet(model, built, entries, chosen or name_of(model, path), origin)
             return self._admit(built, final, replace_existing=replace_existing)
+
+    def check_free(self, name: str, *, training: str, replace_existing: bool) -> None:
+        """Refuse a name that another model has, before a training that may take long.
+
+        Parameters
+        ----------
+        name : str
+        training : str
+            Identity of the training. A model with the same ``training`` in its card is an earlier
+            result of it.
+        replace_existing : bool
+            Whether another model may be replaced.
+
+        Raises
+        ------
+        ModelError
+            If the name is not valid or taken.
+        """
+        checked_name(name)
+        if name == EMBEDDED:
+            raise ModelError(
+                f"{EMBEDDED!r} is the name of the model that comes with the package",
+                hint=f"Choose another name ({Remedy.NAME})",
+                remedy=Remedy.NAME,
+            )
+        if name not in self or replace_existing:
+            return
+        card = read_model_json(self.folder / name).get("card") or {}
+        if dict(card).get("training") != training:
+            raise ModelError(
+                f"another model named {name!r} is installed",
+                where=self.folder / name,
+                hint=f"Choose another name ({Remedy.NAME}), or replace it ({Remedy.REPLACE})",
+                remedy=(Remedy.NAME, Remedy.REPLACE),
+            )
 
     def remove(self, name: str) -> None:
         """Remove an installed model, even a damaged one.

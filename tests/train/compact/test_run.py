@@ -20,8 +20,8 @@ from lpm_segmentator.samples.phantom import make_phantom
 from lpm_segmentator.segment import Predictor, load_compact
 from lpm_segmentator.train.compact.data import read_subject
 from lpm_segmentator.train.compact.recipe import Recipe, UnlabelledFiles, load_recipe
-from lpm_segmentator.train.compact.run import _mixed, run_recipe
-from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
+from lpm_segmentator.train.compact.run import run_recipe
+from lpm_segmentator.train.synthesis.subjects import TrainingSubject, mixed, training_subject
 from phantoms import write_labelled
 
 
@@ -197,7 +197,7 @@ def test_a_training_needs_subjects(study: Path, tmp_path: Path) -> None:
 def test_each_group_has_its_share_of_the_samples(study: Path) -> None:
     recipe = load_recipe(study / "recipe.yaml")
     subject = read_subject(recipe.subjects[0], [study]).to_training()
-    mixed = _mixed([subject] * 2, ([subject] * 3, 0.15), ([subject] * 10, 0.25), ([], 0.5))
-    weights = np.array([one.weight for one in mixed]) / sum(one.weight for one in mixed)
+    subjects = mixed([subject] * 2, ([subject] * 3, 0.15), ([subject] * 10, 0.25), ([], 0.5))
+    weights = np.array([one.weight for one in subjects]) / sum(one.weight for one in subjects)
     sums = [part.sum() for part in np.split(weights, [2, 5])]
     np.testing.assert_allclose(sums, [0.6, 0.15, 0.25])

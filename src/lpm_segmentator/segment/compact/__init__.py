@@ -13,7 +13,11 @@
 
 from __future__ import annotations
 
-from lpm_segmentator.segment.compact.files import embedded_predictor, load_compact
+from lpm_segmentator.segment.compact.files import (
+    embedded_networks,
+    embedded_predictor,
+    load_compact,
+)
 from lpm_segmentator.segment.compact.network import CompactSpec
 from lpm_segmentator.segment.compact.predictor import CompactPredictor
 from lpm_segmentator.segment.compact.slices import context_slices, normalise
@@ -22,6 +26,7 @@ __all__ = [
     "CompactPredictor",
     "CompactSpec",
     "context_slices",
+    "embedded_networks",
     "embedded_predictor",
     "load_compact",
     "normalise",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["embedded_predictor", "load_compact"]
+__all__ = ["embedded_networks", "embedded_predictor", "load_compact"]
 
 _FIRST = "compact.onnx"
 _SECOND = "compact-second.onnx"
@@ -52,6 +52,17 @@ def embedded_predictor(
         threads=threads,
         progress=progress,
     )
+
+
+def embedded_networks() -> tuple[bytes, bytes]:
+    """Return both ONNX files of the embedded model.
+
+    Raises
+    ------
+    ModelError
+        If the installation is incomplete.
+    """
+    return _weights(_FIRST), _weights(_SECOND)
 
 
 def load_compact(path: Path, **options: Any) -> CompactPredictor:

@@ -32,7 +32,7 @@ from lpm_segmentator.train.compact.training import train_compact
 from lpm_segmentator.train.export import Softmax, export_onnx
 from lpm_segmentator.train.scores import write_scores
 from lpm_segmentator.train.synthesis.shapes import fit_warps
-from lpm_segmentator.train.synthesis.subjects import TrainingSubject, phantom_subjects
+from lpm_segmentator.train.synthesis.subjects import TrainingSubject, mixed, phantom_subjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -242,7 +242,7 @@ class _Training:
     def _subjects(self, recipe: Recipe, start: Path | None) -> list[TrainingSubject]:
         config, unlabelled = recipe.config, self.pool.unlabelled
         taught = [] if start is None or not unlabelled else _pseudo_labelled(unlabelled, start)
-        return _mixed(
+        return mixed(
             [self.pool.real[files.name] for files in recipe.subjects],
             (self.pool.phantoms, config.phantom_share),
             (taught, config.unlabelled_share),
@@ -269,17 +269,6 @@ def _pseudo_labelled(unlabelled: Mapping[str, Volume], model: Path) -> list[Trai
         )
     logger.info("unlabelled images: %d of %d are used", len(subjects), len(labelled))
     return subjects
-
-
-def _mixed(
-    real: Sequence[TrainingSubject], *others: tuple[Sequence[TrainingSubject], float]
-) -> list[TrainingSubject]:
-    """Return all subjects, weighted so that each other group has its share of the samples."""
-    groups = [(group, share) for group, share in others if group and share > 0]
-    total = len(real) / (1 - sum(share for _, share in groups))
-    return list(real) + [
-        subject.weighted(share * total / len(group)) for group, share in groups for subject in group
-    ]
 
 
 def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[str, Any]:

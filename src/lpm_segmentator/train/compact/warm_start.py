@@ -15,7 +15,30 @@ if TYPE_CHECKING:
 
     from lpm_segmentator.train.network import CompactUNet
 
-__all__ = ["load_exported"]
+__all__ = ["exported_widths", "load_exported"]
+
+
+def exported_widths(path: Path) -> tuple[int, ...]:
+    """Return the channels of an exported compact model at each resolution, finest first.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is not an ONNX model.
+    ModelError
+        If it holds a different network.
+    """
+    weights = _initialisers(path)
+    widths: list[int] = []
+    while (first := weights.get(f"network.encoder.{len(widths)}.0.0.weight")) is not None:
+        widths.append(int(first.shape[0]))
+    if not widths:
+        raise ModelError(
+            "the weights of this model cannot be trained further",
+            where=path,
+            hint="Only models of 'lpm train compact', the embedded one included, can be",
+        )
+    return tuple(widths)
 
 
 def load_exported(network: CompactUNet, path: Path, images: torch.Tensor) -> None:

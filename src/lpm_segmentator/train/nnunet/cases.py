@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from lpm_segmentator.core import (
     AXIAL_FRAME,
     Contrast,
     GeometryError,
     InputError,
-    LabelError,
     LabelMap,
     PairingError,
     Remedy,
@@ -29,18 +25,15 @@ from lpm_segmentator.io import (
     parse_name,
     read_image,
     read_label_map,
-    subject_key,
 )
+from lpm_segmentator.train.labelled import base_name, check_sides, subject_of
 
 __all__ = ["ORIENTATION", "TrainingCase", "find_training_cases", "load_training_case", "silent"]
 
 #: nnU-Net does not reorient images, so all are written in one orientation, that of most MRI
 ORIENTATION = AXIAL_FRAME
 _SEQUENCES = (Contrast.WATER, Contrast.FAT, Contrast.T1W, Contrast.T2W)
-_SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
 _OTHER = "other"
-_SEPARATORS = re.compile(r"[_\-. ]+")
-_BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
 
 
 def silent(*_: object) -> None:
@@ -108,7 +101,7 @@ def find_training_cases(
         case = case_id(image)
         try:
             own = _labels_of(image, candidates)
-            subject = _subject(case, subject_pattern)
+            subject = subject_of(case, subject_pattern)
         except InputError as error:
             problems.append(str(error))
             continue
@@ -143,8 +136,8 @@ def _listed(problems: Sequence[str], count: int, what: str) -> InputError:
 
 
 def _labels_of(image: Path, candidates: Sequence[Path]) -> Path:
-    key, sequence = _base_name(case_id(image)), _sequence(image)
-    matching = [p for p in candidates if _base_name(case_id(p)) == key]
+    key, sequence = base_name(case_id(image)), _sequence(image)
+    matching = [p for p in candidates if base_name(case_id(p)) == key]
     chosen = [p for p in matching if _sequence(p) == sequence] or [
         p for p in matching if _sequence(p) == _OTHER
     ]
@@ -165,34 +158,6 @@ def _labels_of(image: Path, candidates: Sequence[Path]) -> Path:
 def _sequence(path: Path) -> str:
     contrast = parse_name(path).contrast.contrast
     return str(contrast) if contrast in _SEQUENCES else _OTHER
-
-
-def _base_name(case: str) -> str:
-    """Return a name without the kind of file and the sequence."""
-    parts = _SEPARATORS.split("_".join(subject_key(case)))
-    return "_".join(part for part in parts if part.lower() not in _SEQUENCE_WORDS)
-
-
-def _subject(case: str, pattern: str | None) -> str:
-    if pattern is None:
-        bids = _BIDS.search(case)
-        return bids[1] if bids else _base_name(case) or case
-    try:
-        match = re.search(pattern, case)
-    except re.error as error:
-        raise InputError(
-            f"the subject pattern {pattern!r} is not a regular expression ({error})",
-            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
-            remedy=Remedy.SUBJECT_PATTERN,
-        ) from error
-    if match is None:
-        raise InputError(
-            f"the subject pattern {pattern!r} does not match this name",
-            where=case,
-            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
-            remedy=Remedy.SUBJECT_PATTERN,
-        )
-    return match[1] if match.re.groups else match[0]
 
 
 def load_training_case(
@@ -228,33 +193,5 @@ def load_training_case(
             else "Export both from the same scan",
             remedy=accept if is_lost else None,
         )
-    _check_sides(labels, files.labels)
+    check_sides(labels, files.labels)
     return reorient(image, ORIENTATION), reorient(labels, ORIENTATION)
-
-
-def _check_sides(labels: LabelMap, where: Path) -> None:
-    """Check that the structures lie from right to left in the order of the label scheme."""
-    missing = [s.key for s in labels.scheme if not (labels.array == s.value).any()]
-    if missing:
-        raise LabelError(
-            f"the label map has no voxel of {', '.join(missing)}",
-            where=where,
-            hint="Label all four muscles, or leave the case out: unlabelled voxels are trained as "
-            "background",
-        )
-    right = [
-        labels.geometry.voxel_to_world(np.argwhere(labels.array == s.value).mean(axis=0))[0]
-        for s in labels.scheme
-    ]
-    keys = [s.key for s in labels.scheme]
-    order = [keys[i] for i in np.argsort(right)[::-1]]  # from the right side to the left
-    if order == keys:
-        return
-    what = "left and right are swapped" if order == keys[::-1] else "the muscles are mixed up"
-    raise LabelError(
-        f"{what}: from right to left the order of the labels is {', '.join(order)}, expected "
-        f"{', '.join(keys)}",
-        where=where,
-        hint="The labels are 1 ES right, 2 MF right, 3 MF left, 4 ES left; also check the "
-        "orientation in the headers",
-    )

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core import FileFormatError, InputError, ModelError, Remedy
+from lpm_segmentator.core import FileFormatError, InputError, Remedy
 from lpm_segmentator.io import file_sha256, read_json, to_json, write_json, write_text
 from lpm_segmentator.models import ModelStore
-from lpm_segmentator.models.installed import checked_name
-from lpm_segmentator.segment.nnunet.bundle import read_model_json
 from lpm_segmentator.segment.nnunet.engine import check_engine
 from lpm_segmentator.train.nnunet.cases import ORIENTATION, TrainingCase, silent
 from lpm_segmentator.train.nnunet.dataset import assign_folds, splits, write_dataset
@@ -91,7 +89,6 @@ def train_nnunet(
     """
     check_nnunet()
     check_engine()  # evaluation needs it, after days of training
-    checked_name(options.name)
     folds, wanted = assign_folds(cases, options.folds), _wanted(only, options.folds)
     key = _claim(out, _identity(cases, folds, options), options.name, replace=replace_existing)
     accept = {"accept_origin_mismatch": accept_origin_mismatch}
@@ -131,7 +128,7 @@ def _claim(out: Path, identity: dict[str, Any], name: str, *, replace: bool) -> 
     """Check that folder and model name are free for a training; return the training's key."""
     key = hashlib.sha256(to_json(identity).encode()).hexdigest()
     _check_folder(out, identity)
-    _check_name_free(name, key, replace_existing=replace)
+    ModelStore().check_free(name, training=key, replace_existing=replace)
     write_json(identity, out / _IDENTITY)
     return key
 
@@ -213,21 +210,6 @@ def _check_folder(out: Path, identity: dict[str, Any]) -> None:
         "to resume it",
         remedy=Remedy.OUTPUT,
     )
-
-
-def _check_name_free(name: str, key: str, *, replace_existing: bool) -> None:
-    """Refuse a name that is in use before the training starts, which may take days."""
-    store = ModelStore()
-    if name not in store or replace_existing:
-        return
-    card = read_model_json(store.folder / name).get("card") or {}
-    if dict(card).get("training") != key:
-        raise ModelError(
-            f"another model named {name!r} is installed",
-            where=store.folder / name,
-            hint=f"Choose another name ({Remedy.NAME}), or replace it ({Remedy.REPLACE})",
-            remedy=(Remedy.NAME, Remedy.REPLACE),
-        )
 
 
 def _card(cases: Sequence[TrainingCase], options: TrainingOptions, key: str) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from lpm_segmentator.core import InputError
 from lpm_segmentator.samples.phantom import make_phantom
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lpm_segmentator.train.synthesis.warps import Warps
 
-__all__ = ["TrainingSubject", "local_mean", "phantom_subjects", "training_subject"]
+__all__ = ["TrainingSubject", "local_mean", "mixed", "phantom_subjects", "training_subject"]
 
 #: standard deviation of the smoothing that estimates coil shading
 _SHADING_MM = 25.0
@@ -136,6 +138,25 @@ def phantom_subjects(count: int, *, seed: int) -> list[TrainingSubject]:
         water, fat, labels = phantom.water.T, phantom.fat.T, phantom.labels.T
         subjects.append(training_subject(f"phantom-{seed + index}", water, fat, labels, 1.0))
     return subjects
+
+
+def mixed(
+    real: Sequence[TrainingSubject], *others: tuple[Sequence[TrainingSubject], float]
+) -> list[TrainingSubject]:
+    """Return all subjects, weighted so that each other group has its share of the samples.
+
+    Parameters
+    ----------
+    real : sequence of TrainingSubject
+        They share what the other groups leave.
+    *others : tuple of sequence of TrainingSubject and float
+        A group and its share of the samples; an empty group has none.
+    """
+    groups = [(group, share) for group, share in others if group and share > 0]
+    total = len(real) / (1 - sum(share for _, share in groups))
+    return list(real) + [
+        subject.weighted(share * total / len(group)) for group, share in groups for subject in group
+    ]
 
 
 def _body_box(body: NDArray[np.bool_], margin: int) -> tuple[slice, slice, slice]:

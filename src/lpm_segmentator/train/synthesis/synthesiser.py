@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.synthesis.subjects import TrainingSubject
     from lpm_segmentator.train.synthesis.warps import Deformation
 
-__all__ = ["MIRRORED", "Batch", "Synthesiser"]
+__all__ = ["MIRRORED", "Batch", "Synthesiser", "random_warp"]
 
 #: label after a left–right flip, by label (1 ES right, 2 MF right, 3 MF left, 4 ES left)
 MIRRORED = (0, 4, 3, 2, 1)
@@ -215,7 +215,7 @@ class Synthesiser:
         """Return the sampling grid ``(1, h, w, 2)`` in normalised source coordinates."""
         config = self.config
         height, width = patch
-        x, y = _random_warp(patch, config.spacing_mm, draw)
+        x, y = random_warp(patch, config.spacing_mm, draw)
         # The muscles lie in the posterior third of the body: show more of what is anterior.
         y = y + draw.uniform(-0.375, 0.175) * height
         x = x + draw.normal(0.104) * width
@@ -239,10 +239,19 @@ class Synthesiser:
         return image * math.exp(draw.normal(0.15)) + draw.normal(0.02)
 
 
-def _random_warp(
+def random_warp(
     patch: tuple[int, int], spacing_mm: float, draw: Draw
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return x and y of a patch's pixels, in pixels from its centre, after a random warp."""
+    """Return x and y of a patch's pixels, in pixels from its centre, after a random warp.
+
+    Parameters
+    ----------
+    patch : tuple of int
+        Rows and columns.
+    spacing_mm : float
+        In-plane spacing.
+    draw : Draw
+    """
     height, width = patch
     scale = math.exp(draw.normal(0.14))
     stretch = math.exp(draw.normal(0.07))

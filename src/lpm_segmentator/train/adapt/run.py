@@ -1,0 +1,237 @@
+"""All steps of an adaptation: check, cross-validate by subject, judge, train, install."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lpm_segmentator.core import FileFormatError, InputError, Remedy
+from lpm_segmentator.io import (
+    atomic_path,
+    read_json,
+    to_json,
+    write_json,
+    write_table,
+    write_text,
+)
+from lpm_segmentator.models import EMBEDDED, ModelStore, compact_networks
+from lpm_segmentator.train.adapt.card import Card
+from lpm_segmentator.train.adapt.cases import assign_folds, check_cases
+from lpm_segmentator.train.adapt.config import AdaptConfig
+from lpm_segmentator.train.adapt.evaluation import CaseScore, score_case, summary, verdict
+from lpm_segmentator.train.adapt.trainings import opened, trainings
+from lpm_segmentator.train.compact.warm_start import exported_widths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lpm_segmentator.train.adapt.cases import AdaptCase
+    from lpm_segmentator.train.adapt.trainings import Trainings
+
+__all__ = ["Adapted", "adapt"]
+
+_IDENTITY = "adaptation.json"
+_FILES = ("first.onnx", "second.onnx")
+_ALL = "all"
+_NOT_VALIDATED = (
+    "all cases are of one subject, so that the adaptation cannot be cross-validated: whether it is "
+    "of use for other subjects is not known"
+)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The result of an adaptation.
+
+    Attributes
+    ----------
+    model : str
+        The name under which the model was installed; empty if it was not.
+    scores : tuple of CaseScore
+        Of the cross-validation; empty without one.
+    table : str
+        These scores in Markdown.
+    concerns : str
+        Why the adaptation is useless, or was not cross-validated; empty where there is nothing
+        against it.
+    """
+
+    model: str
+    scores: tuple[CaseScore, ...]
+    table: str
+    concerns: str
+
+
+def adapt(
+    cases: Sequence[AdaptCase],
+    name: str,
+    out: Path,
+    *,
+    base: str | Path = EMBEDDED,
+    config: AdaptConfig | None = None,
+    force: bool = False,
+    replace_existing: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Adapted:
+    """Adapt a compact model to corrected cases, and install the result if it is of use.
+
+    An interrupted adaptation is resumed by the same call.
+
+    Parameters
+    ----------
+    cases : sequence of AdaptCase
+    name : str
+        Name of the model.
+    out : Path
+        Where the adaptation is kept: checkpoints, models, ``evaluation.csv`` and
+        ``evaluation.md``.
+    base : str or Path
+        The model to adapt: ``"embedded"``, an installed compact model or an ONNX file.
+    config : AdaptConfig, optional
+    force : bool
+        Whether the model is installed even if the adaptation is useless or cannot be
+        cross-validated.
+    replace_existing : bool
+        Whether another model of this name may be replaced.
+    progress : callable, optional
+        Called with the number of steps done and of all steps.
+
+    Raises
+    ------
+    LpmError
+        If the cases, the base, the name or the folder do not permit it; all before anything is
+        trained.
+    """
+    config = config or AdaptConfig()
+    check_cases(cases)
+    folds = _folds(cases, config.folds, force=force)
+    key, files = _claim(cases, name, out, base, config, replace_existing=replace_existing)
+    work = trainings(
+        cases, files, out, config, key=key, parts=len(set(folds.values())) + 1, progress=progress
+    )
+    scores = _cross_validate(work, cases, folds, Card(name, key, work.base.info, cases, (), "", ""))
+    table = summary(scores) if scores else ""
+    concerns = verdict(scores) if scores else _NOT_VALIDATED
+    _write(scores, table, concerns, out)
+    if concerns and not force:
+        return Adapted("", scores, table, concerns)
+    card = Card(name, key, work.base.info, cases, scores, table, concerns)
+    _install(work.train(_ALL, range(len(cases)), card), card)
+    return Adapted(name, scores, table, concerns)
+
+
+def _folds(cases: Sequence[AdaptCase], most: int, *, force: bool) -> dict[str, int]:
+    """Return the fold of each subject; a single subject is an error, or has none by force."""
+    folds = assign_folds(cases, most)
+    if not folds and not force:
+        raise InputError(
+            _NOT_VALIDATED,
+            hint=f"Add cases of other subjects, or install the model nevertheless ({Remedy.FORCE})",
+            remedy=Remedy.FORCE,
+        )
+    return folds
+
+
+def _install(files: Sequence[Path], card: Card) -> None:
+    first, *others = files
+    ModelStore().install(
+        first,
+        name=card.name,
+        second=others[0] if others else None,
+        card=card.entries(),
+        replace_existing=True,  # an earlier result of this adaptation, or checked before
+    )
+
+
+def _claim(
+    cases: Sequence[AdaptCase],
+    name: str,
+    out: Path,
+    base: str | Path,
+    config: AdaptConfig,
+    *,
+    replace_existing: bool,
+) -> tuple[str, list[Path]]:
+    """Check that base, folder and name are fit for this adaptation.
+
+    Returns
+    -------
+    key : str
+        Identity of the adaptation.
+    files : list of Path
+        The networks of the base, copied to the folder.
+    """
+    networks = compact_networks(base)
+    identity = {
+        "base": [hashlib.sha256(network).hexdigest() for network in networks],
+        "cases": [
+            {"case": case.case, "subject": case.subject, "sha256": list(case.hashes)}
+            for case in cases
+        ],
+        "config": json.loads(to_json(config.to_dict())),
+    }
+    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
+    _check_folder(out, identity)
+    ModelStore().check_free(name, training=key, replace_existing=replace_existing)
+    files = []
+    for file, network in zip(_FILES, networks, strict=False):
+        with atomic_path(out / "base" / file) as temporary:
+            temporary.write_bytes(network)
+        files.append(out / "base" / file)
+        exported_widths(files[-1])  # refuses networks that cannot be trained further
+    write_json(identity, out / _IDENTITY)
+    return key, files
+
+
+def _check_folder(out: Path, identity: dict[str, Any]) -> None:
+    """Refuse a folder that holds another adaptation."""
+    path = out / _IDENTITY
+    if not path.exists():
+        return
+    try:
+        stored = dict(read_json(path))
+    except (FileFormatError, TypeError, ValueError):  # damaged: all of it differs
+        stored = {}
+    different = [name for name in identity if stored.get(name) != identity[name]]
+    if different:
+        raise InputError(
+            f"the folder holds another adaptation; its {' and '.join(different)} differ",
+            where=out,
+            hint=f"Use another output folder ({Remedy.OUTPUT}), or the same images, masks and "
+            "base to resume it",
+            remedy=Remedy.OUTPUT,
+        )
+
+
+def _write(scores: Sequence[CaseScore], table: str, concerns: str, out: Path) -> None:
+    """Write ``evaluation.csv``, if there are scores, and ``evaluation.md``."""
+    if scores:
+        write_table([score.to_row() for score in scores], out / "evaluation.csv")
+    parts = [table, f"Not recommended: {concerns}." if concerns else ""]
+    write_text("\n\n".join(part for part in parts if part) + "\n", out / "evaluation.md")
+
+
+def _cross_validate(
+    work: Trainings, cases: Sequence[AdaptCase], folds: dict[str, int], card: Card
+) -> tuple[CaseScore, ...]:
+    """Train without each fold, and score base and adapted model on its cases."""
+    scores = []
+    for fold in sorted(set(folds.values())):
+        held_out = [case for case in cases if folds[case.subject] == fold]
+        kept = [i for i, case in enumerate(cases) if folds[case.subject] != fold]
+        adapted = opened(work.train(f"without-fold-{fold}", kept, card))
+        scores += [
+            CaseScore(
+                case.case,
+                case.subject,
+                case.contrast,
+                fold,
+                before=score_case(work.base, case),
+                after=score_case(adapted, case),
+            )
+            for case in held_out
+        ]
+    return tuple(scores)

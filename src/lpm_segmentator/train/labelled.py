@@ -1,0 +1,98 @@
+"""What trainings on the user's own images share: subjects from names, and checks of masks."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from lpm_segmentator.core import InputError, LabelError, LabelMap, Remedy
+from lpm_segmentator.io import subject_key
+
+__all__ = ["base_name", "check_sides", "subject_of"]
+
+_SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
+_SEPARATORS = re.compile(r"[_\-. ]+")
+_BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
+
+
+def base_name(case: str) -> str:
+    """Return a name without the kind of file and the sequence."""
+    parts = _SEPARATORS.split("_".join(subject_key(case)))
+    return "_".join(part for part in parts if part.lower() not in _SEQUENCE_WORDS)
+
+
+def subject_of(case: str, pattern: str | None = None) -> str:
+    """Return the subject that the name of a case states.
+
+    Parameters
+    ----------
+    case : str
+    pattern : str, optional
+        Regular expression whose first group (or whole match) is the subject. By default ``sub-…``
+        of a BIDS name, else the name without sequence and kind of file.
+
+    Raises
+    ------
+    InputError
+        If the pattern is not a regular expression or does not match.
+    """
+    if pattern is None:
+        bids = _BIDS.search(case)
+        return bids[1] if bids else base_name(case) or case
+    try:
+        match = re.search(pattern, case)
+    except re.error as error:
+        raise InputError(
+            f"the subject pattern {pattern!r} is not a regular expression ({error})",
+            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
+            remedy=Remedy.SUBJECT_PATTERN,
+        ) from error
+    if match is None:
+        raise InputError(
+            f"the subject pattern {pattern!r} does not match this name",
+            where=case,
+            hint=f"Correct {Remedy.SUBJECT_PATTERN}",
+            remedy=Remedy.SUBJECT_PATTERN,
+        )
+    return match[1] if match.re.groups else match[0]
+
+
+def check_sides(labels: LabelMap, where: object) -> None:
+    """Check that all structures are there and lie from right to left in the order of the scheme.
+
+    Parameters
+    ----------
+    labels : LabelMap
+    where : object
+        The file or case, for messages.
+
+    Raises
+    ------
+    LabelError
+        If a structure is missing, or sides or muscles are swapped.
+    """
+    missing = [s.key for s in labels.scheme if not (labels.array == s.value).any()]
+    if missing:
+        raise LabelError(
+            f"the label map has no voxel of {', '.join(missing)}",
+            where=where,
+            hint="Label all four muscles, or leave the case out: unlabelled voxels are trained as "
+            "background",
+        )
+    right = [
+        labels.geometry.voxel_to_world(np.argwhere(labels.array == s.value).mean(axis=0))[0]
+        for s in labels.scheme
+    ]
+    keys = [s.key for s in labels.scheme]
+    order = [keys[i] for i in np.argsort(right)[::-1]]  # from the right side to the left
+    if order == keys:
+        return
+    what = "left and right are swapped" if order == keys[::-1] else "the muscles are mixed up"
+    raise LabelError(
+        f"{what}: from right to left the order of the labels is {', '.join(order)}, expected "
+        f"{', '.join(keys)}",
+        where=where,
+        hint="The labels are 1 ES right, 2 MF right, 3 MF left, 4 ES left; also check the "
+        "orientation in the headers",
+    )

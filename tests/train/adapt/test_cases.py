@@ -1,0 +1,61 @@
+"""Cases that cannot be learnt from are refused, all at once; subjects stay together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from adaptation import dixon, single
+from lpm_segmentator.core import InputError, LabelMap
+from lpm_segmentator.train.adapt.cases import assign_folds, check_cases
+
+
+def test_contrasts_and_volumes_of_a_case():
+    assert (single().contrast, len(single().volumes)) == ("T2w", 1)
+    assert (dixon().contrast, len(dixon().volumes)) == ("Dixon", 2)
+
+
+def test_good_cases_are_accepted():
+    check_cases([single(), dixon()])
+
+
+def test_no_case_is_an_error():
+    with pytest.raises(InputError, match="no image with a mask"):
+        check_cases([])
+
+
+def test_swapped_sides_and_missing_muscles_are_refused_together():
+    good = single()
+    swapped = np.choose(good.labels.array, [0, 4, 3, 2, 1]).astype(np.uint8)
+    lacking = np.where(good.labels.array == 2, 0, good.labels.array)
+    cases = [
+        good,
+        *(
+            dataclasses.replace(good, case=name, labels=LabelMap(array, good.labels.affine))
+            for name, array in (("swapped", swapped), ("lacking", lacking))
+        ),
+    ]
+    with pytest.raises(InputError) as caught:
+        check_cases(cases)
+    text = str(caught.value)
+    assert "2 of 3 cases" in text
+    assert "swapped: left and right are swapped" in text
+    assert "lacking: the label map has no voxel of MF_R" in text
+
+
+@pytest.mark.parametrize(
+    ("subjects", "folds"),
+    [("a", {}), ("aa", {}), ("ba", {"a": 0, "b": 1}), ("abca", {"a": 0, "b": 1, "c": 2})],
+)
+def test_each_subject_is_in_one_fold(subjects, folds):
+    cases = [dataclasses.replace(single(), subject=name) for name in subjects]
+    assert assign_folds(cases, 5) == folds
+
+
+def test_there_are_no_more_folds_than_asked_for():
+    cases = [dataclasses.replace(single(), subject=str(number)) for number in range(12)]
+    folds = assign_folds(cases, 5)
+    assert set(folds.values()) == set(range(5))
+    assert len(folds) == 12
