@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from adaptation import dixon, single
@@ -26,6 +27,11 @@ def test_the_description_states_cases_and_gain():
         "Dice of held-out subjects: 0.800 before, 0.850 after. Research use only."
     )
     assert "Foreground" not in card(scored=False).description
+
+
+def test_one_case_is_singular():
+    one = dataclasses.replace(card(scored=False), cases=[single()])
+    assert "1 corrected case (1 T2w) of 1 subject. " in one.description
 
 
 def test_the_entries_of_the_store():

@@ -12,7 +12,7 @@ import numpy as np
 from lpm_segmentator import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Sized
 
     from lpm_segmentator.segment import ModelInfo
     from lpm_segmentator.segment.compact import CompactSpec
@@ -53,12 +53,13 @@ class Card:
     @property
     def description(self) -> str:
         """The model in some sentences."""
-        subjects = len({case.subject for case in self.cases})
+        subjects = {case.subject for case in self.cases}
         contrasts = Counter(case.contrast for case in self.cases)
         listed = ", ".join(f"{count} {name}" for name, count in sorted(contrasts.items()))
         text = (
-            f"{self.base.name} {self.base.version}, adapted to {len(self.cases)} corrected cases "
-            f"({listed}) of {subjects} subject{'s' if subjects > 1 else ''}."
+            f"{self.base.name} {self.base.version}, adapted to "
+            f"{_counted(self.cases, 'corrected case')} ({listed}) of "
+            f"{_counted(subjects, 'subject')}."
         )
         if self.scores:
             before, after = (
@@ -124,3 +125,8 @@ class Card:
                 "cross_validation": self.table,
             },
         }
+
+
+def _counted(items: Sized, noun: str) -> str:
+    """Return a number of items with their noun, in the plural where there are several."""
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
