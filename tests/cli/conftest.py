@@ -1,4 +1,4 @@
-"""The command as users run it: a process of its own."""
+"""The command as users run it: in a process of its own, or here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import lpm_segmentator.study.dicom
+from exports import Lpm as LpmHere
+from exports import Said
+from lpm_segmentator.cli.main import main
 
 Lpm = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -43,3 +48,32 @@ def tum01(shared_data: Path) -> dict[str, Path]:
         "fat": folder / "TUM01_fat_img_img_L2-L5.nii.gz",
         "labels": folder / "TUM01_fat_manual_label_segmentation_L2-L5.nii.gz",
     }
+
+
+@pytest.fixture
+def lpm_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> LpmHere:
+    """Run the command in this process, with a cache of its own and a wide terminal."""
+    monkeypatch.setattr(lpm_segmentator.study.dicom, "scan_cache", lambda: tmp_path / "cache")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Said(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def run_here(lpm_here: LpmHere, tiny_path: Path) -> LpmHere:
+    """Run ``lpm run`` in this process with a model that costs nothing."""
+
+    def with_model(*arguments: object) -> Said:
+        model = ("--model", tiny_path, "--mode", "fast", "--keep-low-confidence")
+        return lpm_here("run", *arguments, *model, "--no-intensity-fat")
+
+    return with_model
