@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpm_segmentator.core import MissingExtraError
+from lpm_segmentator.core.quiet import quiet_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,19 +77,11 @@ def figure_style() -> Iterator[None]:
         If matplotlib is not installed.
     """
     check_drawable()
-    import logging
-
     import matplotlib as mpl
 
     # Arial is rare on servers; the fallback is intended and needs no warning for each figure.
-    finder = logging.getLogger("matplotlib.font_manager")
-    level = finder.level
-    finder.setLevel(logging.ERROR)
-    try:
-        with mpl.rc_context(_STYLE):
-            yield
-    finally:
-        finder.setLevel(level)
+    with quiet_log("matplotlib.font_manager", logging.ERROR), mpl.rc_context(_STYLE):
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from lpm_segmentator.core import FileFormatError
+from lpm_segmentator.core.quiet import quiet
 from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import onnx
@@ -158,7 +157,8 @@ def _traced(
         size = 4 * multiple, 6 * multiple
         for axis, name in ((2, "rows"), (3, "columns")):
             free[axis] = multiple * torch.export.Dim(name, min=2, max=512)
-    with _quiet():
+    # The exporter's messages are about packages and interfaces that are not ours.
+    with quiet("torch.onnx", logging.ERROR):
         program = torch.onnx.export(
             model,
             (torch.zeros(2, channels, *size),),
@@ -179,17 +179,3 @@ def _strip(model: onnx.ModelProto) -> None:
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the exporter's messages about packages and interfaces that are not ours."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

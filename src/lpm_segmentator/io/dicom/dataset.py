@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from lpm_segmentator.core.errors import LpmError
+from lpm_segmentator.core.quiet import quiet
 from lpm_segmentator.io.dicom.elements import DEFLATED, NotDicomError, check_growth
 
 if TYPE_CHECKING:
     from pydicom import FileDataset
 
-__all__ = ["load", "quiet", "reading"]
+__all__ = ["PYDICOM_LOG", "load", "reading"]
 
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Leave out the warnings of pydicom, which it also logs: what matters is checked here."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+#: pydicom logs its warnings as well; what matters is checked here
+PYDICOM_LOG = "pydicom"
 
 
 @contextmanager
 def reading() -> Iterator[None]:
     """Leave out warnings, and let what pydicom raises on damaged data be a `NotDicomError`."""
     try:
-        with quiet():
+        with quiet(PYDICOM_LOG):
             yield
     except (NotDicomError, LpmError):
         raise

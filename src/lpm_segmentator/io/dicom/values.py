@@ -6,6 +6,8 @@ import math
 import re
 import struct
 
+from lpm_segmentator.core.quiet import quiet
+
 __all__ = ["age_years", "number", "numbers", "parts", "seconds_of_day", "short", "tesla", "text",
            "whole"]  # fmt: skip
 
@@ -35,11 +37,11 @@ def text(value: bytes, charset: bytes = b"") -> str:
 def _decoded(value: bytes, charset: bytes) -> str:
     from pydicom.charset import convert_encodings, decode_bytes
 
-    from lpm_segmentator.io.dicom.dataset import quiet
+    from lpm_segmentator.io.dicom.dataset import PYDICOM_LOG
 
     names = [part.strip() for part in charset.decode("ascii", "replace").split("\\")]
     try:
-        with quiet():
+        with quiet(PYDICOM_LOG):
             return str(decode_bytes(value, convert_encodings(names), set()))
     except (LookupError, UnicodeError, ValueError):
         return value.decode("latin-1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import math
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core.errors import FileFormatError
+from lpm_segmentator.core.quiet import quiet_log
 
 __all__ = [
     "DICOM_START",
@@ -24,9 +24,10 @@ __all__ = [
     "is_dicom_start",
     "open_nifti",
     "partner_paths",
-    "quiet_nibabel",
 ]
 
+#: nibabel's remarks about headers, which are ours to make
+NIBABEL_LOG = "nibabel.global"
 _GZIP = b"\x1f\x8b"
 #: how many bytes a DICOM file begins with at least, and the last ones of them
 DICOM_START, _DICOM = 132, b"DICM"
@@ -144,7 +145,7 @@ def open_nifti(path: Path) -> RawNifti:
         raise _not_nifti(named, start)
     if len(start) < size:
         raise _truncated(path)
-    with quiet_nibabel():
+    with quiet_log(NIBABEL_LOG):
         header = _HEADERS[size](start[:size], order, check=False)  # type: ignore[no-untyped-call]
     single = bytes(start[_MAGIC_AT[size] :][:3]) in (b"n+1", b"n+2")
     data_path = path if single else _partner(path, ".hdr", ".img")
@@ -292,15 +293,3 @@ def _not_nifti(path: Path, start: bytes) -> FileFormatError:
         where=path,
         hint="Give a .nii or .nii.gz file; convert the image, or copy it again if it should be one",
     )
-
-
-@contextmanager
-def quiet_nibabel() -> Iterator[None]:
-    """Keep nibabel's own remarks about a header from the terminal: they are ours to make."""
-    logger: logging.Logger = nib.imageglobals.logger
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from lpm_segmentator.core.errors import GeometryError, OutputError
 from lpm_segmentator.core.geometry import Geometry
+from lpm_segmentator.core.quiet import quiet_log
 from lpm_segmentator.core.source import Source
 from lpm_segmentator.core.volume import LabelMap, Volume
 from lpm_segmentator.io.files import atomic_path
-from lpm_segmentator.io.nifti.container import quiet_nibabel
+from lpm_segmentator.io.nifti.container import NIBABEL_LOG
 from lpm_segmentator.io.nifti.header import stated_form
 
 __all__ = ["write_image", "write_label_map"]
@@ -105,7 +106,7 @@ def _write(
     header["cal_min"] = header["cal_max"] = 0  # the template's display window is not ours
     # Without an affine nibabel takes the header's two forms as they are.
     kind: Any = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    with quiet_nibabel(), atomic_path(path) as temporary:
+    with quiet_log(NIBABEL_LOG), atomic_path(path) as temporary:
         kind(array, None, header).to_filename(temporary)
 
 
