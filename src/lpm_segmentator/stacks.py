@@ -319,10 +319,8 @@ def _covered_mm(results: Sequence[CaseResult]) -> float:
     for result in results:
         geometry, slices = result.labels.geometry, result.coverage.slices
         half = geometry.slice_spacing_mm / 2
-        middle = [(n - 1) / 2 for n in geometry.shape]
         for index in slices:
-            middle[geometry.slice_axis] = index
-            height = float(geometry.voxel_to_world(middle)[2])
+            height = float(geometry.slice_centre_mm(index)[2])
             spans.append((height - half, height + half))
     covered, top = 0.0, -math.inf
     for low, high in sorted(spans):

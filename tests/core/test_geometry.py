@@ -89,6 +89,25 @@ def test_gantry_tilt_shortens_the_distance_between_slices_not_the_step():
     assert tilted.obliquity_deg == pytest.approx(0.0)
 
 
+def test_the_normal_is_perpendicular_to_both_other_axes_and_one_long():
+    geometry = grid("LPS", turn=(15.0, 5.0, 20.0))
+    for axis in range(3):
+        others = [geometry.affine[:3, a] for a in range(3) if a != axis]
+        normal = geometry.normal(axis)
+        assert np.linalg.norm(normal) == pytest.approx(1.0)
+        assert [normal @ other for other in others] == pytest.approx([0.0, 0.0], abs=1e-12)
+        assert np.linalg.det([*others, normal]) > 0
+
+
+def test_the_middle_of_a_slice_is_the_mean_of_its_voxels():
+    geometry = grid("SLP", turn=(15.0, 5.0, 20.0))
+    assert geometry.slice_axis == 0
+    _, rows, columns = geometry.shape
+    voxels = [(1, row, column) for row in range(rows) for column in range(columns)]
+    expected = geometry.voxel_to_world(voxels).mean(axis=0)
+    np.testing.assert_allclose(geometry.slice_centre_mm(1), expected)
+
+
 def test_obliquity_is_the_angle_of_the_slices():
     assert grid("LPS", turn=(15.0, 0.0, 0.0)).obliquity_deg == pytest.approx(15.0)
 

@@ -234,18 +234,27 @@ class Geometry:
         """
         return self._normal_angle_deg(self.through_plane_axis) < _AXIAL_LIMIT_DEG
 
-    def _normal(self, axis: int) -> FloatArray:
-        """Return the unit normal of the planes across an array axis."""
+    def normal(self, axis: int) -> FloatArray:
+        """Return the unit normal of the planes across an array axis, shape (3,).
+
+        It is the cross product of the steps along the two other axes in ascending order.
+        """
         first, second = (self.affine[:3, a] for a in range(3) if a != axis)
         normal = np.cross(first, second)
         unit: FloatArray = normal / np.linalg.norm(normal)
         return unit
 
+    def slice_centre_mm(self, index: int) -> FloatArray:
+        """World position of the middle of an axial slice, shape (3,)."""
+        voxel = (np.array(self.shape) - 1) / 2
+        voxel[self.slice_axis] = index
+        return self.voxel_to_world(voxel)
+
     def _plane_distance_mm(self, axis: int) -> float:
-        return float(abs(self._normal(axis) @ self.affine[:3, axis]))
+        return float(abs(self.normal(axis) @ self.affine[:3, axis]))
 
     def _normal_angle_deg(self, axis: int) -> float:
-        return float(np.degrees(np.arccos(min(1.0, abs(self._normal(axis)[_S])))))
+        return float(np.degrees(np.arccos(min(1.0, abs(self.normal(axis)[_S])))))
 
     def voxel_to_world(self, voxels: npt.ArrayLike) -> FloatArray:
         """Take voxel indices (may be fractional), shape (..., 3), to the world in mm."""

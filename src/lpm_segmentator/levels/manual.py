@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from lpm_segmentator.core import Disc, Geometry, GeometryError, InputError, Remedy
 from lpm_segmentator.levels.types import DiscLocation, Levels, Vector, slice_at
 
@@ -104,16 +102,14 @@ def _corrected(entry: Mapping[str, Any], geometry: Geometry) -> Mapping[str, Any
 
 
 def _middle(geometry: Geometry, index: int) -> Vector:
-    voxel = (np.array(geometry.shape) - 1) / 2
-    voxel[geometry.slice_axis] = index
-    x, y, z = (float(v) for v in geometry.voxel_to_world(voxel))
+    x, y, z = (float(v) for v in geometry.slice_centre_mm(index))
     return x, y, z
 
 
 def _in_slice(disc: Disc, geometry: Geometry, index: int) -> DiscLocation:
     """Return a disc in the middle of a slice, parallel to it."""
-    a, b = (geometry.affine[:3, axis] for axis in geometry.in_plane_axes)
-    normal = np.cross(a, b)
-    normal *= (1.0 if normal[2] >= 0 else -1.0) / np.linalg.norm(normal)
+    normal = geometry.normal(geometry.slice_axis)
+    if normal[2] < 0:
+        normal = -normal
     u, v, w = (float(v) for v in normal)
     return DiscLocation(disc, _middle(geometry, index), (u, v, w), 1.0, "user")

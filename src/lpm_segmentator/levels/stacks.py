@@ -78,13 +78,8 @@ def nearest_slices(levels: Levels, stacks: Sequence[Geometry]) -> tuple[DiscSlic
 
 
 def _in_stack(location: DiscLocation, number: int, geometry: Geometry, index: int) -> DiscSlice:
-    axis = geometry.slice_axis
-    first, second = geometry.in_plane_axes
-    normal = np.cross(geometry.affine[:3, first], geometry.affine[:3, second])
-    normal /= np.linalg.norm(normal)
-    middle = [(n - 1) / 2 for n in geometry.shape]
-    middle[axis] = index
-    offset = np.asarray(location.centre_mm) - geometry.voxel_to_world(middle)
+    normal = geometry.normal(geometry.slice_axis)
+    offset = np.asarray(location.centre_mm) - geometry.slice_centre_mm(index)
     cosine = min(1.0, abs(float(normal @ np.asarray(location.normal))))
     return DiscSlice(
         disc=location.disc,

@@ -316,12 +316,8 @@ def _note(reasons: Iterable[str], sums: RegionSums, quantities: Iterable[Measure
 
 def _slice_heights_mm(geometry: Geometry) -> list[float]:
     """Return the height of each slice's centre in the world."""
-    centre = [(n - 1) / 2 for n in geometry.shape]
-    heights = []
-    for index in range(geometry.shape[geometry.slice_axis]):
-        centre[geometry.slice_axis] = index
-        heights.append(float(geometry.voxel_to_world(centre)[2]))
-    return heights
+    slices = range(geometry.shape[geometry.slice_axis])
+    return [float(geometry.slice_centre_mm(index)[2]) for index in slices]
 
 
 def _check(area: Area, code: str, message: str) -> Finding:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lpm_segmentator.core import Geometry
 from lpm_segmentator.study.dicom.describe import Described
 
 __all__ = ["stacks_of_one_scan"]
@@ -66,12 +65,6 @@ def _repeats(one: Described, other: Described) -> bool:
     a, b = one.stack.geometry, other.stack.geometry
     if a is None or b is None:
         return True
-    normals = [_normal(geometry) for geometry in (a, b)]
-    angle = np.degrees(np.arccos(min(1.0, abs(float(normals[0] @ normals[1])))))
+    angle = np.degrees(np.arccos(min(1.0, abs(float(a.normal(2) @ b.normal(2))))))
     shared = a.overlap_mm(b)[2] / min(one.extent_mm, other.extent_mm)
     return bool(angle < _REPEATED_DEG and shared > _REPEATED)
-
-
-def _normal(geometry: Geometry) -> np.typing.NDArray[np.float64]:
-    normal = np.cross(geometry.affine[:3, 0], geometry.affine[:3, 1])
-    return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
