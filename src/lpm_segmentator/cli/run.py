@@ -67,7 +67,8 @@ __all__ = ["execute", "run"]
     "(located in the image or in a sagittal series), those of a table with the columns pid, "
     "slice_start and slice_stop, or those between discs that a file states: a table with the "
     "columns pid and L1-L2 to L5-S1, a file of levels, or a folder of CASE_levels.json.  "
-    "[default: none; auto for DICOM examinations with a sagittal series]",
+    "[default: none; auto with a sagittal series for DICOM examinations and for NIfTI images in "
+    "several stacks]",
 )
 @level_options
 @click.option("--from-slice", type=int, help="First slice to segment and measure, from 0.")
