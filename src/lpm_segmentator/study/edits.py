@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
+    "earlier_record",
     "edited_mask_of",
+    "edits_in_force",
     "is_about_an_edit",
     "is_file",
     "keep_corrected_levels",
@@ -63,7 +65,7 @@ def unedited_masks(folder: CaseFolder, inputs: Iterable[Path]) -> list[Path]:
     inputs : iterable of Path
         Of this run.
     """
-    record = _record_of(folder)
+    record = earlier_record(folder)
     if record is None:
         return []
     used = list(inputs)
@@ -91,10 +93,30 @@ def mask_in_force(folder: CaseFolder) -> Path | None:
     return path if path.exists() else None
 
 
+def edits_in_force(folder: CaseFolder, record: CaseRecord | None) -> tuple[CaseFolder, ...]:
+    """Return where the edited masks lie that count again if a case is run again.
+
+    They are those that the numbers of its record are about, of one image and of each of several
+    stacks alike. Masks that were edited since count once they are measured, by `remeasure`.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    record : CaseRecord or None
+        Of the case before it is run again; see `earlier_record`.
+
+    Returns
+    -------
+    tuple of CaseFolder
+        The folder of the case, or those that `CaseFolder.of_stack` gives for its stacks.
+    """
+    known = {} if record is None else _measured_masks(folder, record)
+    return tuple(place for place, mask in known.items() if mask.kind == "edited")
+
+
 def is_about_an_edit(folder: CaseFolder) -> bool:
     """Return whether the record of a case with one image is about an edited mask."""
-    known = _known(_record_of(folder), None)
-    return known is not None and known[1].kind == "edited"
+    return folder in edits_in_force(folder, earlier_record(folder))
 
 
 def unusable_edit(
@@ -118,7 +140,7 @@ def unusable_edit(
     stack : int, optional
         Number of the stack, of several.
     """
-    known = _known(_record_of(folder), stack)
+    known = _known(earlier_record(folder), stack)
     if known is not None and _is_other(known[0], series_uid):
         return None
     path = folder.edited_mask
@@ -165,7 +187,7 @@ def keep_edited_mask(
     OutputError
         If it cannot be saved.
     """
-    known = _known(_record_of(folder), stack)
+    known = _known(earlier_record(folder), stack)
     if known is not None and _is_other(known[0], series_uid):
         return _set_aside(folder, known[1])
     if known is None:
@@ -216,7 +238,7 @@ def keep_corrected_levels(
         return []
     if new is not None and path.read_bytes() == new.encode():
         return []
-    record = _record_of(folder)
+    record = earlier_record(folder)
     if record is None:
         what = f"{_UNKNOWN} levels may have been corrected"
     else:
@@ -238,8 +260,8 @@ def kept_findings(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.code in (_KEPT_LEVELS, _KEPT_MASK)]
 
 
-def _record_of(folder: CaseFolder) -> CaseRecord | None:
-    """Return the record of a case; None where nothing is known of it."""
+def earlier_record(folder: CaseFolder) -> CaseRecord | None:
+    """Return the record in the folder of a case; None where none can be read."""
     try:
         return read_case_record(folder.record)
     except RecordError:
