@@ -82,10 +82,10 @@ def process_case(
     began = time.perf_counter()
     if files.dicom is not None:
         files = _imported(files, files.dicom)
+    fingerprint = fingerprint_of(files, options, predictor.info)
     if files.stacks:
-        fingerprint = fingerprint_of(files, options, predictor.info)
         return process_stacks(files, folder, options, predictor, fingerprint)
-    return _process_image(files, folder, options, predictor, began)
+    return _process_image(files, folder, options, predictor, fingerprint, began=began)
 
 
 def _process_image(
@@ -93,6 +93,8 @@ def _process_image(
     folder: CaseFolder,
     options: RunOptions,
     predictor: Predictor,
+    fingerprint: str,
+    *,
     began: float,
 ) -> CaseRecord:
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
@@ -110,7 +112,7 @@ def _process_image(
         folder,
         files=files,
         options=options,
-        fingerprint=fingerprint_of(files, options, predictor.info),
+        fingerprint=fingerprint,
         contrast=loaded.contrast,
     )
     if in_force and unusable is None and folder.edited_mask.exists():

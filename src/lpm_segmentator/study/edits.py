@@ -286,7 +286,7 @@ def _is_other(image: ImageRecord, series_uid: str) -> bool:
 
 def _is_edited(path: Path, known: MaskRecord) -> bool:
     """Return whether an automatic or imported mask was edited in place."""
-    return path.exists() and file_sha256(path) != (known.automatic_sha256 or known.sha256)
+    return path.exists() and file_sha256(path) != known.unedited_sha256
 
 
 def _holds(path: Path, labels: LabelMap) -> bool:

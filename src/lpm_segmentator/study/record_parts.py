@@ -78,6 +78,11 @@ class MaskRecord:
     changed_voxels: int | None = None
     automatic_sha256: str = ""
 
+    @property
+    def unedited_sha256(self) -> str:
+        """Of the automatic or imported mask, as it was before any edit."""
+        return self.automatic_sha256 or self.sha256
+
 
 @dataclass(frozen=True)
 class LevelsRecord:

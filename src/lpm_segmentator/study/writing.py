@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["EditedMask", "remove_stale", "with_provenance", "write_case", "write_fat_maps"]
 
 _QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
-_MOST_STACKS = 100  # whose maps are looked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,8 +270,6 @@ def remove_stale(folder: CaseFolder, unedited: Sequence[Path], current: Sequence
     OutputError
         If a file cannot be removed.
     """
-    places = [folder, *(folder.of_stack(number) for number in range(1, _MOST_STACKS))]
-    maps = [path for place in places for path in place.fat_maps()]
-    for path in (folder.levels, folder.levels_picture, *maps, *unedited):
+    for path in (folder.levels, folder.levels_picture, *folder.fat_maps(), *unedited):
         if path not in current:
             remove_file(path)
