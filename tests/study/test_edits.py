@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lpm_segmentator import api
+from lpm_segmentator.study import edits
 from lpm_segmentator.study.edits import earlier_record, edited_mask_of, edits_in_force
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import CaseRecord, read_case_record
@@ -147,6 +148,17 @@ def test_an_edit_is_in_force_if_the_numbers_are_about_it(
     assert place.edited_mask.exists()
     # an edit that is not in force is one that tables and report warn about
     assert edited_mask_of(folder, record) == (None if was_measured else place.edited_mask)
+
+
+def test_a_run_reads_the_earlier_record_once(tmp_path, folder, options, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        edits, "read_case_record", lambda path: read.append(path) or read_case_record(path)
+    )
+    edit(folder.mask, 1)
+    correct(folder)
+    run(tmp_path, options)
+    assert read == [folder.record]
 
 
 def state_series(tmp_path: Path, uid: str) -> None:

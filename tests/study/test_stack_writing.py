@@ -15,6 +15,7 @@ from lpm_segmentator.pipeline import measure_labels
 from lpm_segmentator.stacks import StackedResult, run_stacks
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.complete import check_complete
+from lpm_segmentator.study.edits import earlier_record
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.record import CaseRecord, read_case_record
@@ -35,6 +36,7 @@ def write(folder: CaseFolder, result: StackedResult) -> CaseRecord:
         options=RunOptions(),
         fingerprint="f",
         contrast=KnownContrast(Contrast.T2W),
+        before=earlier_record(folder),
     )
 
 
@@ -119,6 +121,7 @@ def write_one(folder: CaseFolder, mask: Path | None = None) -> CaseRecord:
         options=RunOptions(),
         fingerprint="f",
         contrast=KnownContrast(Contrast.T2W),
+        before=earlier_record(folder),
     )
 
 

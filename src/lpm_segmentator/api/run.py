@@ -21,7 +21,7 @@ from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, Settings, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom.source import DicomSource, import_images
-from lpm_segmentator.study.edits import earlier_record, edits_in_force, unusable_edit
+from lpm_segmentator.study.edits import earlier_record, edits_in_force, known_masks, unusable_edit
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
@@ -100,11 +100,13 @@ def _process_image(
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     read_seconds = time.perf_counter() - began
     result = _result(loaded, predictor, options.settings)
-    in_force, unusable = folder in edits_in_force(folder, earlier_record(folder)), None
+    before = earlier_record(folder)
+    in_force, unusable = folder in edits_in_force(folder, before), None
     if in_force:  # whatever is wrong with the mask is known before anything is written
         case = loaded.case
         read = partial(read_mask, grid=case.image.geometry, read=options.read)
-        unusable = unusable_edit(folder, read, case.source.uids.series)
+        known = known_masks(folder, before).get(folder)
+        unusable = unusable_edit(folder, known, read, case.source.uids.series)
     if unusable is not None:
         result = replace(result, findings=(*result.findings, unusable))
     record = write_case(
@@ -114,6 +116,7 @@ def _process_image(
         options=options,
         fingerprint=fingerprint,
         contrast=loaded.contrast,
+        before=before,
     )
     if in_force and unusable is None and folder.edited_mask.exists():
         return remeasured(folder, record, folder.edited_mask)

@@ -25,6 +25,7 @@ from lpm_segmentator.study.edits import (
     earlier_record,
     edits_in_force,
     kept_findings,
+    known_masks,
     mask_in_force,
     unusable_edit,
 )
@@ -83,8 +84,8 @@ def process_stacks(
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
-    in_force = edits_in_force(folder, earlier_record(folder))
-    unusable = _unusable_edits(folder, in_force, loaded, options)  # before anything is written
+    before = earlier_record(folder)
+    unusable = _unusable_edits(folder, before, loaded, options)  # before anything is written
     result = replace(result, findings=(*result.findings, *unusable.values()))
     record = write_stacks(
         timed(result, read_seconds, began),
@@ -93,7 +94,9 @@ def process_stacks(
         options=options,
         fingerprint=fingerprint,
         contrast=_contrast(loaded),
+        before=before,
     )
+    in_force = edits_in_force(folder, before)
     places = [here for here in in_force if here not in unusable and here.edited_mask.exists()]
     if places:
         files = replace(files, dicom=None)
@@ -103,20 +106,19 @@ def process_stacks(
 
 def _unusable_edits(
     folder: CaseFolder,
-    in_force: Sequence[CaseFolder],
+    before: CaseRecord | None,
     loaded: Sequence[LoadedCase],
     options: RunOptions,
 ) -> dict[CaseFolder, Finding]:
     """Return what to say of edited masks that cannot be measured, by where they lie."""
-    found = {}
-    for number, one in enumerate(loaded, start=1):
-        here = folder.of_stack(number)
-        if here not in in_force:
-            continue
-        read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
-        finding = unusable_edit(here, read, one.case.source.uids.series, number)
-        if finding is not None:
-            found[here] = finding
+    found, known = {}, known_masks(folder, before)
+    in_force = edits_in_force(folder, before)
+    for here, one in zip(folder.parts(len(loaded)), loaded, strict=True):
+        if here in in_force:
+            read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
+            finding = unusable_edit(here, known[here], read, one.case.source.uids.series)
+            if finding is not None:
+                found[here] = finding
     return found
 
 
@@ -215,6 +217,6 @@ def remeasured_stacks(
         options=options,
         fingerprint=record.fingerprint,
         contrast=_contrast(loaded),
-        edited=edited,
         before=record,
+        edited=edited,
     )
