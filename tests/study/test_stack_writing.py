@@ -68,7 +68,8 @@ def test_the_record_is_written_and_whole(folder: CaseFolder):
 
 def test_stacks_may_differ_in_size_and_in_the_order_of_their_axes(folder: CaseFolder):
     """The picture shows them side by side, the masks keep the grids of their images."""
-    images, masks = [image_of(*part) for part in PARTS], [mask_of(*part) for part in PARTS]
+    parts = ((0, 2), (2, 4), (4, 6))  # no slice is in two stacks
+    images, masks = [image_of(*part) for part in parts], [mask_of(*part) for part in parts]
     images[1], masks[1] = reorient(images[1], "RAI"), reorient(masks[1], "RAI")
     box = (slice(5, 100), slice(2, 75))
     affine = images[2].affine.copy()
@@ -82,7 +83,7 @@ def test_stacks_may_differ_in_size_and_in_the_order_of_their_axes(folder: CaseFo
         np.testing.assert_allclose(written.affine, mask.affine, atol=1e-4)
     # along its slice axis the second stack runs to the feet
     at = {found.level: (found.stack, found.slice) for found in record.disc_slices}
-    assert at["L3-L4"] in ((2, 0), (3, 0))
+    assert at["L3-L4"] == (2, 0)
     assert record.image.axis_codes == "LPS"
     assert record.stacks[1].image.axis_codes == "RAI"
 

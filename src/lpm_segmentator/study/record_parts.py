@@ -93,7 +93,8 @@ class LevelsRecord:
     source : str
         File that they come from.
     discs : tuple of mapping
-        As in the file that ``lpm levels`` writes; empty where none was found.
+        As in the file that ``lpm levels`` writes; empty where none was found. Of several stacks
+        `slice` counts through all of them, as in the profile.
     warnings : tuple of str
     named : bool
         Whether the names are certain, so that rows of the tables carry them.
