@@ -205,6 +205,10 @@ def _check_slice_options(
 ) -> None:
     source = click.get_current_context().get_parameter_source("slice_end")
     if table is None and source is ParameterSource.COMMANDLINE:
+        if options["levels"] is None:
+            raise click.UsageError(
+                "--slice-end is about a slice table (--levels SLICES.csv), which was not given"
+            )
         raise click.UsageError(
             f"--slice-end and --levels {options['levels']} contradict each other: --slice-end is "
             "about a slice table (--levels SLICES.csv)"
@@ -231,6 +235,8 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
     written = levels != "none" and (path.is_dir() or path.suffix.lower() == ".json")
     if named.accept_frame_mismatch and not written:
         given.append("--accept-frame-mismatch")
+    if given and options["levels"] is None:
+        raise click.UsageError(f"{given[0]} is about the discs and needs --levels auto")
     if given:
         raise click.UsageError(
             f"{given[0]} and --levels {levels} contradict each other: {given[0]} states where the "
