@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
 from lpm_segmentator.io.dicom.cache import ScanCache
+from lpm_segmentator.io.dicom.content import ARCHIVE_ERRORS
 from lpm_segmentator.io.dicom.dataset import load, reading
 from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
 
-__all__ = ["ARCHIVE_ERRORS", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
+__all__ = ["Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
 
 _DICOMDIR = "DICOMDIR"
 _ZIP = b"PK\x03\x04"
-#: what a damaged archive, or one of an unknown kind, raises
-ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, OSError,
-                  EOFError, ValueError, RuntimeError)  # fmt: skip
 #: a member that grows by more than this and is larger than this is no image
 _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 _LARGEST_MEMBER = 2**32
