@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lpm_segmentator.io.descriptions import contrast_in_header, names_dixon, words_of
 from lpm_segmentator.io.files import (
     atomic_path,
     file_sha256,
@@ -64,6 +65,7 @@ __all__ = [
     "SliceRange",
     "atomic_path",
     "case_id",
+    "contrast_in_header",
     "contrast_in_text",
     "contrast_of",
     "file_sha256",
@@ -73,6 +75,7 @@ __all__ = [
     "is_label_name",
     "label_numbering",
     "lookup",
+    "names_dixon",
     "no_row",
     "parse_name",
     "read_disc_table",
@@ -92,6 +95,7 @@ __all__ = [
     "subject_key",
     "to_json",
     "uids_of",
+    "words_of",
     "write_image",
     "write_json",
     "write_label_map",

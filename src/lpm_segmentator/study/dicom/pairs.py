@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from lpm_segmentator.core import Contrast
+from lpm_segmentator.io import words_of
 from lpm_segmentator.study.dicom.describe import Described
-from lpm_segmentator.study.dicom.words import words_of
 
 __all__ = ["DixonScan", "dixon_scans"]
 
