@@ -161,7 +161,20 @@ def test_files_that_a_dicomdir_names_and_that_are_missing_are_named(series: list
 def test_a_damaged_dicomdir_is_named_and_the_files_are_read(series: list[Path], content: bytes):
     path = series[0].with_name("DICOMDIR")
     path.write_bytes(content)
-    assert len(scan([path]).frames) == 5
+    found = scan([path])
+    assert len(found.frames) == 5
+    (entry,) = found.skipped
+    assert entry.reason.startswith("the directory cannot be read (")
+    assert entry.reason.endswith("); the files were searched")
+    assert entry.paths == (str(path),)
+
+
+def test_a_dicomdir_without_its_list_of_files_is_damaged(series: list[Path]):
+    disc = write_dicomdir(series[0].parent)
+    rewrite(disc, lambda data: data.pop("DirectoryRecordSequence"))
+    found = scan([disc])
+    assert len(found.frames) == 5
+    assert "its list of files is missing" in found.skipped[0].reason
 
 
 # --- archives ---

@@ -269,7 +269,9 @@ def _check_directory(path: Path, found: _Findings) -> None:
     """Report the files that a ``DICOMDIR`` names and that are not there."""
     try:
         with reading(), path.open("rb") as stream:
-            records = load(stream, "", pixels=False).get("DirectoryRecordSequence") or []
+            records = load(stream, "", pixels=False).get("DirectoryRecordSequence")
+            if records is None:
+                raise NotDicomError("it is damaged: its list of files is missing")
             named = [record.get("ReferencedFileID") for record in records]
             paths = [n if isinstance(n, str) else "/".join(n) for n in named if n]
     except NotDicomError as error:
