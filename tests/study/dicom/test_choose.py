@@ -67,6 +67,18 @@ def test_series_named_lumbar_go_before_those_that_name_no_part():
     assert "whose header names the lumbar spine" in reason
 
 
+def test_the_roles_of_a_candidate_are_those_of_its_images_in_the_case():
+    (single,) = choose([axial()]).chosen
+    (pair,) = choose(scan_of(10)).chosen
+    (stacks,) = choose([slab(h, t) for h, t in ((40, -8), (0, 2), (-40, 15))]).chosen
+    assert list(single.roles) == ["image"]
+    assert pair.roles == {"water": pair.image, "fat": pair.fat}
+    assert list(stacks.roles) == ["stack-1", "stack-2", "stack-3"]
+    for candidate in (single, pair, stacks):
+        assert candidate.images == tuple(candidate.roles.values())
+        assert candidate.images[0] is candidate.image
+
+
 def test_images_as_acquired_go_before_those_derived_from_them():
     derived = axial(6, image_type=("DERIVED", "SECONDARY", "AVERAGE"), body_part="LSPINE")
     choice = choose([axial(5), derived])

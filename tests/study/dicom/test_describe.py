@@ -30,6 +30,11 @@ def test_the_extent_is_that_of_all_slices():
     assert described(slices=5).extent_mm == pytest.approx(75.0)
 
 
+def test_a_file_without_an_image_has_no_slices():
+    assert described(slices=5).n_slices == 5
+    assert described(slices=1, rows=0, problem="it holds no image").n_slices == 0
+
+
 @pytest.mark.parametrize(
     ("tags", "contrast", "evidence"),
     [

@@ -64,11 +64,18 @@ class Candidate:
     rank: int
 
     @property
+    def roles(self) -> dict[str, Described]:
+        """Its images by their role in the case."""
+        if self.fat is not None:
+            return {"water": self.image, "fat": self.fat}
+        if self.stacks:
+            return {f"stack-{n}": image for n, image in enumerate(self.stacks, start=1)}
+        return {"image": self.image}
+
+    @property
     def images(self) -> tuple[Described, ...]:
         """Its images."""
-        if self.stacks:
-            return self.stacks
-        return (self.image,) if self.fat is None else (self.image, self.fat)
+        return tuple(self.roles.values())
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,11 @@ class Described:
         """Whether the image was derived from others after the scan."""
         return self.tags.image_type[1:2] == ("SECONDARY",)
 
+    @property
+    def n_slices(self) -> int:
+        """Number of slices; 0 of a file without an image, such as a report."""
+        return len(self.stack.frames) if self.tags.rows else 0
+
     @cached_property
     def extent_mm(self) -> float:
         """Length that the slices cover along their normal, slice thickness included."""
