@@ -12,7 +12,7 @@ from lpm_segmentator.io import contrast_in_header, names_dixon, words_of
 from lpm_segmentator.io.dicom import SeriesTags, Stack
 from lpm_segmentator.study.dicom import words
 
-__all__ = ["Described", "Plane", "describe"]
+__all__ = ["Described", "Plane", "describe", "same_frame"]
 
 Plane = Literal["axial", "sagittal", "coronal", ""]
 
@@ -89,6 +89,12 @@ def describe(stack: Stack) -> Described:
         body_part=_body_part(tags),
         unsuitable=_unsuitable(stack),
     )
+
+
+def same_frame(one: Described, other: Described) -> bool:
+    """Return whether two stacks may lie in one frame of reference: one that is not stated may."""
+    frames = {tags.frame_of_reference for tags in (one.tags, other.tags)} - {""}
+    return len(frames) <= 1
 
 
 def _body_part(tags: SeriesTags) -> str:

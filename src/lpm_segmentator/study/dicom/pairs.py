@@ -9,7 +9,7 @@ from itertools import product
 
 from lpm_segmentator.core import Contrast
 from lpm_segmentator.io import words_of
-from lpm_segmentator.study.dicom.describe import Described
+from lpm_segmentator.study.dicom.describe import Described, same_frame
 
 __all__ = ["DixonScan", "dixon_scans"]
 
@@ -82,8 +82,7 @@ def _on_one_grid(one: Described, other: Described) -> bool:
     a, b = one.stack.geometry, other.stack.geometry
     if a is None or b is None:
         return False
-    frames = {tags.frame_of_reference for tags in (one.tags, other.tags)} - {""}
-    return len(frames) <= 1 and a.describe_difference(b) is None
+    return same_frame(one, other) and a.describe_difference(b) is None
 
 
 def _distance(one: Described, other: Described) -> tuple[float, ...]:
