@@ -58,6 +58,21 @@ def test_files_need_no_suffix_and_others_are_counted(series: list[Path]):
     assert len(found.frames) == 5
     (skipped,) = found.skipped
     assert (skipped.reason, skipped.count, len(skipped.paths)) == ("this is no DICOM file", 8, 5)
+    assert not skipped.is_dicom
+
+
+def test_damaged_files_are_of_no_other_format_whatever_their_names(series: list[Path]):
+    truncate(series[0], 400)
+    packed = zip_files(series[0].with_name("in.zip"), {"no DICOM/IM1": series[1].read_bytes()})
+    content = packed.read_bytes()
+    packed.write_bytes(content[:60] + bytes(40) + content[100:])
+    found = scan([series[0].parent])
+    assert len(found.skipped) == 2
+    assert all(skipped.is_dicom for skipped in found.skipped)
+    assert [skipped.paths for skipped in found.skipped] == [
+        (f"{packed}/no DICOM/IM1",),
+        (str(series[0]),),
+    ]
 
 
 def test_a_missing_input_is_an_error(tmp_path: Path):

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Collection
 from typing import IO
 
-__all__ = ["DEFLATED", "NotDicomError", "check_growth", "read_elements"]
+__all__ = ["DEFLATED", "NotDicomError", "OtherFormatError", "check_growth", "read_elements"]
 
 Elements = dict[int, bytes]
 """Value of each element as stored, by tag (``group << 16 | element``)."""
@@ -35,6 +35,10 @@ _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 
 class NotDicomError(Exception):
     """A file is no DICOM file, or its header is damaged; the message states which."""
+
+
+class OtherFormatError(NotDicomError):
+    """A file is of another format than DICOM."""
 
 
 def read_elements(stream: IO[bytes], wanted: Collection[int], stop: int) -> Elements:
@@ -61,7 +65,7 @@ def read_elements(stream: IO[bytes], wanted: Collection[int], stop: int) -> Elem
     Raises
     ------
     NotDicomError
-        If the file is no DICOM file or ends within the header.
+        If the file is no DICOM file (`OtherFormatError`), or its header is damaged.
     """
     buffer = _Buffer(stream.read)
     at, meta = _start_of_data(buffer)
@@ -235,7 +239,7 @@ def _start_of_data(buffer: _Buffer) -> tuple[int, Elements]:
     elif data[:2] == b"\x08\0" and data[3:4] == b"\0" and len(data) >= 16:  # old files
         return 0, {}
     else:
-        raise NotDicomError("this is no DICOM file")
+        raise OtherFormatError("this is no DICOM file")
     meta, at = _Walk(buffer, implicit=False).elements(at, [_TRANSFER_SYNTAX], _END_OF_META)
     return at, meta
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,8 @@ from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
 from lpm_segmentator.io.dicom.cache import ScanCache
 from lpm_segmentator.io.dicom.content import ARCHIVE_ERRORS
 from lpm_segmentator.io.dicom.dataset import load, reading
-from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
+from lpm_segmentator.io.dicom.elements import NotDicomError, OtherFormatError
+from lpm_segmentator.io.dicom.header import Frame, HeaderReader
 
 __all__ = ["Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
 
@@ -23,7 +25,7 @@ _ZIP = b"PK\x03\x04"
 #: a member that grows by more than this and is larger than this is no image
 _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 _LARGEST_MEMBER = 2**32
-#: files that are no DICOM are counted; so many of them are named
+#: files of another format are counted; so many of them are named
 _NAMED = 5
 
 Progress = Callable[[int], None]
@@ -37,13 +39,16 @@ class Skipped:
     ----------
     reason : str
     paths : tuple of str
-        All of them, or for files that are no DICOM files the first few.
+        All of them, or for files of another format the first few.
     count : int
+    is_dicom : bool
+        Whether they are DICOM files, or may be; not so for files of another format.
     """
 
     reason: str
     paths: tuple[str, ...]
     count: int
+    is_dicom: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ class _Findings:
 
     reader: HeaderReader = field(default_factory=HeaderReader)
     frames: list[Frame] = field(default_factory=list)
-    skipped: dict[str, list[str]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    skipped: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
+    counts: Counter[tuple[str, bool]] = field(default_factory=Counter)
     seen: set[tuple[object, ...]] = field(default_factory=set)
     n_files: int = 0
     progress: Progress | None = None
@@ -84,15 +89,15 @@ class _Findings:
         if self.progress is not None:
             self.progress(self.n_files)
 
-    def skip(self, reason: str, path: str, *, name_all: bool = True) -> None:
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        named = self.skipped.setdefault(reason, [])
-        if name_all or len(named) < _NAMED:
+    def skip(self, reason: str, path: str, *, is_dicom: bool = True) -> None:
+        key = reason, is_dicom
+        self.counts[key] += 1
+        named = self.skipped.setdefault(key, [])
+        if is_dicom or len(named) < _NAMED:
             named.append(path)
 
     def skip_unreadable(self, error: NotDicomError, path: str) -> None:
-        reason = str(error)
-        self.skip(reason, path, name_all="no DICOM" not in reason)
+        self.skip(str(error), path, is_dicom=not isinstance(error, OtherFormatError))
 
 
 def scan(
@@ -133,8 +138,11 @@ def scan(
             for path in _files(root, found):
                 found.look()
                 _read_file(path, found, known)
-    skipped = [Skipped(r, tuple(p), found.counts[r]) for r, p in found.skipped.items()]
-    return Scan(tuple(found.frames), tuple(skipped), found.n_files)
+    skipped = tuple(
+        Skipped(reason, tuple(paths), found.counts[reason, is_dicom], is_dicom)
+        for (reason, is_dicom), paths in found.skipped.items()
+    )
+    return Scan(tuple(found.frames), skipped, found.n_files)
 
 
 def require_pydicom() -> None:
@@ -288,7 +296,7 @@ def source_hash(frames: Iterable[Frame]) -> str:
     stamps: dict[str, str] = {}
     for frame in frames:
         if frame.path not in stamps:
-            stat = Path(frame.path).stat()
-            stamps[frame.path] = f"{stat.st_size} {stat.st_mtime_ns}"
+            status = Path(frame.path).stat()
+            stamps[frame.path] = f"{status.st_size} {status.st_mtime_ns}"
         digest.update(f"{frame.sop} {frame.index} {stamps[frame.path]}\n".encode())
     return digest.hexdigest()

@@ -103,7 +103,7 @@ def discover_dicom(
     unused = [
         Unused(Path(path), skipped.reason)
         for skipped in found.skipped
-        if "no DICOM" not in skipped.reason
+        if skipped.is_dicom
         for path in skipped.paths
     ]
     if not any(exam.choice.chosen for exam in exams):
