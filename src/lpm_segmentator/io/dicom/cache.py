@@ -1,4 +1,4 @@
-"""What was read of headers, kept between runs: files that did not change are not read again."""
+"""Headers of DICOM files in folders, kept between runs: what did not change is not read again."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ def scan(
         Files with or without suffix, folders of any depth, zip archives, a ``DICOMDIR`` (which
         stands for its folder). Archives are read where they are: nothing is unpacked to disk.
     cache : Path, optional
-        Folder that keeps what was read, without identities. Files that are as they were are not
-        read again.
+        Folder that keeps the headers of DICOM files in folders, without identities. Of these, files
+        that are as they were are not read again; archives and files of other formats are.
     progress : callable, optional
         Called with the number of files so far.
 
