@@ -11,12 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from lpm_segmentator.io.dicom.elements import NotDicomError
 from lpm_segmentator.io.dicom.header import Frame
+from lpm_segmentator.io.nifti.container import DICOM_START, is_dicom_start
 
-__all__ = ["ARCHIVE_ERRORS", "content_of", "file_name", "open_archives"]
+__all__ = ["ARCHIVE_ERRORS", "archive_holds_dicom", "content_of", "file_name", "open_archives"]
 
 #: what a damaged archive, or one of an unknown kind, raises
 ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, OSError,
                   EOFError, ValueError, RuntimeError)  # fmt: skip
+_MOST_MEMBERS_READ = 200
 
 
 @contextmanager
@@ -54,6 +56,19 @@ def content_of(frame: Frame, archives: dict[str, zipfile.ZipFile]) -> bytes:
     except (KeyError, *ARCHIVE_ERRORS) as error:
         why = getattr(error, "strerror", None) or "it is damaged, or not in the archive any more"
         raise NotDicomError(why) from error
+
+
+def archive_holds_dicom(path: Path) -> bool:
+    """Return whether one of the first files in a zip archive begins like one of DICOM."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist()[:_MOST_MEMBERS_READ]:
+                with archive.open(member) as stream:
+                    if is_dicom_start(stream.read(DICOM_START)):
+                        return True
+    except ARCHIVE_ERRORS:
+        return False
+    return False
 
 
 def file_name(frame: Frame) -> str:

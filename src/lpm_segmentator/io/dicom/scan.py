@@ -18,9 +18,10 @@ from lpm_segmentator.io.dicom.dataset import load, reading
 from lpm_segmentator.io.dicom.elements import NotDicomError, OtherFormatError
 from lpm_segmentator.io.dicom.header import Frame, HeaderReader
 
-__all__ = ["Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
+__all__ = ["DICOMDIR", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
 
-_DICOMDIR = "DICOMDIR"
+#: name of the list of files on a disc, in any case
+DICOMDIR = "DICOMDIR"
 _ZIP = b"PK\x03\x04"
 #: a member that grows by more than this and is larger than this is no image
 _MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
@@ -133,7 +134,7 @@ def scan(
             raise FileFormatError(
                 "there is no such file or folder", where=given, hint="Check the path"
             )
-        root = given.parent if given.name.upper() == _DICOMDIR else given
+        root = given.parent if given.name.upper() == DICOMDIR else given
         with ScanCache.at(cache, root) as known:
             for path in _files(root, found):
                 found.look()
@@ -188,7 +189,7 @@ def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
         frames = known.get(path, stamp)
         if frames is None:
             with path.open("rb") as stream:
-                if path.name.upper() == _DICOMDIR:
+                if path.name.upper() == DICOMDIR:
                     _check_directory(path, found)
                     return
                 if stream.read(len(_ZIP)) == _ZIP:
@@ -226,7 +227,7 @@ def _read_archive(path: Path, found: _Findings) -> None:
                 if (
                     member.filename.endswith("/")
                     or _is_system_file(name)
-                    or name.upper() == _DICOMDIR
+                    or name.upper() == DICOMDIR
                 ):
                     continue
                 found.look()
