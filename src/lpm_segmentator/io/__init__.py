@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from lpm_segmentator.io.descriptions import contrast_in_header, names_dixon, words_of
+from lpm_segmentator.io.descriptions import (
+    WATER_AND_FAT_WORDS,
+    contrast_in_header,
+    names_dixon,
+    words_of,
+)
 from lpm_segmentator.io.files import (
     atomic_path,
     file_sha256,
@@ -38,6 +43,7 @@ from lpm_segmentator.io.sidecar import (
     contrast_of,
     files_beside,
     read_sidecar,
+    sidecar_path,
     slice_thickness_mm,
     uids_of,
 )
@@ -54,6 +60,7 @@ from lpm_segmentator.io.tables import (
 )
 
 __all__ = [
+    "WATER_AND_FAT_WORDS",
     "DiscTable",
     "Form",
     "HeaderOptions",
@@ -91,6 +98,7 @@ __all__ = [
     "remove_file",
     "remove_leftovers",
     "set_paths",
+    "sidecar_path",
     "slice_thickness_mm",
     "subject_key",
     "to_json",

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from lpm_segmentator.core.contrast import Contrast
 
 __all__ = [
+    "WATER_AND_FAT_WORDS",
     "contrast_in_header",
     "dixon_type",
     "dixon_words",
@@ -51,6 +52,10 @@ _NAMES = {
     "pdff": Contrast.FAT_FRACTION,
     "ff": Contrast.FAT_FRACTION,
 }
+#: words that name the water or the fat image of a scan
+WATER_AND_FAT_WORDS = frozenset(
+    word for word, contrast in (_NAMES | _LETTERS).items() if contrast.is_dixon
+)
 #: words after "fat" or "water" that make a suppression, an excitation or a share of it
 _AFTER = frozenset({"sat", "saturated", "saturation", "sup", "supp", "suppressed", "suppression",
                     "excitation", "exc", "excited", "only", "nulled", "sep",

@@ -15,7 +15,14 @@ from lpm_segmentator.io.formats import image_suffix
 from lpm_segmentator.io.naming import case_id, parse_name
 from lpm_segmentator.io.nifti.container import partner_paths
 
-__all__ = ["contrast_of", "files_beside", "read_sidecar", "slice_thickness_mm", "uids_of"]
+__all__ = [
+    "contrast_of",
+    "files_beside",
+    "read_sidecar",
+    "sidecar_path",
+    "slice_thickness_mm",
+    "uids_of",
+]
 
 _DIXON_IMAGES = frozenset(Contrast) - {Contrast.T1W, Contrast.T2W, Contrast.UNKNOWN}
 
@@ -26,7 +33,7 @@ def read_sidecar(path: str | os.PathLike[str]) -> dict[str, Any]:
     A sidecar is a help, not a part of the image: a damaged one counts as none.
     """
     try:
-        values = read_json(_sidecar(path))
+        values = read_json(sidecar_path(path))
     except FileFormatError:
         return {}
     return values if isinstance(values, dict) else {}
@@ -36,10 +43,11 @@ def files_beside(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Return the sidecar of an image and, of a ``.hdr``, the file of the voxels, where they are."""
     is_header = image_suffix(path).lower().startswith(".hdr")
     partners = partner_paths(Path(path), ".hdr", ".img") if is_header else []
-    return tuple(file for file in (_sidecar(path), *partners) if file.exists())
+    return tuple(file for file in (sidecar_path(path), *partners) if file.exists())
 
 
-def _sidecar(path: str | os.PathLike[str]) -> Path:
+def sidecar_path(path: str | os.PathLike[str]) -> Path:
+    """Return where the sidecar of an image lies, whether there is one or not."""
     return Path(path).with_name(f"{case_id(path)}.json")
 
 

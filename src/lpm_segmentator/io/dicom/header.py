@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from lpm_segmentator.io.dicom.elements import read_elements
+from lpm_segmentator.io.dicom.elements import TRANSFER_SYNTAX, read_elements
 from lpm_segmentator.io.dicom.enhanced import ENHANCED, elements_of_frames
 from lpm_segmentator.io.dicom.values import (
     age_years,
@@ -54,7 +54,6 @@ _OWN = {
 # fmt: on
 _WANTED = frozenset((*_SHARED, *_OWN))
 _STOP = 0x00290000
-_TRANSFER_SYNTAX = 0x00020010
 _BINARY = ("samples", "rows", "columns")
 _TAGS = {name: tag for tag, name in (_SHARED | _OWN).items()}
 
@@ -202,12 +201,12 @@ class HeaderReader:
             yield self._frame(elements, path, member, 0)
             return
         stream.seek(0)
-        syntax = text(elements.get(_TRANSFER_SYNTAX, b""))
+        syntax = text(elements.get(TRANSFER_SYNTAX, b""))
         for index, values in enumerate(elements_of_frames(stream, elements, syntax)):
             yield self._frame(values, path, member, index)
 
     def _frame(self, values: Mapping[int, bytes], path: str, member: str, index: int) -> Frame:
-        key = (values.get(_TRANSFER_SYNTAX, b""), *(values.get(tag, b"") for tag in _SHARED))
+        key = (values.get(TRANSFER_SYNTAX, b""), *(values.get(tag, b"") for tag in _SHARED))
         tags = self._shared.get(key)
         if tags is None:
             tags = self._shared[key] = _tags(values)
@@ -239,7 +238,7 @@ def _tags(values: Mapping[int, bytes]) -> SeriesTags:
         time_s=seconds_of_day(said["time"]),
         modality=said["modality"],
         sop_class=said["sop_class"],
-        syntax=text(values.get(_TRANSFER_SYNTAX, b"")),
+        syntax=text(values.get(TRANSFER_SYNTAX, b"")),
         manufacturer=said["manufacturer"],
         model=said["model"],
         field_t=tesla(number(said["field"])),

@@ -15,7 +15,12 @@ from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
 from lpm_segmentator.io.dicom.cache import ScanCache
 from lpm_segmentator.io.dicom.content import ARCHIVE_ERRORS
 from lpm_segmentator.io.dicom.dataset import load, reading
-from lpm_segmentator.io.dicom.elements import NotDicomError, OtherFormatError
+from lpm_segmentator.io.dicom.elements import (
+    HARMLESS_BYTES,
+    MOST_GROWTH,
+    NotDicomError,
+    OtherFormatError,
+)
 from lpm_segmentator.io.dicom.header import Frame, HeaderReader
 
 __all__ = ["DICOMDIR", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
@@ -23,8 +28,6 @@ __all__ = ["DICOMDIR", "Scan", "Skipped", "require_pydicom", "scan", "source_has
 #: name of the list of files on a disc, in any case
 DICOMDIR = "DICOMDIR"
 _ZIP = b"PK\x03\x04"
-#: a member that grows by more than this and is larger than this is no image
-_MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 _LARGEST_MEMBER = 2**32
 #: files of another format are counted; so many of them are named
 _NAMED = 5
@@ -249,7 +252,7 @@ def _unsafe(member: zipfile.ZipInfo) -> str:
         return "is encrypted: unpack the archive with its password first"
     growth = member.file_size / max(1, member.compress_size)
     if member.file_size > _LARGEST_MEMBER or (
-        member.file_size > _HARMLESS_BYTES and growth > _MOST_GROWTH
+        member.file_size > HARMLESS_BYTES and growth > MOST_GROWTH
     ):
         return f"would grow to {member.file_size / 1e6:.0f} MB, which no image does"
     return ""
