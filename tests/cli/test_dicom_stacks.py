@@ -18,8 +18,9 @@ from exports import (
     stacks,
     states,
 )
+from lpm_segmentator.io import write_image
 from phantoms import phantom
-from stacked import PARTS, part_of, write_discs, write_stacks
+from stacked import PARTS, image_of, part_of, write_discs, write_stacks
 
 
 def test_stacks_are_one_case_with_a_mask_each_and_are_skipped(run_here: Lpm, tmp_path: Path):
@@ -90,3 +91,19 @@ def test_nifti_stacks_with_a_sagittal_series_are_one_case(run_here: Lpm, tmp_pat
     assert found["levels"]["discs"] == []
     assert "no disc is named" in said.text
     assert "1 skipped" in run_here(tmp_path / "in", "-o", tmp_path / "out").out
+
+
+def test_stacks_of_one_subject_do_not_change_the_results_of_others(run_here: Lpm, tmp_path: Path):
+    write_image(image_of(1, 4), tmp_path / "in" / "P2_T2_tra.nii.gz")
+    out = tmp_path / "out"
+    assert run_here(tmp_path / "in", "-o", out).code == 0
+    before = record(out, "P2_T2_tra")
+    write_stacks(tmp_path / "in")
+    sagittal = nib.Nifti1Image(ramp(SAGITTAL), plane("sagittal", SAGITTAL, (2.0, 2.0, 5.0)))
+    for subject in ("P1", "P2"):
+        sagittal.to_filename(tmp_path / "in" / f"{subject}_T2_sag.nii.gz")
+    said = run_here(tmp_path / "in", "-o", out)
+    assert "1 skipped" in said.text
+    assert set(record(out, "P1_T2_tra")["inputs"]) > {"sagittal"}
+    assert record(out, "P2_T2_tra") == before
+    assert states(out)["P2_T2_sag"] == "failed"  # as it does without the stacks

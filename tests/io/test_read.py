@@ -216,7 +216,8 @@ def test_few_grey_values_are_no_label_map_if_they_are_many_or_fractions(tmp_path
 
 def test_the_source_of_an_image(tmp_path):
     path = save(tmp_path / "a_T2w.nii.gz", RAMP)
-    (tmp_path / "a_T2w.json").write_text('{"StudyInstanceUID": "1.2", "ImageType": ["M", "WATER"]}')
+    sidecar = {"StudyInstanceUID": "1.2", "ImageType": ["DERIVED", "PRIMARY", "M", "WATER"]}
+    (tmp_path / "a_T2w.json").write_text(json.dumps(sidecar))
     image = read_image(path)
     assert image.source.path == path
     assert image.source.uids == DicomUids(study="1.2")
@@ -234,6 +235,8 @@ def test_the_source_of_an_image(tmp_path):
         ("a_water", "t1_vibe_dixon_tra_F", "fat (JSON sidecar)"),
         ("a_F", "t1_tse_tra", "T1w (JSON sidecar)"),
         ("a_T2w", "t1_tse_tra", "T1w (JSON sidecar)"),
+        ("a_water", "t1_tse_tra", "water (file name)"),
+        ("a", "t1_vibe_dixon_tra", "unknown"),
     ],
 )
 def test_a_description_of_the_whole_scan_leaves_the_image_to_its_name(

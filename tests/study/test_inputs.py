@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_damage import no_preamble
+from dicom_damage import no_preamble, zip_files
 from dicom_files import plane, ramp, write_series
 from lpm_segmentator.study.inputs import Inputs, split_inputs
 from phantoms import write_pair
@@ -70,6 +70,19 @@ def test_a_folder_of_both_is_one_of_nifti_and_its_dicom_is_named(tmp_path: Path)
     assert split_inputs([tmp_path / "dicom", tmp_path / "nifti"]) == Inputs(
         (tmp_path / "nifti",), (tmp_path / "dicom",)
     )
+
+
+def test_an_archive_beside_nifti_is_named_if_it_holds_dicom(tmp_path: Path):
+    (path, _) = write(tmp_path / "dicom")
+    folder = tmp_path / "nifti"
+    write_pair(folder, "A")
+    zip_files(folder / "masks.zip", {"masks/": b"", "masks/A_dseg.nii.gz": b"text"})
+    (folder / "broken.zip").write_bytes(b"PK\3\4")
+    assert only(folder) == "NIfTI"
+    zip_files(folder / "export.zip", {"notes.txt": b"text", "IM1": path})
+    given = split_inputs([folder])
+    assert given.nifti == (folder,)
+    assert [entry.path for entry in given.unused] == [folder]
 
 
 @pytest.mark.parametrize("out", ["", "out"])

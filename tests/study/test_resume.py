@@ -66,5 +66,15 @@ def test_a_sidecar_that_is_gone_counts(folder, change: Callable[[Path], object])
     assert fingerprint(folder) != before
 
 
+def test_levels_count_only_where_they_are_wanted(folder):
+    def of(levels: LevelOptions | None, sagittal: Path | None = None) -> str:
+        files = CaseFiles("A", image=folder / "A.hdr", sagittal=sagittal)
+        return fingerprint_of(files, RunOptions(levels=levels), MODEL)
+
+    series = folder / "sag.nii"
+    assert of(LevelOptions(sagittal_only=True)) == of(None) != of(LevelOptions())
+    assert of(LevelOptions(sagittal_only=True), series) != of(None, series)
+
+
 def test_every_option_has_words():
     assert list(resume._WORDS) == [field.name for field in dataclasses.fields(RunOptions)]

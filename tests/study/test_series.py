@@ -117,3 +117,17 @@ def test_the_series_of_another_subject_is_not_used_and_listed(tmp_path) -> None:
     assert unused.path == path
     assert "sagittal=PATH" in unused.reason
     assert set(series(tmp_path, path).values()) == {"P1_sag.nii.gz"}
+
+
+def test_only_stacks_get_a_series_and_other_subjects_stay_as_they_are(tmp_path: Path) -> None:
+    for number in (1, 2):
+        save(tmp_path, f"P1_tra_stack{number}", AXIAL)
+    for name in ("P1_sag_T1", "P1_sag_T2", "P2_sag"):
+        save(tmp_path, name, SAGITTAL)
+    for name in ("P1_T1w", "P2_tra"):
+        save(tmp_path, name, AXIAL)
+    plan = with_sagittal(find_cases(tmp_path), stacks_only=True)
+    assert {c.case: c.sagittal is not None for c in plan.cases} == {
+        "P1_T1w": False, "P1_tra": True, "P2_sag": False, "P2_tra": False,
+    }  # fmt: skip
+    assert [unused.path.name for unused in plan.unused] == ["P1_sag_T2.nii.gz"]

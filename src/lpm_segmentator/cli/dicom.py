@@ -162,7 +162,8 @@ def inspect(
     """Show what is in a DICOM export, and which series would be segmented and why.
 
     INPUT is a folder of any depth, a zip archive, a DICOMDIR or a file. Patients are numbered;
-    names and identifiers are not shown. Nothing is written.
+    names and identifiers are not shown. Headers are kept without identities in the user's cache
+    folder; nothing else is written.
     """
     from lpm_segmentator.study.dicom import scan_cache, summarise
 

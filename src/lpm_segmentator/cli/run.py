@@ -162,9 +162,12 @@ def _find_nifti(
         contrast=read.contrast,
         header=read.header,
     )
-    if options["levels"] is None and any(files.stacks for files in found.cases):
+    stacks_only = options["levels"] is None and any(files.stacks for files in found.cases)
+    if stacks_only:
         levels = LevelOptions(sagittal_only=True)
-    return (found, None) if levels is None else _with_levels(found, levels, read.header)
+    if levels is None:
+        return found, None
+    return _with_levels(found, levels, read.header, stacks_only=stacks_only)
 
 
 def _run_options(
@@ -252,13 +255,13 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
 
 
 def _with_levels(
-    plan: Discovery, levels: LevelOptions, header: HeaderOptions
+    plan: Discovery, levels: LevelOptions, header: HeaderOptions, *, stacks_only: bool
 ) -> tuple[Discovery, LevelOptions]:
-    """Find each case's sagittal series."""
+    """Find each case's sagittal series, or that of examinations in several stacks."""
     from lpm_segmentator.study.series import with_sagittal
 
     given = levels.sagittal
-    matched = with_sagittal(plan.cases, given, header)
+    matched = with_sagittal(plan.cases, given, header, stacks_only=stacks_only)
     plan = replace(plan, cases=matched.cases, unused=(*plan.unused, *matched.unused))
     if given is not None and given.is_dir():
         levels = replace(levels, sagittal=None)

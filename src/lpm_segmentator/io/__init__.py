@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from lpm_segmentator.io.descriptions import (
+    WATER_AND_FAT_WORDS,
+    contrast_in_header,
+    names_dixon,
+    words_of,
+)
 from lpm_segmentator.io.files import (
     atomic_path,
     file_sha256,
@@ -39,6 +45,7 @@ from lpm_segmentator.io.sidecar import (
     contrast_of,
     files_beside,
     read_sidecar,
+    sidecar_path,
     slice_thickness_mm,
     uids_of,
 )
@@ -56,6 +63,7 @@ from lpm_segmentator.io.tables import (
 
 __all__ = [
     "IGNORED_VALUE",
+    "WATER_AND_FAT_WORDS",
     "DiscTable",
     "Form",
     "HeaderOptions",
@@ -67,6 +75,7 @@ __all__ = [
     "SliceRange",
     "atomic_path",
     "case_id",
+    "contrast_in_header",
     "contrast_in_text",
     "contrast_of",
     "file_sha256",
@@ -77,6 +86,7 @@ __all__ = [
     "is_label_name",
     "label_numbering",
     "lookup",
+    "names_dixon",
     "no_row",
     "parse_name",
     "read_disc_table",
@@ -92,10 +102,12 @@ __all__ = [
     "remove_file",
     "remove_leftovers",
     "set_paths",
+    "sidecar_path",
     "slice_thickness_mm",
     "subject_key",
     "to_json",
     "uids_of",
+    "words_of",
     "write_image",
     "write_json",
     "write_label_map",

@@ -143,7 +143,7 @@ def subject_key(name: str) -> tuple[str, ...]:
 
 
 def contrast_in_text(text: str) -> Contrast:
-    """Return the contrast that a series description names.
+    """Return the contrast that the name of a folder or a case states.
 
     Examples
     --------

@@ -9,13 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 from lpm_segmentator.io import is_dicom, is_image
+from lpm_segmentator.io.dicom import DICOMDIR, archive_holds_dicom
 from lpm_segmentator.study.cases import Unused
-from lpm_segmentator.study.layout import StudyFolder
+from lpm_segmentator.study.listing import MOST_FILES_READ, files_in
 
 __all__ = ["Inputs", "split_inputs"]
-
-_MOST_FILES_READ = 200
-_ARCHIVE = ".zip"
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ def split_inputs(inputs: Iterable[str | os.PathLike[str]]) -> Inputs:
             continue
         has_nifti = any(map(is_image, _files(given)))
         # Beside NIfTI a look at some files is enough: they would not be used.
-        looked_at = islice(_files(given), _MOST_FILES_READ if has_nifti else None)
-        has_dicom = any(map(_is_dicom_file, looked_at))
+        looked_at = islice(_files(given), MOST_FILES_READ if has_nifti else None)
+        has_dicom = any(_is_dicom_file(path, beside_nifti=has_nifti) for path in looked_at)
         if has_nifti and has_dicom:
             reason = "its DICOM files are left out since it holds NIfTI images; give their folder"
             unused.append(Unused(given, reason))
@@ -58,20 +56,13 @@ def split_inputs(inputs: Iterable[str | os.PathLike[str]]) -> Inputs:
     return Inputs(tuple(nifti), tuple(dicom), tuple(unused))
 
 
-def _is_dicom_file(path: Path) -> bool:
+def _is_dicom_file(path: Path, *, beside_nifti: bool = False) -> bool:
     if not path.is_file() or is_image(path):
         return False
-    return path.suffix.lower() == _ARCHIVE or path.name.upper() == "DICOMDIR" or is_dicom(path)
+    if path.suffix.lower() == ".zip":  # beside NIfTI it may hold anything
+        return not beside_nifti or archive_holds_dicom(path)
+    return path.name.upper() == DICOMDIR or is_dicom(path)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder, without the results of earlier runs."""
-    for root, subfolders, names in os.walk(folder):
-        study = StudyFolder(Path(root))
-        is_study = study.is_study()
-        if is_study and study.path != folder:
-            subfolders.clear()
-            continue
-        left_out = {study.cases.name, study.figures.name} if is_study else set()
-        subfolders[:] = sorted(f for f in subfolders if f[0] != "." and f not in left_out)
-        yield from (Path(root) / name for name in sorted(names) if not name.startswith("."))
+    return (path for path, _ in files_in(folder, derivatives=True))

@@ -29,7 +29,15 @@ from lpm_segmentator.io import (
 )
 from lpm_segmentator.study.layout import StudyFolder
 
-__all__ = ["ImageFile", "list_images", "list_label_maps", "list_volumes", "shown"]
+__all__ = [
+    "MOST_FILES_READ",
+    "ImageFile",
+    "files_in",
+    "list_images",
+    "list_label_maps",
+    "list_volumes",
+    "shown",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +45,8 @@ logger = logging.getLogger(__name__)
 _LABEL_FOLDER = re.compile(
     r"(?i)(.*[_\-. ])?(masks?|labels?(tr|ts)?|segs?|segmentations?|dseg|references?|manual)"
 )
+#: so many files of a folder are looked into where DICOM files would only be named
+MOST_FILES_READ = 200
 #: folders of a BIDS data set that hold no raw images
 _BIDS_NO_RAW = frozenset({"derivatives", "sourcedata", "code", "stimuli"})
 
@@ -116,7 +126,8 @@ def list_label_maps(inputs: Iterable[str | os.PathLike[str]]) -> list[ImageFile]
     """
 
     def in_folder(folder: Path) -> list[tuple[Path, tuple[str, ...]]]:
-        labelled = list(_walk(folder, lambda path, _: is_label_name(path), derivatives=True))
+        files = files_in(folder, results=True, derivatives=True)
+        labelled = list(_named(file for file in files if is_label_name(file[0])))
         if labelled:
             return labelled
         return [(p, ()) for p in sorted(folder.iterdir()) if is_image(p) and p.name[0] != "."]
@@ -140,7 +151,6 @@ def shown(path: Path) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
-_MOST_FILES_READ = 200
 _CONVERT = (
     "'lpm run' imports DICOM and leaves NIfTI images in cases/CASE/images of its output folder; "
     "give these"
@@ -150,7 +160,10 @@ Wanted = Callable[[Path, Sequence[str]], bool]
 
 
 def _listed(inputs: Iterable[str | os.PathLike[str]], wanted: Wanted, what: str) -> list[ImageFile]:
-    return _distinct(_expanded(inputs, lambda folder: list(_walk(folder, wanted)), what))
+    def in_folder(folder: Path) -> list[tuple[Path, tuple[str, ...]]]:
+        return list(_named(file for file in files_in(folder) if wanted(*file)))
+
+    return _distinct(_expanded(inputs, in_folder, what))
 
 
 def _expanded(
@@ -181,14 +194,25 @@ def _expanded(
 
 def _holds_dicom(folder: Path) -> bool:
     """Return whether one of the first files of a folder and its subfolders is DICOM."""
-    names = (Path(root) / name for root, _, names in os.walk(folder) for name in sorted(names))
-    return any(is_dicom(path) for path in islice(names, _MOST_FILES_READ))
+    paths = (path for path, _ in files_in(folder, derivatives=True))
+    return any(map(is_dicom, islice(paths, MOST_FILES_READ)))
 
 
-def _walk(
-    folder: Path, wanted: Wanted, *, derivatives: bool = False
+def files_in(
+    folder: Path, *, results: bool = False, derivatives: bool = False
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield the NIfTI files in a folder and its subfolders with the folders on the way."""
+    """Yield the files in a folder and its subfolders with the folders on the way.
+
+    Hidden files and folders are left out, and so is the output of earlier runs in subfolders.
+
+    Parameters
+    ----------
+    folder : Path
+    results : bool
+        Whether to list the results of earlier runs into the folder itself.
+    derivatives : bool
+        Whether to list the derivatives of a BIDS data set, and its other folders without images.
+    """
     for root, subfolders, names in os.walk(folder):
         here = Path(root)
         study = StudyFolder(here)
@@ -197,23 +221,31 @@ def _walk(
             if here != folder:
                 subfolders.clear()
                 continue
-            if not derivatives:  # inputs may lie beside results that were written to their folder
+            if not results:  # inputs may lie beside results that were written to their folder
                 left_out |= {study.cases.name, study.figures.name}
         if not derivatives and (here / "dataset_description.json").exists():
             left_out |= _BIDS_NO_RAW
         subfolders[:] = sorted(f for f in subfolders if f[0] != "." and f not in left_out)
         scope = here.relative_to(folder).parts
         for name in sorted(names):
-            path = here / name
-            if not is_image(path) or name.startswith(".") or not wanted(path, scope):
-                continue
-            if _names_a_case(path):
-                yield path, scope
-            else:
-                logger.warning(
-                    "%s: left out, since its name holds no case id in UTF-8; rename the file",
-                    shown(path),
-                )
+            if not name.startswith("."):
+                yield here / name, scope
+
+
+def _named(
+    files: Iterable[tuple[Path, tuple[str, ...]]],
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield the NIfTI files whose names hold a case id."""
+    for path, scope in files:
+        if not is_image(path):
+            continue
+        if _names_a_case(path):
+            yield path, scope
+        else:
+            logger.warning(
+                "%s: left out, since its name holds no case id in UTF-8; rename the file",
+                shown(path),
+            )
 
 
 def _distinct(files: Iterable[tuple[Path, tuple[str, ...]]]) -> list[ImageFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__
@@ -69,7 +70,7 @@ def done_record(
         return None
     masks = [place.mask for place in folder.parts(len(files.stacks))]
     expected = [*masks, folder.picture]
-    if options.levels is not None and options.levels.apply_to(files.sagittal):
+    if _of_case(options, files).levels is not None:
         expected.append(folder.levels)
     is_whole = all(path.exists() for path in expected)
     return record if is_whole and record.fingerprint == fingerprint else None
@@ -86,6 +87,7 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
     FileFormatError
         If a table, a file of levels or a sidecar cannot be read.
     """
+    options = _of_case(options, files)
     images = dict(files.paths)
     texts = {}
     if options.slice_table is not None:
@@ -114,6 +116,12 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
         contrast,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _of_case(options: RunOptions, files: CaseFiles) -> RunOptions:
+    """Return the options without levels if these are not wanted for a case."""
+    is_wanted = options.levels is not None and options.levels.apply_to(files.sagittal)
+    return options if is_wanted else replace(options, levels=None)
 
 
 def _stamp(path: Path) -> list[str | int]:
@@ -145,10 +153,10 @@ def other_options(
     """
     try:
         record = read_case_record(StudyFolder(out).case(files.case).record)
-        before = type(options).from_dict(record.options).to_dict()
+        before = _of_case(type(options).from_dict(record.options), files).to_dict()
     except LpmError:
         return ()
-    now = options.to_dict()
+    now = _of_case(options, files).to_dict()
     words = [_WORDS[name] for name in now if before[name] != now[name]]
     if record.model and record.model != model.to_dict() and _WORDS["model"] not in words:
         words.insert(0, _WORDS["model"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,11 @@ _PLAIN = HeaderOptions()
 
 
 def with_sagittal(
-    cases: Sequence[CaseFiles], given: Path | None = None, header: HeaderOptions = _PLAIN
+    cases: Sequence[CaseFiles],
+    given: Path | None = None,
+    header: HeaderOptions = _PLAIN,
+    *,
+    stacks_only: bool = False,
 ) -> Discovery:
     """Return the cases with the sagittal series that belongs to each, where there is one.
 
@@ -34,6 +38,9 @@ def with_sagittal(
         The series of all cases, or a folder of series; searched among the cases if not given.
     header : HeaderOptions
         What to trust where a header is wrong or contradicts itself.
+    stacks_only : bool
+        Whether only examinations in several stacks get a series. All other cases, and the sagittal
+        series of other subjects, are returned as they are.
 
     Returns
     -------
@@ -58,18 +65,39 @@ def with_sagittal(
         return Discovery(tuple(cases))
     if given is not None and not given.is_dir():
         return Discovery(tuple(replace(files, sagittal=given) for files in axial))
-    alone = len({_subject(files) for files in axial}) == 1
     placed = [(path, read_geometry(path, header)) for path in series]
-    matched = tuple(
-        replace(files, sagittal=_best(files, geometries[files.case], placed, alone=alone))
-        for files in axial
-    )
-    used = {files.sagittal for files in matched}
+    return _matched(axial, sagittal, placed, geometries, stacks_only=stacks_only)
+
+
+def _matched(
+    axial: Sequence[CaseFiles],
+    sagittal: Sequence[CaseFiles],
+    series: Sequence[tuple[Path, Geometry]],
+    geometries: Mapping[str, Geometry | None],
+    *,
+    stacks_only: bool,
+) -> Discovery:
+    alone = len({_subject(files) for files in axial}) == 1
+    wanted = [files for files in axial if files.stacks or not stacks_only]
+    cases = [
+        replace(files, sagittal=_best(files, geometries[files.case], series, alone=alone))
+        for files in wanted
+    ]
+    used = {files.sagittal for files in cases}
+    cases += [files for files in axial if files not in wanted]
+    if stacks_only and not alone:
+        subjects = {_subject(files) for files in wanted}
+        others = [f for f in sagittal if f.main_image not in used and _subject(f) not in subjects]
+        cases += others
+        used |= {files.main_image for files in others}
     reason = (
         "sagittal series that belongs to no axial image by its name and place; to use it, name it "
         f"({Remedy.SAGITTAL})"
     )
-    return Discovery(matched, tuple(Unused(path, reason) for path in series if path not in used))
+    return Discovery(
+        tuple(sorted(cases, key=lambda files: files.case)),
+        tuple(Unused(path, reason) for path, _ in series if path not in used),
+    )
 
 
 def _subject(files: CaseFiles) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from dicom_dialects import DIALECTS, Dialect
@@ -80,6 +81,59 @@ def test_files_are_read_again_only_if_they_changed(folder: Path, tmp_path: Path,
     reads.clear()
     assert len(scan([folder], cache=tmp_path / "cache").frames) == 2
     assert reads == [str(changed)]
+
+
+def test_files_are_known_however_their_folder_is_spelled(
+    folder: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    spellings = [folder, Path("in"), tmp_path / "in" / ".." / "in", Path("link")]
+    try:
+        Path("link").symlink_to(folder, target_is_directory=True)
+    except OSError:  # a right that not every user of Windows has
+        spellings.pop()
+    scan([folder], cache=tmp_path / "cache")
+    reads.clear()
+    for spelled in spellings:
+        found = scan([spelled], cache=tmp_path / "cache")
+        assert reads == []
+        assert repr(found) == repr(scan([spelled]))
+        reads.clear()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_after_any_change_the_cache_gives_what_the_files_hold(tmp_path: Path, reads: list[str]):
+    """Files are added, replaced, moved and removed; each is read once for each change of it."""
+    rng = np.random.default_rng(7)
+    folder, cache = tmp_path / "in", tmp_path / "cache"
+    spare = [
+        path
+        for number in range(1, 9)
+        for path in write_series(
+            tmp_path / f"{number}", ramp(SHAPE), plane(shape=SHAPE), number=number
+        )
+    ]
+    folder.mkdir()
+    for step in range(40):
+        there = sorted(path for path in folder.rglob("*") if path.is_file())
+        action = "add" if len(there) < 3 else rng.choice(["add", "replace", "move", "remove", ""])
+        chosen = there[rng.integers(len(there))] if there else folder / "none"
+        expected = 0
+        if action in ("add", "replace"):
+            target = chosen if action == "replace" else folder / f"{step % 3}" / f"IM{step}"
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(spare[rng.integers(len(spare))].read_bytes())
+            os.utime(target, (step + 1, step + 1))
+            expected = 1
+        elif action == "move":
+            chosen.rename(folder / f"moved{step}")
+            expected = 1
+        elif action == "remove":
+            chosen.unlink()
+        reads.clear()
+        found = scan([folder], cache=cache)
+        assert len(reads) == expected, (step, action)
+        assert repr(found) == repr(scan([folder])), (step, action)
 
 
 def test_frames_of_the_cache_share_their_tags(folder: Path, tmp_path: Path):

@@ -20,7 +20,8 @@ from dicom_dialects import (
     Dialect,
 )
 from dicom_files import STUDY, Study, dixon_images, plane, ramp, write_dixon, write_series
-from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
+from lpm_segmentator.io.dicom.elements import NotDicomError
+from lpm_segmentator.io.dicom.header import Frame, HeaderReader
 
 SHAPE = (6, 4, 2)
 

@@ -58,6 +58,21 @@ def test_files_need_no_suffix_and_others_are_counted(series: list[Path]):
     assert len(found.frames) == 5
     (skipped,) = found.skipped
     assert (skipped.reason, skipped.count, len(skipped.paths)) == ("this is no DICOM file", 8, 5)
+    assert not skipped.is_dicom
+
+
+def test_damaged_files_are_of_no_other_format_whatever_their_names(series: list[Path]):
+    truncate(series[0], 400)
+    packed = zip_files(series[0].with_name("in.zip"), {"no DICOM/IM1": series[1].read_bytes()})
+    content = packed.read_bytes()
+    packed.write_bytes(content[:60] + bytes(40) + content[100:])
+    found = scan([series[0].parent])
+    assert len(found.skipped) == 2
+    assert all(skipped.is_dicom for skipped in found.skipped)
+    assert [skipped.paths for skipped in found.skipped] == [
+        (f"{packed}/no DICOM/IM1",),
+        (str(series[0]),),
+    ]
 
 
 def test_a_missing_input_is_an_error(tmp_path: Path):
@@ -161,7 +176,20 @@ def test_files_that_a_dicomdir_names_and_that_are_missing_are_named(series: list
 def test_a_damaged_dicomdir_is_named_and_the_files_are_read(series: list[Path], content: bytes):
     path = series[0].with_name("DICOMDIR")
     path.write_bytes(content)
-    assert len(scan([path]).frames) == 5
+    found = scan([path])
+    assert len(found.frames) == 5
+    (entry,) = found.skipped
+    assert entry.reason.startswith("the directory cannot be read (")
+    assert entry.reason.endswith("); the files were searched")
+    assert entry.paths == (str(path),)
+
+
+def test_a_dicomdir_without_its_list_of_files_is_damaged(series: list[Path]):
+    disc = write_dicomdir(series[0].parent)
+    rewrite(disc, lambda data: data.pop("DirectoryRecordSequence"))
+    found = scan([disc])
+    assert len(found.frames) == 5
+    assert "its list of files is missing" in found.skipped[0].reason
 
 
 # --- archives ---

@@ -154,6 +154,29 @@ def test_a_case_keeps_its_name_when_more_examinations_are_exported(tmp_path: Pat
     assert len({files.case for files in both}) == 2
 
 
+def test_a_name_with_results_of_another_series_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    t2w(tmp_path / "in", number=5)
+    t2w(tmp_path / "in", number=6)
+
+    def named(series: str) -> CaseFiles:
+        (files,) = discover(tmp_path, case_from="PatientID", series=(series,)).cases
+        return files
+
+    five = named("5")
+    record = StudyFolder(tmp_path / "out").case(five.case).record
+    record.parent.mkdir(parents=True)
+    record.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(
+        dicom_cases, "read_case_record", lambda _path: SimpleNamespace(examination=five.examination)
+    )
+    assert named("5").case == five.case
+    six = named("6")
+    assert six.examination is not None
+    assert six.case == f"{five.case}_ses-{six.examination.session}"
+
+
 def test_a_file_that_is_gone_is_named_without_its_folders(tmp_path: Path):
     (path, *_) = t2w(tmp_path / "in" / "DOE_JOHN")
     (files,) = discover(tmp_path).cases

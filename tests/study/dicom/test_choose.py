@@ -67,6 +67,18 @@ def test_series_named_lumbar_go_before_those_that_name_no_part():
     assert "whose header names the lumbar spine" in reason
 
 
+def test_the_roles_of_a_candidate_are_those_of_its_images_in_the_case():
+    (single,) = choose([axial()]).chosen
+    (pair,) = choose(scan_of(10)).chosen
+    (stacks,) = choose([slab(h, t) for h, t in ((40, -8), (0, 2), (-40, 15))]).chosen
+    assert list(single.roles) == ["image"]
+    assert pair.roles == {"water": pair.image, "fat": pair.fat}
+    assert list(stacks.roles) == ["stack-1", "stack-2", "stack-3"]
+    for candidate in (single, pair, stacks):
+        assert candidate.images == tuple(candidate.roles.values())
+        assert candidate.images[0] is candidate.image
+
+
 def test_images_as_acquired_go_before_those_derived_from_them():
     derived = axial(6, image_type=("DERIVED", "SECONDARY", "AVERAGE"), body_part="LSPINE")
     choice = choose([axial(5), derived])
@@ -147,7 +159,7 @@ def test_a_repeated_stack_and_a_long_one_are_cases_of_their_own():
 
 
 def test_the_sagittal_series_shows_the_levels():
-    """T2w before T1w, without fat suppression, and of those the longest."""
+    """T2w before T1w, without fat suppression, and of those the one of most slices."""
     t1w = {"description": "t1_sag", "protocol": "t1_sag"}
     images = [
         sagittal(1, **t1w), sagittal(2, description="t2_fs_sag"), sagittal(3, slices=5),
@@ -174,8 +186,23 @@ def test_a_sagittal_series_elsewhere_or_unsuitable_shows_no_levels(tags):
     assert choose([sagittal(**tags), axial()]).sagittal is None
 
 
-def test_a_sagittal_series_serves_images_that_lost_their_frame_of_reference():
-    assert choose([sagittal(), axial(frame_of_reference="")]).sagittal is not None
+@pytest.mark.parametrize("frames", [("", "1.9"), ("1.9", ""), ("", ""), ("1.9", "1.9")])
+def test_a_frame_of_reference_that_is_not_stated_contradicts_none(frames):
+    one, other = frames
+    images = [sagittal(frame_of_reference=one), axial(frame_of_reference=other)]
+    assert choose(images).sagittal is images[0]
+
+
+def test_of_two_sagittal_series_the_one_that_shows_more_of_the_height_is_taken():
+    high = {"center_mm": (0.0, 0.0, 70.0)}
+    images = [sagittal(1, slices=11, **high), sagittal(2), sagittal(3, **high), axial()]
+    assert choose(images).sagittal is images[1]
+
+
+def test_a_sagittal_series_need_not_show_every_stack():
+    stacks = [slab(h, t) for h, t in ((40, -8), (0, 2), (-40, 15))]
+    series = sagittal(2, center_mm=(0.0, 0.0, 75.0))
+    assert choose([series, *stacks]).sagittal is series
 
 
 def test_series_are_named_by_uid_number_or_text():

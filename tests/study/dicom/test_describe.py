@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 
 from dicom_headers import SECONDARY_CAPTURE, described, dixon
 from lpm_segmentator.core import Contrast
+from lpm_segmentator.io import contrast_of
 
 
 @pytest.mark.parametrize("name", ["axial", "sagittal", "coronal"])
@@ -25,6 +28,11 @@ def test_without_a_place_there_is_no_plane_and_no_extent():
 
 def test_the_extent_is_that_of_all_slices():
     assert described(slices=5).extent_mm == pytest.approx(75.0)
+
+
+def test_a_file_without_an_image_has_no_slices():
+    assert described(slices=5).n_slices == 5
+    assert described(slices=1, rows=0, problem="it holds no image").n_slices == 0
 
 
 @pytest.mark.parametrize(
@@ -54,6 +62,42 @@ def test_the_extent_is_that_of_all_slices():
 def test_contrast_and_what_it_is_known_from(tags, contrast, evidence):
     image = described(**tags)
     assert (image.contrast, image.evidence) == (contrast, evidence)
+
+
+@pytest.mark.parametrize(
+    ("image_type", "description", "protocol", "contrast"),
+    [
+        (["ORIGINAL", "PRIMARY", "M", "ND"], "t2_tse_tra", "", Contrast.T2W),
+        (["DERIVED", "PRIMARY", "OTHER"], "Ax", "sT1W_TSE", Contrast.T1W),
+        (["DERIVED", "PRIMARY", "WATER_ONLY"], "Ax", "", Contrast.WATER),
+        (["DERIVED", "PRIMARY", "PDFF"], "", "", Contrast.FAT_FRACTION),
+        (["DERIVED", "PRIMARY", "W", "F"], "t1 Ax", "", Contrast.T1W),
+        (["F", "PRIMARY", "M"], "t2 Ax", "", Contrast.T2W),
+        (["DERIVED", "PRIMARY", "OTHER"], "WATER: Ax LAVA-Flex", "", Contrast.WATER),
+        (["DERIVED", "PRIMARY", "OTHER"], "Ax Out-Phase", "", Contrast.OPPOSED_PHASE),
+        (["DERIVED", "PRIMARY", "OTHER"], "tra isofat", "", Contrast.FAT),
+        ([], "T2* GRE", "", Contrast.UNKNOWN),
+        ([], "t1_vibe_dixon_tra_F_FP", "", Contrast.UNKNOWN),
+        ([], "t1_vibe_dixon_tra", "t1", Contrast.UNKNOWN),
+        ([], "T2 W TSE", "", Contrast.T2W),
+        ([], "ideal_fat_percentage", "", Contrast.UNKNOWN),
+        ([], "t1_fat_percentage", "", Contrast.T1W),
+    ],
+)
+def test_a_header_and_its_sidecar_tell_the_same_contrast(
+    tmp_path: Path, image_type, description, protocol, contrast
+):
+    header = described(
+        image_type=tuple(image_type), description=description, protocol=protocol, te_ms=math.nan
+    )
+    values = {
+        "ImageType": image_type,
+        "SeriesDescription": description,
+        "ProtocolName": protocol,
+    }
+    (tmp_path / "image.json").write_text(json.dumps(values))
+    sidecar = contrast_of(tmp_path / "image.nii.gz").contrast
+    assert (header.contrast, sidecar) == (contrast, contrast)
 
 
 @pytest.mark.parametrize(

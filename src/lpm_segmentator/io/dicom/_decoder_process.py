@@ -9,12 +9,16 @@ import os
 import struct
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["ANSWER", "DONE", "FAILED", "MISSING", "request"]
+if TYPE_CHECKING:
+    from pydicom import FileDataset
+
+__all__ = ["ANSWER", "DONE", "FAILED", "MISSING", "answers", "request"]
 
 #: number of bytes and of frames; then the frames, then the file
 _REQUEST = struct.Struct("<QI")
@@ -31,20 +35,35 @@ def request(content: bytes, indices: Sequence[int | None]) -> bytes:
     return _REQUEST.pack(len(content), len(indices)) + frames + content
 
 
-def _decoded(content: bytes, index: int) -> tuple[int, bytes]:
+def answers(content: bytes, indices: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the status and the content of the answer for each frame; the file is parsed once."""
     from pydicom import dcmread
-    from pydicom.pixels.utils import pixel_array
 
     try:
         data = dcmread(BytesIO(content), force=True)
+    except Exception as error:  # noqa: BLE001 - damaged data raise errors of any kind
+        yield from [_failure(error)] * len(indices)
+        return
+    for index in indices:
+        yield _decoded(data, index)
+
+
+def _decoded(data: FileDataset, index: int) -> tuple[int, bytes]:
+    from pydicom.pixels.utils import pixel_array
+
+    try:
         array = pixel_array(data, index=None if index == _ALL else index, raw=True)
     except Exception as error:  # noqa: BLE001 - damaged data raise errors of any kind
-        is_missing = "missing dependencies" in str(error)
-        lines = (line.strip(" :") for line in (str(error) or type(error).__name__).split("\n"))
-        return MISSING if is_missing else FAILED, "; ".join(lines).encode()
+        return _failure(error)
     buffer = BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return DONE, buffer.getvalue()
+
+
+def _failure(error: Exception) -> tuple[int, bytes]:
+    is_missing = "missing dependencies" in str(error)
+    lines = (line.strip(" :") for line in (str(error) or type(error).__name__).split("\n"))
+    return MISSING if is_missing else FAILED, "; ".join(lines).encode()
 
 
 def main() -> None:
@@ -56,8 +75,7 @@ def main() -> None:
         size, count = _REQUEST.unpack(head)
         indices = [_FRAME.unpack(received.read(_FRAME.size))[0] for _ in range(count)]
         content = received.read(size)
-        for index in indices:
-            status, answer = _decoded(content, index)
+        for status, answer in answers(content, indices):
             sent.write(ANSWER.pack(status, len(answer)) + answer)
         sent.flush()
 

@@ -1,4 +1,4 @@
-"""What was read of headers, kept between runs: files that did not change are not read again."""
+"""Headers of DICOM files in folders, kept between runs: what did not change is not read again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # in typing only from Python 3.11 on
 
 __all__ = ["ScanCache"]
 
-#: raised when the content of `SeriesTags` or `Frame` changes its meaning
-_VERSION = 2
+#: raised when the content of `SeriesTags`, `Frame` or the file changes its meaning
+_VERSION = 3
 Stamp = tuple[int, int]
 #: a frame without its path: number of its tags, then index to time
 _Row = tuple[int, int, str, int | None, Vector | None, float, float, float]
@@ -30,17 +30,21 @@ _Content = tuple[int, list[SeriesTags], dict[str, tuple[Stamp, list[_Row]]]]
 class ScanCache:
     """The headers below one folder, as they were read before.
 
-    The file holds hashes in place of patients' identifiers and of paths. A cache that cannot be
+    The file holds hashes in place of patients' identifiers and of paths, which are taken from the
+    folder on: however the folder is spelled, its files are known. A cache that cannot be
     read or written counts as empty: it only saves time.
 
     Parameters
     ----------
     path : Path or None
         The file; None keeps nothing.
+    root : Path
+        The folder.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, root: Path) -> None:
         self._path = path
+        self._root = root
         self._known: dict[str, tuple[Stamp, list[_Row]]] = {}
         self._tags: list[SeriesTags] = []
         self._kept: dict[str, tuple[Stamp, tuple[Frame, ...]]] = {}
@@ -50,8 +54,8 @@ class ScanCache:
     def at(cls, folder: Path | None, root: Path) -> Self:
         """Return the cache of an input, filled where there is one on disk."""
         if folder is None or not root.is_dir():
-            return cls(None)
-        cache = cls(folder / f"{_key(root.resolve())}.msgpack")
+            return cls(None, root)
+        cache = cls(folder / f"{_hash(root.resolve())}.msgpack", root)
         cache._load()
         return cache
 
@@ -71,7 +75,9 @@ class ScanCache:
 
     def get(self, path: Path, stamp: Stamp) -> tuple[Frame, ...] | None:
         """Return the frames of a file with this size and time; None if they are not known."""
-        key = _key(path)
+        if self._path is None:
+            return None
+        key = self._key(path)
         known = self._known.get(key)
         if known is None or known[0] != stamp:
             return None
@@ -82,8 +88,11 @@ class ScanCache:
     def put(self, path: Path, stamp: Stamp, frames: tuple[Frame, ...]) -> None:
         """Keep the frames of a file."""
         if self._path is not None:
-            self._kept[_key(path)] = stamp, frames
+            self._kept[self._key(path)] = stamp, frames
             self._changed = True
+
+    def _key(self, path: Path) -> str:
+        return _hash(path.relative_to(self._root))
 
     def _load(self) -> None:
         if self._path is None or not self._path.is_file():
@@ -112,7 +121,7 @@ class ScanCache:
             return
 
 
-def _key(path: Path) -> str:
+def _hash(path: Path) -> str:
     """Return a hash of a path, which may hold a patient's name, and characters that are no text."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
 

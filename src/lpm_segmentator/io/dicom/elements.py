@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable, Collection
 from typing import IO
 
-__all__ = ["DEFLATED", "NotDicomError", "check_growth", "read_elements"]
+__all__ = ["DEFLATED", "HARMLESS_BYTES", "MOST_GROWTH", "TRANSFER_SYNTAX", "NotDicomError",
+           "OtherFormatError", "check_growth", "read_elements"]  # fmt: skip
 
 Elements = dict[int, bytes]
 """Value of each element as stored, by tag (``group << 16 | element``)."""
@@ -19,7 +20,7 @@ Elements = dict[int, bytes]
 DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _PREAMBLE, _MAGIC = 128, b"DICM"
-_TRANSFER_SYNTAX = 0x00020010
+TRANSFER_SYNTAX = 0x00020010
 _END_OF_META = 0x00030000
 #: VRs whose length takes four bytes, after two that are reserved
 _LONG = frozenset([b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR",
@@ -30,11 +31,15 @@ _FIRST_READ, _MOST = 2**14, 2**26
 _DEEPEST = 32
 _TRUNCATED = "the file is truncated: it ends within the header"
 #: data that grow by more than this and beyond this size are no image
-_MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
+MOST_GROWTH, HARMLESS_BYTES = 200, 2**27
 
 
 class NotDicomError(Exception):
     """A file is no DICOM file, or its header is damaged; the message states which."""
+
+
+class OtherFormatError(NotDicomError):
+    """A file is of another format than DICOM."""
 
 
 def read_elements(stream: IO[bytes], wanted: Collection[int], stop: int) -> Elements:
@@ -61,11 +66,11 @@ def read_elements(stream: IO[bytes], wanted: Collection[int], stop: int) -> Elem
     Raises
     ------
     NotDicomError
-        If the file is no DICOM file or ends within the header.
+        If the file is no DICOM file (`OtherFormatError`), or its header is damaged.
     """
     buffer = _Buffer(stream.read)
     at, meta = _start_of_data(buffer)
-    stored = meta.get(_TRANSFER_SYNTAX, b"")
+    stored = meta.get(TRANSFER_SYNTAX, b"")
     syntax = stored.rstrip(b"\0 ").decode("latin-1")
     if syntax == DEFLATED:
         buffer, at = _Buffer(_Inflated(stream, buffer.data[at:]).read), 0
@@ -75,7 +80,7 @@ def read_elements(stream: IO[bytes], wanted: Collection[int], stop: int) -> Elem
         implicit=not _has_vr(buffer.data, at),
         order=">" if syntax == _BIG_ENDIAN else "<",
     ).elements(at, wanted, stop)
-    return {**found, _TRANSFER_SYNTAX: stored} if syntax else found
+    return {**found, TRANSFER_SYNTAX: stored} if syntax else found
 
 
 def check_growth(stream: IO[bytes]) -> None:
@@ -90,7 +95,7 @@ def check_growth(stream: IO[bytes]) -> None:
     at, _ = _start_of_data(buffer)
     packed = buffer.data[at:] + stream.read()
     inflated, size = _Inflated(stream, packed), 0
-    most = max(_HARMLESS_BYTES, _MOST_GROWTH * len(packed))
+    most = max(HARMLESS_BYTES, MOST_GROWTH * len(packed))
     while more := len(inflated.read(2**20)):
         size += more
         if size > most:
@@ -235,8 +240,8 @@ def _start_of_data(buffer: _Buffer) -> tuple[int, Elements]:
     elif data[:2] == b"\x08\0" and data[3:4] == b"\0" and len(data) >= 16:  # old files
         return 0, {}
     else:
-        raise NotDicomError("this is no DICOM file")
-    meta, at = _Walk(buffer, implicit=False).elements(at, [_TRANSFER_SYNTAX], _END_OF_META)
+        raise OtherFormatError("this is no DICOM file")
+    meta, at = _Walk(buffer, implicit=False).elements(at, [TRANSFER_SYNTAX], _END_OF_META)
     return at, meta
 
 

@@ -1,6 +1,7 @@
 """What the header of a DICOM file says about the images in it: typed, without any pixel.
 
-Nothing that names a patient is kept: a patient is a hash of identifier, name and birth date.
+Nothing that names a patient is kept: a patient is a hash of the identifier or, without one, of name
+and birth date.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from lpm_segmentator.io.dicom.elements import NotDicomError, read_elements
+from lpm_segmentator.io.dicom.elements import TRANSFER_SYNTAX, read_elements
 from lpm_segmentator.io.dicom.enhanced import ENHANCED, elements_of_frames
 from lpm_segmentator.io.dicom.values import (
     age_years,
@@ -24,7 +25,7 @@ from lpm_segmentator.io.dicom.values import (
     whole,
 )
 
-__all__ = ["Frame", "HeaderReader", "NotDicomError", "SeriesTags"]
+__all__ = ["Frame", "HeaderReader", "SeriesTags"]
 
 Vector = tuple[float, float, float]
 Orientation = tuple[float, float, float, float, float, float]
@@ -36,10 +37,10 @@ _SHARED = {
     0x00081030: "study_description", 0x0008103E: "description", 0x00081090: "model",
     0x00100010: "name", 0x00100020: "patient_id", 0x00100030: "birth_date", 0x00100040: "sex",
     0x00101010: "age", 0x00101020: "size", 0x00101030: "weight", 0x00180015: "body_part",
-    0x00180020: "scanning_sequence", 0x00180021: "sequence_variant", 0x00180022: "scan_options",
+    0x00180020: "scanning_sequence", 0x00180022: "scan_options",
     0x00180023: "acquisition_type", 0x00180024: "sequence_name", 0x00180050: "thickness",
     0x00180080: "tr", 0x00180081: "te", 0x00180082: "ti", 0x00180086: "echo",
-    0x00180087: "field", 0x00181030: "protocol", 0x00181120: "tilt", 0x00181314: "flip",
+    0x00180087: "field", 0x00181030: "protocol", 0x00181314: "flip",
     0x00189005: "pulse_sequence", 0x0020000D: "study", 0x0020000E: "series",
     0x00200011: "number", 0x00200012: "acquisition", 0x00200037: "orientation",
     0x00200052: "frame_of_reference", 0x00200100: "temporal", 0x00211175: "siemens_type",
@@ -53,7 +54,6 @@ _OWN = {
 # fmt: on
 _WANTED = frozenset((*_SHARED, *_OWN))
 _STOP = 0x00290000
-_TRANSFER_SYNTAX = 0x00020010
 _BINARY = ("samples", "rows", "columns")
 _TAGS = {name: tag for tag, name in (_SHARED | _OWN).items()}
 
@@ -65,7 +65,7 @@ class SeriesTags:
     Attributes
     ----------
     patient : str
-        Hash of identifier, name and birth date; equal for all files of a patient.
+        Hash of the identifier; without one, of name and birth date. Empty without any of these.
     study, series, frame_of_reference : str
         Unique identifiers.
     number, acquisition : int or None
@@ -78,10 +78,10 @@ class SeriesTags:
     image_type : tuple of str
         Upper case. Of enhanced images the type of the frame.
     description, study_description, protocol, sequence_name, body_part : str
-    scanning_sequence, sequence_variant, scan_options : tuple of str
+    scanning_sequence, scan_options : tuple of str
     acquisition_type : str
         ``"2D"`` or ``"3D"``.
-    tr_ms, te_ms, ti_ms, flip_deg, thickness_mm, tilt_deg : float
+    tr_ms, te_ms, ti_ms, flip_deg, thickness_mm : float
         nan where not stated.
     echo, temporal : int or None
     rows, columns, samples, frames : int
@@ -115,7 +115,6 @@ class SeriesTags:
     sequence_name: str
     body_part: str
     scanning_sequence: tuple[str, ...]
-    sequence_variant: tuple[str, ...]
     scan_options: tuple[str, ...]
     acquisition_type: str
     tr_ms: float
@@ -123,7 +122,6 @@ class SeriesTags:
     ti_ms: float
     flip_deg: float
     thickness_mm: float
-    tilt_deg: float
     echo: int | None
     temporal: int | None
     rows: int
@@ -184,7 +182,7 @@ class HeaderReader:
     >>> list(HeaderReader().frames(io.BytesIO(b"no image"), "notes.txt"))
     Traceback (most recent call last):
     ...
-    lpm_segmentator.io.dicom.elements.NotDicomError: this is no DICOM file
+    lpm_segmentator.io.dicom.elements.OtherFormatError: this is no DICOM file
     """
 
     def __init__(self) -> None:
@@ -203,12 +201,12 @@ class HeaderReader:
             yield self._frame(elements, path, member, 0)
             return
         stream.seek(0)
-        syntax = text(elements.get(_TRANSFER_SYNTAX, b""))
+        syntax = text(elements.get(TRANSFER_SYNTAX, b""))
         for index, values in enumerate(elements_of_frames(stream, elements, syntax)):
             yield self._frame(values, path, member, index)
 
     def _frame(self, values: Mapping[int, bytes], path: str, member: str, index: int) -> Frame:
-        key = (values.get(_TRANSFER_SYNTAX, b""), *(values.get(tag, b"") for tag in _SHARED))
+        key = (values.get(TRANSFER_SYNTAX, b""), *(values.get(tag, b"") for tag in _SHARED))
         tags = self._shared.get(key)
         if tags is None:
             tags = self._shared[key] = _tags(values)
@@ -240,7 +238,7 @@ def _tags(values: Mapping[int, bytes]) -> SeriesTags:
         time_s=seconds_of_day(said["time"]),
         modality=said["modality"],
         sop_class=said["sop_class"],
-        syntax=text(values.get(_TRANSFER_SYNTAX, b"")),
+        syntax=text(values.get(TRANSFER_SYNTAX, b"")),
         manufacturer=said["manufacturer"],
         model=said["model"],
         field_t=tesla(number(said["field"])),
@@ -251,7 +249,6 @@ def _tags(values: Mapping[int, bytes]) -> SeriesTags:
         sequence_name=said["sequence_name"] or said["pulse_sequence"],
         body_part=said["body_part"],
         scanning_sequence=parts(said["scanning_sequence"]),
-        sequence_variant=parts(said["sequence_variant"]),
         scan_options=parts(said["scan_options"]),
         acquisition_type=said["acquisition_type"],
         tr_ms=number(said["tr"]),
@@ -259,7 +256,6 @@ def _tags(values: Mapping[int, bytes]) -> SeriesTags:
         ti_ms=number(said["ti"]),
         flip_deg=number(said["flip"]),
         thickness_mm=number(said["thickness"]),
-        tilt_deg=number(said["tilt"]),
         echo=whole(said["echo"]),
         temporal=whole(said["temporal"]),
         rows=short(raw["rows"]),
@@ -276,8 +272,7 @@ def _tags(values: Mapping[int, bytes]) -> SeriesTags:
     )
 
 
-def _hash(*parts: str) -> str:
-    """Return a hash of what identifies a patient: of the identifier alone where there is one."""
-    identifier, *others = parts
-    known = identifier or "\0".join(others)
+def _hash(identifier: str, name: str, birth_date: str) -> str:
+    """Return a hash of the identifier; without one, of name and birth date."""
+    known = identifier or f"{name}\0{birth_date}"
     return hashlib.sha256(known.encode()).hexdigest() if known.strip("\0") else ""

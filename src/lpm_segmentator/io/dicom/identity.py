@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from io import BytesIO
 
 from lpm_segmentator.core.errors import FileFormatError
+from lpm_segmentator.io.dicom.content import content_of, file_name, open_archives
 from lpm_segmentator.io.dicom.dataset import load
 from lpm_segmentator.io.dicom.elements import NotDicomError
 from lpm_segmentator.io.dicom.header import Frame
-from lpm_segmentator.io.dicom.scan import ARCHIVE_ERRORS
 
 __all__ = ["Identity", "read_identity"]
 
@@ -37,18 +34,14 @@ def read_identity(frame: Frame) -> Identity:
     Raises
     ------
     FileFormatError
-        If the file cannot be read any more.
+        If the file cannot be read any more. The message names no folder.
     """
     names = ("PatientID", "AccessionNumber", "StudyDate")
     try:
-        with ExitStack() as resources:
-            stream: IO[bytes]
-            if frame.member:
-                archive = resources.enter_context(zipfile.ZipFile(frame.path))
-                stream = resources.enter_context(archive.open(frame.member))
-            else:
-                stream = resources.enter_context(Path(frame.path).open("rb"))
-            data = load(stream, frame.tags.syntax, pixels=False)
-    except (KeyError, *ARCHIVE_ERRORS, NotDicomError) as error:
-        raise FileFormatError(f"cannot be read any more ({error})", where=frame.path) from error
+        with open_archives() as archives:
+            content = content_of(frame, archives)
+        data = load(BytesIO(content), frame.tags.syntax, pixels=False)
+    except NotDicomError as error:
+        what = f"the file {file_name(frame)} cannot be read any more ({error})"
+        raise FileFormatError(what) from error
     return Identity(*(str(data.get(name) or "").strip() for name in names))

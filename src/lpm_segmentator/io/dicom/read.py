@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import struct
-import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from io import BytesIO
 from itertools import groupby
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +14,13 @@ import numpy.typing as npt
 from lpm_segmentator.core.contrast import Contrast
 from lpm_segmentator.core.errors import FileFormatError, GeometryError, MissingExtraError
 from lpm_segmentator.core.volume import Volume
+from lpm_segmentator.io.dicom.content import content_of, file_name, open_archives
 from lpm_segmentator.io.dicom.dataset import load, reading
 from lpm_segmentator.io.dicom.decoder import Decoder, MissingDecoderError
 from lpm_segmentator.io.dicom.elements import NotDicomError
 from lpm_segmentator.io.dicom.enhanced import ENHANCED
 from lpm_segmentator.io.dicom.header import Frame
-from lpm_segmentator.io.dicom.scan import ARCHIVE_ERRORS, require_pydicom
+from lpm_segmentator.io.dicom.scan import require_pydicom
 from lpm_segmentator.io.dicom.stacks import Stack
 
 if TYPE_CHECKING:
@@ -81,10 +79,12 @@ def read_stack(stack: Stack, contrast: Contrast = Contrast.UNKNOWN) -> Volume:
     slices: dict[int, npt.NDArray[Any]] = {}
     scales: dict[int, tuple[float, float]] = {}
     numbers = {id(frame): k for k, frame in enumerate(stack.frames)}
-    with ExitStack() as resources, Decoder() as decoder:
-        archives: dict[str, zipfile.ZipFile] = {}
+    with open_archives() as archives, Decoder() as decoder:
         for frames in _by_file(stack.frames):
-            content = _content(frames[0], archives, resources, stack)
+            try:
+                content = content_of(frames[0], archives)
+            except NotDicomError as error:
+                raise _wrong(stack, frames[0], f"cannot be read ({error})") from error
             for frame, pixels, scale in _decoded(content, frames, stack, decoder):
                 slices[numbers[id(frame)]] = pixels
                 scales[numbers[id(frame)]] = scale
@@ -102,23 +102,8 @@ def _by_file(frames: tuple[Frame, ...]) -> Iterator[list[Frame]]:
         yield list(group)
 
 
-def _content(
-    frame: Frame, archives: dict[str, zipfile.ZipFile], resources: ExitStack, stack: Stack
-) -> bytes:
-    try:
-        if not frame.member:
-            return Path(frame.path).read_bytes()
-        if frame.path not in archives:
-            archives[frame.path] = resources.enter_context(zipfile.ZipFile(frame.path))
-        return archives[frame.path].read(frame.member)
-    except (KeyError, *ARCHIVE_ERRORS) as error:
-        # Folders of an export are often named after the patient, and errors of archives name them.
-        why = getattr(error, "strerror", None) or "it is damaged, or not in the archive any more"
-        raise _wrong(stack, frame, f"cannot be read ({why})") from error
-
-
 def _wrong(stack: Stack, frame: Frame, what: str, hint: str = _AGAIN) -> FileFormatError:
-    name = PurePosixPath(frame.member).name or Path(frame.path).name
+    name = file_name(frame)
     return FileFormatError(f"the file {name} {what}", where=series_name(stack), hint=hint)
 
 

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
 import os
 import stat
 import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lpm_segmentator.core.errors import FileFormatError, MissingExtraError
 from lpm_segmentator.io.dicom.cache import ScanCache
+from lpm_segmentator.io.dicom.content import ARCHIVE_ERRORS
 from lpm_segmentator.io.dicom.dataset import load, reading
-from lpm_segmentator.io.dicom.header import Frame, HeaderReader, NotDicomError
+from lpm_segmentator.io.dicom.elements import (
+    HARMLESS_BYTES,
+    MOST_GROWTH,
+    NotDicomError,
+    OtherFormatError,
+)
+from lpm_segmentator.io.dicom.header import Frame, HeaderReader
 
-__all__ = ["ARCHIVE_ERRORS", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
+__all__ = ["DICOMDIR", "Scan", "Skipped", "require_pydicom", "scan", "source_hash"]
 
-_DICOMDIR = "DICOMDIR"
+#: name of the list of files on a disc, in any case
+DICOMDIR = "DICOMDIR"
 _ZIP = b"PK\x03\x04"
-#: what a damaged archive, or one of an unknown kind, raises
-ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, OSError,
-                  EOFError, ValueError, RuntimeError)  # fmt: skip
-#: a member that grows by more than this and is larger than this is no image
-_MOST_GROWTH, _HARMLESS_BYTES = 200, 2**27
 _LARGEST_MEMBER = 2**32
-#: files that are no DICOM are counted; so many of them are named
+#: files of another format are counted; so many of them are named
 _NAMED = 5
 
 Progress = Callable[[int], None]
@@ -41,13 +43,16 @@ class Skipped:
     ----------
     reason : str
     paths : tuple of str
-        All of them, or for files that are no DICOM files the first few.
+        All of them, or for files of another format the first few.
     count : int
+    is_dicom : bool
+        Whether they are DICOM files, or may be; not so for files of another format.
     """
 
     reason: str
     paths: tuple[str, ...]
     count: int
+    is_dicom: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ class _Findings:
 
     reader: HeaderReader = field(default_factory=HeaderReader)
     frames: list[Frame] = field(default_factory=list)
-    skipped: dict[str, list[str]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    skipped: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
+    counts: Counter[tuple[str, bool]] = field(default_factory=Counter)
     seen: set[tuple[object, ...]] = field(default_factory=set)
     n_files: int = 0
     progress: Progress | None = None
@@ -88,15 +93,15 @@ class _Findings:
         if self.progress is not None:
             self.progress(self.n_files)
 
-    def skip(self, reason: str, path: str, *, name_all: bool = True) -> None:
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        named = self.skipped.setdefault(reason, [])
-        if name_all or len(named) < _NAMED:
+    def skip(self, reason: str, path: str, *, is_dicom: bool = True) -> None:
+        key = reason, is_dicom
+        self.counts[key] += 1
+        named = self.skipped.setdefault(key, [])
+        if is_dicom or len(named) < _NAMED:
             named.append(path)
 
     def skip_unreadable(self, error: NotDicomError, path: str) -> None:
-        reason = str(error)
-        self.skip(reason, path, name_all="no DICOM" not in reason)
+        self.skip(str(error), path, is_dicom=not isinstance(error, OtherFormatError))
 
 
 def scan(
@@ -113,8 +118,8 @@ def scan(
         Files with or without suffix, folders of any depth, zip archives, a ``DICOMDIR`` (which
         stands for its folder). Archives are read where they are: nothing is unpacked to disk.
     cache : Path, optional
-        Folder that keeps what was read, without identities. Files that are as they were are not
-        read again.
+        Folder that keeps the headers of DICOM files in folders, without identities. Of these, files
+        that are as they were are not read again; archives and files of other formats are.
     progress : callable, optional
         Called with the number of files so far.
 
@@ -132,13 +137,16 @@ def scan(
             raise FileFormatError(
                 "there is no such file or folder", where=given, hint="Check the path"
             )
-        root = given.parent if given.name.upper() == _DICOMDIR else given
+        root = given.parent if given.name.upper() == DICOMDIR else given
         with ScanCache.at(cache, root) as known:
             for path in _files(root, found):
                 found.look()
                 _read_file(path, found, known)
-    skipped = [Skipped(r, tuple(p), found.counts[r]) for r, p in found.skipped.items()]
-    return Scan(tuple(found.frames), tuple(skipped), found.n_files)
+    skipped = tuple(
+        Skipped(reason, tuple(paths), found.counts[reason, is_dicom], is_dicom)
+        for (reason, is_dicom), paths in found.skipped.items()
+    )
+    return Scan(tuple(found.frames), skipped, found.n_files)
 
 
 def require_pydicom() -> None:
@@ -184,7 +192,7 @@ def _read_file(path: Path, found: _Findings, known: ScanCache) -> None:
         frames = known.get(path, stamp)
         if frames is None:
             with path.open("rb") as stream:
-                if path.name.upper() == _DICOMDIR:
+                if path.name.upper() == DICOMDIR:
                     _check_directory(path, found)
                     return
                 if stream.read(len(_ZIP)) == _ZIP:
@@ -222,7 +230,7 @@ def _read_archive(path: Path, found: _Findings) -> None:
                 if (
                     member.filename.endswith("/")
                     or _is_system_file(name)
-                    or name.upper() == _DICOMDIR
+                    or name.upper() == DICOMDIR
                 ):
                     continue
                 found.look()
@@ -244,7 +252,7 @@ def _unsafe(member: zipfile.ZipInfo) -> str:
         return "is encrypted: unpack the archive with its password first"
     growth = member.file_size / max(1, member.compress_size)
     if member.file_size > _LARGEST_MEMBER or (
-        member.file_size > _HARMLESS_BYTES and growth > _MOST_GROWTH
+        member.file_size > HARMLESS_BYTES and growth > MOST_GROWTH
     ):
         return f"would grow to {member.file_size / 1e6:.0f} MB, which no image does"
     return ""
@@ -273,7 +281,9 @@ def _check_directory(path: Path, found: _Findings) -> None:
     """Report the files that a ``DICOMDIR`` names and that are not there."""
     try:
         with reading(), path.open("rb") as stream:
-            records = load(stream, "", pixels=False).get("DirectoryRecordSequence") or []
+            records = load(stream, "", pixels=False).get("DirectoryRecordSequence")
+            if records is None:
+                raise NotDicomError("it is damaged: its list of files is missing")
             named = [record.get("ReferencedFileID") for record in records]
             paths = [n if isinstance(n, str) else "/".join(n) for n in named if n]
     except NotDicomError as error:
@@ -290,7 +300,7 @@ def source_hash(frames: Iterable[Frame]) -> str:
     stamps: dict[str, str] = {}
     for frame in frames:
         if frame.path not in stamps:
-            stat = Path(frame.path).stat()
-            stamps[frame.path] = f"{stat.st_size} {stat.st_mtime_ns}"
+            status = Path(frame.path).stat()
+            stamps[frame.path] = f"{status.st_size} {status.st_mtime_ns}"
         digest.update(f"{frame.sop} {frame.index} {stamps[frame.path]}\n".encode())
     return digest.hexdigest()

@@ -103,7 +103,7 @@ def discover_dicom(
     unused = [
         Unused(Path(path), skipped.reason)
         for skipped in found.skipped
-        if "no DICOM" not in skipped.reason
+        if skipped.is_dicom
         for path in skipped.paths
     ]
     if not any(exam.choice.chosen for exam in exams):
@@ -215,12 +215,7 @@ def _case(
 
 
 def _images_by_role(exam: Examination, candidate: Candidate) -> dict[str, Described]:
-    if candidate.fat is not None:
-        images = {"water": candidate.image, "fat": candidate.fat}
-    elif candidate.stacks:
-        images = {f"stack-{n}": image for n, image in enumerate(candidate.stacks, start=1)}
-    else:
-        images = {"image": candidate.image}
+    images = candidate.roles
     if exam.choice.sagittal is not None:
         images["sagittal"] = exam.choice.sagittal
     return images
@@ -257,7 +252,7 @@ def _series_record(image: Described, role: str, reason: str) -> SeriesRecord:
         description=tags.description,
         plane=image.plane,
         contrast=str(image.contrast),
-        slices=len(image.stack.frames) if tags.rows else 0,
+        slices=image.n_slices,
         reason=reason,
     )
 

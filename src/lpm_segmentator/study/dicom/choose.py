@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lpm_segmentator.core import Contrast
-from lpm_segmentator.study.dicom.describe import Described
+from lpm_segmentator.study.dicom.describe import Described, same_frame
 from lpm_segmentator.study.dicom.pairs import DixonScan, dixon_scans
 from lpm_segmentator.study.dicom.slabs import stacks_of_one_scan
 
@@ -64,11 +64,18 @@ class Candidate:
     rank: int
 
     @property
+    def roles(self) -> dict[str, Described]:
+        """Its images by their role in the case."""
+        if self.fat is not None:
+            return {"water": self.image, "fat": self.fat}
+        if self.stacks:
+            return {f"stack-{n}": image for n, image in enumerate(self.stacks, start=1)}
+        return {"image": self.image}
+
+    @property
     def images(self) -> tuple[Described, ...]:
         """Its images."""
-        if self.stacks:
-            return self.stacks
-        return (self.image,) if self.fat is None else (self.image, self.fat)
+        return tuple(self.roles.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,32 +240,44 @@ def _selected(
 
 
 def _sagittal(images: Sequence[Described], chosen: Sequence[Candidate]) -> Described | None:
-    """Return the sagittal series that shows the most of the chosen images."""
+    """Return the sagittal series that the levels are located in.
+
+    Series without fat suppression go first, then T2w before T1w, then those that show the most of
+    the images' height.
+    """
     if not chosen:
         return None
-    geometry = chosen[0].image.stack.geometry
-    frame = chosen[0].image.tags.frame_of_reference
     fitting = [
         image
         for image in images
         if image.plane == "sagittal"
         and not image.unsuitable
         and image.contrast in _SAGITTAL
-        and frame in (image.tags.frame_of_reference, "")
-        and geometry is not None
-        and image.stack.geometry is not None
-        and min(geometry.overlap_mm(image.stack.geometry)) > 0
+        and same_frame(image, chosen[0].image)
+        and _shown_mm(chosen[0], image) > 0
     ]
 
     def preference(image: Described) -> tuple[float, ...]:
         return (
             image.fat_suppressed,
             _SAGITTAL.index(image.contrast),
+            -round(_shown_mm(chosen[0], image)),
             -image.extent_mm,
             image.tags.number or 0,
         )
 
     return min(fitting, key=preference, default=None)
+
+
+def _shown_mm(candidate: Candidate, series: Described) -> float:
+    """Return the height of a candidate's images that a series shows, in mm."""
+    places = [image.stack.geometry for image in candidate.images]
+    shown = [
+        place.overlap_mm(series.stack.geometry)
+        for place in places
+        if place is not None and series.stack.geometry is not None
+    ]
+    return sum(overlap[2] for overlap in shown if min(overlap) > 0)
 
 
 def _why_not(
@@ -268,10 +287,11 @@ def _why_not(
         return reasons[id(image)]
     if selected:
         return "another series was named"
-    kind = "Dixon pair" if chosen and chosen[0].fat is not None else ""
-    better = kind or (str(chosen[0].image.contrast) if chosen else "other")
-    named = chosen and chosen[0].image.body_part == "lumbar" and image.body_part != "lumbar"
-    why = " whose header names the lumbar spine" if named else ""
-    if chosen and image.is_secondary and not chosen[0].image.is_secondary:
+    best = chosen[0]
+    better = "Dixon pair" if best.fat is not None else str(best.image.contrast)
+    why = ""
+    if best.image.body_part == "lumbar" and image.body_part != "lumbar":
+        why = " whose header names the lumbar spine"
+    if image.is_secondary and not best.image.is_secondary:
         why = " that was not derived from other images"
     return f"the {better} series of the examination{why} is preferred"

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import Literal
 
 from lpm_segmentator.core import Contrast
+from lpm_segmentator.io import contrast_in_header, names_dixon, words_of
 from lpm_segmentator.io.dicom import SeriesTags, Stack
 from lpm_segmentator.study.dicom import words
 
-__all__ = ["Described", "Plane", "describe"]
+__all__ = ["Described", "Plane", "describe", "same_frame"]
 
 Plane = Literal["axial", "sagittal", "coronal", ""]
 
@@ -59,6 +60,11 @@ class Described:
         """Whether the image was derived from others after the scan."""
         return self.tags.image_type[1:2] == ("SECONDARY",)
 
+    @property
+    def n_slices(self) -> int:
+        """Number of slices; 0 of a file without an image, such as a report."""
+        return len(self.stack.frames) if self.tags.rows else 0
+
     @cached_property
     def extent_mm(self) -> float:
         """Length that the slices cover along their normal, slice thickness included."""
@@ -83,6 +89,12 @@ def describe(stack: Stack) -> Described:
         body_part=_body_part(tags),
         unsuitable=_unsuitable(stack),
     )
+
+
+def same_frame(one: Described, other: Described) -> bool:
+    """Return whether two stacks may lie in one frame of reference: one that is not stated may."""
+    frames = {tags.frame_of_reference for tags in (one.tags, other.tags)} - {""}
+    return len(frames) <= 1
 
 
 def _body_part(tags: SeriesTags) -> str:
@@ -110,17 +122,8 @@ def _plane(stack: Stack) -> Plane:
 
 def _contrast(tags: SeriesTags) -> tuple[Contrast, str]:
     """Return the contrast and what it is known from."""
-    # The first two values say how the image came about, not what it shows.
-    if (dixon := words.dixon_type(tags.image_type[2:])) is not None:
-        return dixon, "image type"
-    for text in (tags.description, tags.protocol):
-        if (dixon := words.dixon_words(text)) is not None:
-            return dixon, "description"
-        if words.names_dixon(text):
-            return Contrast.UNKNOWN, ""  # some other image of the scan
-        if (weighting := words.weighting_of(text)) is not Contrast.UNKNOWN:
-            return weighting, "description"
-    return _by_times(tags)
+    contrast, evidence = contrast_in_header(tags.image_type, (tags.description, tags.protocol))
+    return _by_times(tags) if contrast is None else (contrast, evidence)
 
 
 def _by_times(tags: SeriesTags) -> tuple[Contrast, str]:
@@ -136,8 +139,8 @@ def _by_times(tags: SeriesTags) -> tuple[Contrast, str]:
 
 
 def _is_fat_suppressed(tags: SeriesTags) -> bool:
-    named = {*words.words_of(tags.description), *words.words_of(tags.protocol)}
-    text = " ".join(words.words_of(tags.description))
+    named = {*words_of(tags.description), *words_of(tags.protocol)}
+    text = " ".join(words_of(tags.description))
     if named & words.SUPPRESSION_WORDS or "fat sat" in text or "fat sup" in text:
         return True
     inverted = "IR" in tags.scanning_sequence and _STIR_TI[0] < tags.ti_ms < _STIR_TI[1]
@@ -148,7 +151,7 @@ def _unsuitable(stack: Stack) -> str:
     """Return why a stack is no image of muscles; empty if it may be one."""
     tags, kinds = stack.tags, set(stack.tags.image_type)
     maps = [what for value, what in words.PARAMETRIC_TYPES.items() if value in kinds]
-    text = {*words.words_of(tags.description), *words.words_of(tags.protocol)}
+    text = {*words_of(tags.description), *words_of(tags.protocol)}
     checks = {
         "it holds no image": not tags.rows,
         f"its modality is {tags.modality or 'unknown'}, not MR": tags.modality != _MR,
@@ -157,7 +160,7 @@ def _unsuitable(stack: Stack) -> str:
         "it is a localiser": "LOCALIZER" in kinds or bool(text & words.LOCALISER_WORDS),
         "its header does not say which image of the Dixon scan it is": (
             _contrast(tags)[0] is Contrast.UNKNOWN
-            and any(map(words.names_dixon, (tags.description, tags.protocol)))
+            and any(map(names_dixon, (tags.description, tags.protocol)))
         ),
         f"it is {maps[0] if maps else 'a map'}": bool(maps or text & words.MAP_WORDS),
         stack.problem: bool(stack.problem),

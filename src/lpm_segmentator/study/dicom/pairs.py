@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from lpm_segmentator.core import Contrast
-from lpm_segmentator.study.dicom.describe import Described
-from lpm_segmentator.study.dicom.words import words_of
+from lpm_segmentator.io import WATER_AND_FAT_WORDS, words_of
+from lpm_segmentator.study.dicom.describe import Described, same_frame
 
 __all__ = ["DixonScan", "dixon_scans"]
-
-#: words of descriptions that say which image of a scan it is
-_KINDS = frozenset({"w", "f", "water", "fat", "isowater", "isofat"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +79,7 @@ def _on_one_grid(one: Described, other: Described) -> bool:
     a, b = one.stack.geometry, other.stack.geometry
     if a is None or b is None:
         return False
-    frames = {tags.frame_of_reference for tags in (one.tags, other.tags)} - {""}
-    return len(frames) <= 1 and a.describe_difference(b) is None
+    return same_frame(one, other) and a.describe_difference(b) is None
 
 
 def _distance(one: Described, other: Described) -> tuple[float, ...]:
@@ -104,7 +100,7 @@ def _difference(one: float, other: float) -> float:
 
 def _stem(description: str) -> tuple[str, ...]:
     """Return a description without the words that name the image of the scan."""
-    return tuple(word for word in words_of(description) if word not in _KINDS)
+    return tuple(word for word in words_of(description) if word not in WATER_AND_FAT_WORDS)
 
 
 def _evidence(water: Described, fat: Described) -> str:

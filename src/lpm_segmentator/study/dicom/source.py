@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lpm_segmentator.core import Contrast, FileFormatError, InputError
-from lpm_segmentator.io import case_id, read_sidecar, remove_file, write_image, write_json
+from lpm_segmentator.io import read_sidecar, remove_file, sidecar_path, write_image, write_json
 from lpm_segmentator.io.dicom import Stack, read_stack, series_name, source_hash
 
 __all__ = ["DicomSource", "import_images", "is_imported"]
@@ -77,9 +77,9 @@ def _import(stack: Stack, contrast: Contrast, path: Path) -> None:
         return
     volume = read_stack(stack, contrast)
     # The sidecar is written last: without it, or with an old hash, the image is read again.
-    remove_file(_sidecar(path))
+    remove_file(sidecar_path(path))
     write_image(volume, path)
-    write_json(_description(stack, stamp), _sidecar(path))
+    write_json(_description(stack, stamp), sidecar_path(path))
 
 
 def is_imported(source: DicomSource, paths: Mapping[str, Path]) -> bool:
@@ -96,10 +96,6 @@ def is_imported(source: DicomSource, paths: Mapping[str, Path]) -> bool:
 
 def _is_current(path: Path, stamp: str) -> bool:
     return path.exists() and read_sidecar(path).get(_HASH) == stamp
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(f"{case_id(path)}.json")
 
 
 def _description(stack: Stack, stamp: str) -> dict[str, Any]:

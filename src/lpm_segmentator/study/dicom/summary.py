@@ -34,7 +34,8 @@ class SeriesSummary:
     extent_mm : float or None
         Length that the slices cover.
     use : str
-        ``"water"``, ``"fat"``, ``"image"`` or ``"levels"``; empty if it is not used.
+        ``"water"``, ``"fat"``, ``"image"``, ``"stack 1"`` and so on, or ``"levels"``; empty if it
+        is not used.
     case : int or None
         Number of the case within the examination, from 1.
     reason : str
@@ -138,13 +139,9 @@ def _examination(exam: Examination, patient: int, number: int) -> ExaminationSum
     rows = [_row(image, "", None, reason) for image, reason in exam.choice.others]
     for case, candidate in enumerate(exam.choice.chosen, start=1):
         reason = "; ".join(candidate.reasons)
-        uses = ["water", "fat"]
-        if candidate.fat is None:
-            stacks = len(candidate.stacks)
-            uses = [f"stack {n}" for n in range(1, stacks + 1)] if stacks else ["image"]
         rows += [
-            _row(image, use, case, reason)
-            for use, image in zip(uses, candidate.images, strict=True)
+            _row(image, role.replace("-", " "), case, reason)
+            for role, image in candidate.roles.items()
         ]
     if exam.choice.sagittal is not None:
         rows.append(_row(exam.choice.sagittal, "levels", None, "locates the discs"))
@@ -164,7 +161,7 @@ def _row(image: Described, use: str, case: int | None, reason: str) -> SeriesSum
         evidence=image.evidence,
         fat_suppressed=image.fat_suppressed,
         body_part=image.body_part,
-        slices=len(image.stack.frames) if tags.rows else 0,
+        slices=image.n_slices,
         extent_mm=None if math.isnan(extent) else round(extent, 1),
         use=use,
         case=case,
