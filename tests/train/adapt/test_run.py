@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from adaptation import QUICK, dixon, single, tiny_base
-from lpm_segmentator.core import InputError, ModelError, Remedy
+from lpm_segmentator.core import Contrast, InputError, ModelError, Remedy
 from lpm_segmentator.models import ModelStore, describe_model, list_models, load_predictor
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.adapt import run
@@ -129,6 +129,10 @@ def test_a_folder_of_another_adaptation_is_refused(base, tmp_path, useful):
     adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK)
     with pytest.raises(InputError, match="another adaptation; its cases differ"):
         adapt(CASES[:2], "mine", tmp_path / "work", base=base, config=QUICK)
+    image = dataclasses.replace(CASES[0].image, contrast=Contrast.WATER)
+    other = dataclasses.replace(CASES[0], image=image)
+    with pytest.raises(InputError, match="another adaptation; its cases differ"):
+        adapt([other, *CASES[1:]], "mine", tmp_path / "work", base=base, config=QUICK)
 
 
 def test_a_base_that_cannot_be_trained_is_refused(tiny_path, tmp_path):

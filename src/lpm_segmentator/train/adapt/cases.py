@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,12 @@ class AdaptCase:
     image : Volume or DixonPair
     labels : LabelMap
         On the grid of the image. Slices without a muscle are not used.
-    hashes : tuple of str
-        SHA-256 of the files.
     """
 
     case: str
     subject: str
     image: Volume | DixonPair
     labels: LabelMap
-    hashes: tuple[str, ...] = ()
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
@@ -49,6 +47,18 @@ class AdaptCase:
     def contrast(self) -> str:
         """``Dixon`` for a pair, else the contrast of the image."""
         return "Dixon" if isinstance(self.image, DixonPair) else str(self.image.contrast)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that samples are drawn from: voxels, grids, labels and contrast."""
+        scheme = self.labels.scheme
+        meaning = [(s.value, s.key) for s in scheme]
+        content = hashlib.sha256(repr((self.contrast, meaning, sorted(scheme.ignored))).encode())
+        for part in (*self.volumes, self.labels):
+            content.update(repr((part.array.dtype.str, part.shape)).encode())
+            content.update(part.affine.tobytes())
+            content.update(part.array.tobytes())
+        return content.hexdigest()
 
 
 def check_cases(cases: Sequence[AdaptCase]) -> None:

@@ -168,8 +168,7 @@ def _claim(
     identity = {
         "base": [hashlib.sha256(network).hexdigest() for network in networks],
         "cases": [
-            {"case": case.case, "subject": case.subject, "sha256": list(case.hashes)}
-            for case in cases
+            {"case": case.case, "subject": case.subject, "sha256": case.sha256} for case in cases
         ],
         "config": json.loads(to_json(config.to_dict())),
     }
