@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,16 +16,17 @@ from lpm_segmentator.io import (
     read_voxels,
     remove_file,
 )
+from lpm_segmentator.study.cases import stack_role
+from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lpm_segmentator.core import LabelMap
     from lpm_segmentator.study.layout import CaseFolder
     from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
+    "corrected_masks",
     "edited_mask_of",
     "is_about_an_edit",
     "is_file",
@@ -51,6 +53,20 @@ def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
         if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
             return path
     return None
+
+
+def corrected_masks(folder: CaseFolder, record: CaseRecord) -> list[ImageFile]:
+    """Return the masks of a case that a person corrected, measured since or not.
+
+    Masks of stacks are named by their number; the image of each is stated.
+    """
+    found = []
+    for number, (place, known) in enumerate(_measured_masks(folder, record).items(), start=1):
+        path = mask_in_force(place)
+        if path is not None and (path == place.edited_mask or _is_edited(path, known)):
+            image = record.inputs.get(stack_role(number))
+            found.append(ImageFile(place.case, path, image=None if image is None else Path(image)))
+    return found
 
 
 def unedited_masks(folder: CaseFolder, inputs: Iterable[Path]) -> list[Path]:

@@ -18,7 +18,7 @@ from lpm_segmentator.core import (
     Remedy,
 )
 from lpm_segmentator.io.dicom import Identity, Stack, read_identity, scan, series_name
-from lpm_segmentator.study.cases import CaseFiles, Unused
+from lpm_segmentator.study.cases import CaseFiles, Unused, stack_role
 from lpm_segmentator.study.dicom.choose import Candidate
 from lpm_segmentator.study.dicom.describe import Described
 from lpm_segmentator.study.dicom.examinations import Examination, examinations
@@ -218,7 +218,7 @@ def _images_by_role(exam: Examination, candidate: Candidate) -> dict[str, Descri
     if candidate.fat is not None:
         images = {"water": candidate.image, "fat": candidate.fat}
     elif candidate.stacks:
-        images = {f"stack-{n}": image for n, image in enumerate(candidate.stacks, start=1)}
+        images = {stack_role(n): image for n, image in enumerate(candidate.stacks, start=1)}
     else:
         images = {"image": candidate.image}
     if exam.choice.sagittal is not None:
