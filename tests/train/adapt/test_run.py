@@ -53,6 +53,8 @@ def test_cases_become_an_installed_model(base, tmp_path, useful):
     assert {"foreground_before", "MF_L_after"} <= rows[0].keys()
     assert done.table in (tmp_path / "work/evaluation.md").read_text(encoding="utf-8")
 
+    assert not list((tmp_path / "work").rglob("checkpoint.pt"))
+
     described = describe_model("mine")
     assert described["adaptation"]["base_sha256"] == load_compact(base).info.sha256
     assert described["adaptation"]["contrasts"] == {"Dixon": 1, "T2w": 2}

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.adapt.rehearsal import Rehearsal
     from lpm_segmentator.train.adapt.samples import CaseSlices
 
-__all__ = ["Batch", "Sources", "adapt_network", "adaptation_loss", "judged"]
+__all__ = ["CHECKPOINT", "Batch", "Sources", "adapt_network", "adaptation_loss", "judged"]
+
+#: file with the state of a training, in its folder
+CHECKPOINT = "checkpoint.pt"
 
 _WARM_UP = 0.1
 
@@ -119,7 +122,7 @@ def adapt_network(
     run_steps(
         functools.partial(_take, state, teacher, sources, config),
         config.steps,
-        folder / "checkpoint.pt",
+        folder / CHECKPOINT,
         identity,
         state.parts,
         progress=progress,

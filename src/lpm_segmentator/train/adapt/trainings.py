@@ -10,7 +10,7 @@ from lpm_segmentator.io import file_sha256
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.adapt.rehearsal import packaged_subject, rehearsal
 from lpm_segmentator.train.adapt.samples import slices_of
-from lpm_segmentator.train.adapt.training import Sources, adapt_network
+from lpm_segmentator.train.adapt.training import CHECKPOINT, Sources, adapt_network
 from lpm_segmentator.train.export import Softmax, export_onnx
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Trainings:
             outputs=("probability",),
             metadata=card.metadata(spec, file_sha256(file), self.config.to_dict()),
         )
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # the model takes its place
 
     def _report(self, step: int) -> None:
         if self.progress is not None:
