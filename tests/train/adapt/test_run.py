@@ -15,6 +15,7 @@ from lpm_segmentator.models import ModelStore, describe_model, list_models, load
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.adapt import run
 from lpm_segmentator.train.adapt.run import adapt
+from lpm_segmentator.train.export import read_description
 
 CASES = [single(0, "A"), dixon(1, "B"), single(2, "C")]
 
@@ -72,7 +73,9 @@ def test_cases_become_an_installed_model(base, tmp_path, useful):
     assert metadata["config"]["steps"] == QUICK.steps
 
 
-def test_the_same_call_repeats_no_training(base, tmp_path, useful, monkeypatch):
+def test_the_same_call_repeats_no_training_and_neither_does_another_name(
+    base, tmp_path, useful, monkeypatch
+):
     adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK)
     sha256 = describe_model("mine")["sha256"]
 
@@ -81,6 +84,13 @@ def test_the_same_call_repeats_no_training(base, tmp_path, useful, monkeypatch):
 
     monkeypatch.setattr("lpm_segmentator.train.adapt.trainings.adapt_network", trained)
     assert adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK).model == "mine"
+    assert describe_model("mine")["sha256"] == sha256
+    assert adapt(CASES, "other", tmp_path / "work", base=base, config=QUICK).model == "other"
+    names = {
+        name: read_description(ModelStore().get(name).folder / "model.onnx")["name"]
+        for name in ("mine", "other")
+    }
+    assert names == {"mine": "mine", "other": "other"}
     assert describe_model("mine")["sha256"] == sha256
 
 
