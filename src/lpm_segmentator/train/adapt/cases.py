@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from lpm_segmentator.core import DixonPair, InputError, LabelMap, LpmError, Volume, about
 from lpm_segmentator.segment import water_image
 from lpm_segmentator.segment.compact.slices import check_axial
-from lpm_segmentator.train.labelled import check_sides
+from lpm_segmentator.train.labelled import Named, check_owner, check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AdaptCase", "assign_folds", "check_cases"]
+__all__ = ["AdaptCase", "check_cases"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,34 +67,21 @@ def check_cases(cases: Sequence[AdaptCase]) -> None:
     Raises
     ------
     InputError
-        If there is no case, or one is not axial, lacks a muscle, or has sides or muscles swapped.
-        All such cases are listed.
+        If there is no case, or one is not axial, lacks a muscle, has sides or muscles swapped, or
+        the mask of another subject. All such cases are listed.
     """
     if not cases:
         raise InputError("there is no image with a mask to learn from")
     problems = []
+    owners: dict[bytes, Named] = {}
     for case in cases:
         try:
             with about(case.case):
                 check_axial(water_image(case.image))
                 check_sides(case.labels, case.case)
+                check_owner(case, case.labels, owners)
         except LpmError as error:
             problems.append(str(error))
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise InputError(f"{len(problems)} of {len(cases)} cases cannot be learnt from:{lines}")
-
-
-def assign_folds(cases: Sequence[AdaptCase], most: int) -> dict[str, int]:
-    """Return the fold of each subject; with one subject there is no fold.
-
-    Parameters
-    ----------
-    cases : sequence of AdaptCase
-    most : int
-        Largest number of folds; with fewer subjects each is a fold of its own.
-    """
-    subjects = sorted({case.subject for case in cases})
-    if len(subjects) < 2:
-        return {}
-    return {subject: index % min(most, len(subjects)) for index, subject in enumerate(subjects)}

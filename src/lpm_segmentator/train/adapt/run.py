@@ -18,11 +18,12 @@ from lpm_segmentator.io import (
 )
 from lpm_segmentator.models import EMBEDDED, ModelStore, compact_networks
 from lpm_segmentator.train.adapt.card import Card
-from lpm_segmentator.train.adapt.cases import assign_folds, check_cases
+from lpm_segmentator.train.adapt.cases import check_cases
 from lpm_segmentator.train.adapt.config import AdaptConfig
 from lpm_segmentator.train.adapt.evaluation import CaseScore, score_case, summary, verdict
 from lpm_segmentator.train.adapt.trainings import opened, trainings
 from lpm_segmentator.train.compact.warm_start import exported_widths
+from lpm_segmentator.train.labelled import assign_folds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,14 +126,17 @@ def adapt(
 
 def _folds(cases: Sequence[AdaptCase], most: int, *, force: bool) -> dict[str, int]:
     """Return the fold of each subject; a single subject is an error, or has none by force."""
-    folds = assign_folds(cases, most)
-    if not folds and not force:
+    subjects = [case.subject for case in cases]
+    different = len(set(subjects))
+    if different > 1:
+        return assign_folds(subjects, min(most, different))
+    if not force:
         raise InputError(
             _NOT_VALIDATED,
             hint=f"Add cases of other subjects, or install the model nevertheless ({Remedy.FORCE})",
             remedy=Remedy.FORCE,
         )
-    return folds
+    return {}
 
 
 def _install(files: Sequence[Path], card: Card) -> None:

@@ -13,8 +13,9 @@ from lpm_segmentator.core import FileFormatError, InputError, Remedy
 from lpm_segmentator.io import file_sha256, read_json, to_json, write_json, write_text
 from lpm_segmentator.models import ModelStore
 from lpm_segmentator.segment.nnunet.engine import check_engine
+from lpm_segmentator.train.labelled import assign_folds
 from lpm_segmentator.train.nnunet.cases import ORIENTATION, TrainingCase, silent
-from lpm_segmentator.train.nnunet.dataset import assign_folds, splits, write_dataset
+from lpm_segmentator.train.nnunet.dataset import splits, write_dataset
 from lpm_segmentator.train.nnunet.evaluation import evaluate_fold, summary
 from lpm_segmentator.train.nnunet.job import (
     TrainingOptions,
@@ -89,7 +90,8 @@ def train_nnunet(
     """
     check_nnunet()
     check_engine()  # evaluation needs it, after days of training
-    folds, wanted = assign_folds(cases, options.folds), _wanted(only, options.folds)
+    folds = assign_folds([case.subject for case in cases], options.folds)
+    wanted = _wanted(only, options.folds)
     key = _claim(out, _identity(cases, folds, options), options.name, replace=replace_existing)
     accept = {"accept_origin_mismatch": accept_origin_mismatch}
     if not (raw := out / "nnunet" / "raw" / options.dataset).is_dir():
