@@ -15,11 +15,22 @@ from lpm_segmentator.io import subject_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Named", "assign_folds", "base_name", "check_owner", "check_sides", "subject_of"]
+__all__ = [
+    "IGNORED",
+    "Named",
+    "assign_folds",
+    "base_name",
+    "check_owner",
+    "check_sides",
+    "subject_of",
+]
 
 _SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
 _SEPARATORS = re.compile(r"[_\-. ]+")
 _BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
+
+#: label of voxels that are left out of losses and scores
+IGNORED = 255
 
 
 class Named(Protocol):

@@ -12,7 +12,7 @@ from adaptation import QUICK, dixon, single
 from lpm_segmentator.segment import WIDE_BOUNDARY, load_compact
 from lpm_segmentator.train.adapt.config import AdaptConfig
 from lpm_segmentator.train.adapt.rehearsal import Rehearsal
-from lpm_segmentator.train.adapt.samples import IGNORED, slices_of
+from lpm_segmentator.train.adapt.samples import slices_of
 from lpm_segmentator.train.adapt.training import (
     Batch,
     Sources,
@@ -20,6 +20,7 @@ from lpm_segmentator.train.adapt.training import (
     adaptation_loss,
     judged,
 )
+from lpm_segmentator.train.labelled import IGNORED
 from training import InterruptError, interrupt_at
 
 
