@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lpm_segmentator.core import FileFormatError, InputError, Remedy
+from lpm_segmentator.core import InputError, Remedy
 from lpm_segmentator.io import (
     atomic_path,
-    read_json,
     to_json,
     write_json,
     write_table,
@@ -22,6 +21,7 @@ from lpm_segmentator.train.adapt.cases import check_cases
 from lpm_segmentator.train.adapt.config import AdaptConfig
 from lpm_segmentator.train.adapt.evaluation import CaseScore, score_case, summary, verdict
 from lpm_segmentator.train.adapt.trainings import opened, trainings
+from lpm_segmentator.train.claim import check_claim
 from lpm_segmentator.train.compact.warm_start import exported_widths
 from lpm_segmentator.train.labelled import assign_folds
 
@@ -176,9 +176,14 @@ def _claim(
         ],
         "config": json.loads(to_json(config.to_dict())),
     }
-    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
-    _check_folder(out, identity)
-    ModelStore().check_free(name, training=key, replace_existing=replace_existing)
+    key = check_claim(
+        out / _IDENTITY,
+        identity,
+        name,
+        what="adaptation",
+        inputs="images, masks and base",
+        replace_existing=replace_existing,
+    )
     files = []
     for file, network in zip(_FILES, networks, strict=False):
         with atomic_path(out / "base" / file) as temporary:
@@ -187,26 +192,6 @@ def _claim(
         exported_widths(files[-1])  # refuses networks that cannot be trained further
     write_json(identity, out / _IDENTITY)
     return key, files
-
-
-def _check_folder(out: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder that holds another adaptation."""
-    path = out / _IDENTITY
-    if not path.exists():
-        return
-    try:
-        stored = dict(read_json(path))
-    except (FileFormatError, TypeError, ValueError):  # damaged: all of it differs
-        stored = {}
-    different = [name for name in identity if stored.get(name) != identity[name]]
-    if different:
-        raise InputError(
-            f"the folder holds another adaptation; its {' and '.join(different)} differ",
-            where=out,
-            hint=f"Use another output folder ({Remedy.OUTPUT}), or the same images, masks and "
-            "base to resume it",
-            remedy=Remedy.OUTPUT,
-        )
 
 
 def _write(scores: Sequence[CaseScore], table: str, concerns: str, out: Path) -> None:
