@@ -79,11 +79,11 @@ def test_a_model_is_installed_listed_and_run(study, base, quick, capsys):
 
 
 def test_a_useless_adaptation_is_said_to_be_one(study, base, quick, capsys, monkeypatch):
-    monkeypatch.setattr("lpm_segmentator.train.adapt.run.verdict", lambda _: "no gain")
+    monkeypatch.setattr("lpm_segmentator.train.adapt.evaluation.LEAST_GAIN", 1)
     assert adapt(study, "--base", base) == 0
     text = capsys.readouterr().out
     assert "| Dixon | foreground | 2 |" in text
-    assert "not recommended: no gain" in text
+    assert "not recommended: the foreground Dice of held-out subjects changes by" in text
     assert "not installed; add cases, or install it nevertheless (--force)" in text
     assert "mine" not in ModelStore()
 

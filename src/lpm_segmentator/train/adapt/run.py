@@ -19,7 +19,13 @@ from lpm_segmentator.models import EMBEDDED, ModelStore, compact_networks
 from lpm_segmentator.train.adapt.card import Card
 from lpm_segmentator.train.adapt.cases import check_cases
 from lpm_segmentator.train.adapt.config import AdaptConfig
-from lpm_segmentator.train.adapt.evaluation import CaseScore, score_case, summary, verdict
+from lpm_segmentator.train.adapt.evaluation import (
+    NOT_VALIDATED,
+    CaseScore,
+    score_case,
+    summary,
+    verdict,
+)
 from lpm_segmentator.train.adapt.trainings import opened, trainings
 from lpm_segmentator.train.claim import check_claim
 from lpm_segmentator.train.compact.warm_start import exported_widths
@@ -37,10 +43,6 @@ __all__ = ["Adapted", "adapt"]
 _IDENTITY = "adaptation.json"
 _FILES = ("first.onnx", "second.onnx")
 _ALL = "all"
-_NOT_VALIDATED = (
-    "all cases are of one subject, so that the adaptation cannot be cross-validated: whether it is "
-    "of use for other subjects is not known"
-)
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,20 @@ class Adapted:
         The name under which the model was installed; empty if it was not.
     scores : tuple of CaseScore
         Of the cross-validation; empty without one.
-    table : str
-        These scores in Markdown.
-    concerns : str
-        Why the adaptation is useless, or was not cross-validated; empty where there is nothing
-        against it.
     """
 
     model: str
     scores: tuple[CaseScore, ...]
-    table: str
-    concerns: str
+
+    @property
+    def table(self) -> str:
+        """The scores in Markdown."""
+        return summary(self.scores)
+
+    @property
+    def concerns(self) -> str:
+        """Why the adaptation is useless, or was not cross-validated; empty if it is of use."""
+        return verdict(self.scores)
 
 
 def adapt(
@@ -113,15 +118,13 @@ def adapt(
     work = trainings(
         cases, files, out, config, key=key, parts=len(set(folds.values())) + 1, progress=progress
     )
-    scores = _cross_validate(work, cases, folds, Card(name, key, work.base.info, cases, (), "", ""))
-    table = summary(scores) if scores else ""
-    concerns = verdict(scores) if scores else _NOT_VALIDATED
-    _write(scores, table, concerns, out)
-    if concerns and not force:
-        return Adapted("", scores, table, concerns)
-    card = Card(name, key, work.base.info, cases, scores, table, concerns)
+    scores = _cross_validate(work, cases, folds, Card(name, key, work.base.info, cases, ()))
+    _write(scores, out)
+    if verdict(scores) and not force:
+        return Adapted("", scores)
+    card = Card(name, key, work.base.info, cases, scores)
     _install(work.train(_ALL, range(len(cases)), card), card)
-    return Adapted(name, scores, table, concerns)
+    return Adapted(name, scores)
 
 
 def _folds(cases: Sequence[AdaptCase], most: int, *, force: bool) -> dict[str, int]:
@@ -132,7 +135,7 @@ def _folds(cases: Sequence[AdaptCase], most: int, *, force: bool) -> dict[str, i
         return assign_folds(subjects, min(most, different))
     if not force:
         raise InputError(
-            _NOT_VALIDATED,
+            NOT_VALIDATED,
             hint=f"Add cases of other subjects, or install the model nevertheless ({Remedy.FORCE})",
             remedy=Remedy.FORCE,
         )
@@ -194,11 +197,12 @@ def _claim(
     return key, files
 
 
-def _write(scores: Sequence[CaseScore], table: str, concerns: str, out: Path) -> None:
+def _write(scores: Sequence[CaseScore], out: Path) -> None:
     """Write ``evaluation.csv``, if there are scores, and ``evaluation.md``."""
     if scores:
         write_table([score.to_row() for score in scores], out / "evaluation.csv")
-    parts = [table, f"Not recommended: {concerns}." if concerns else ""]
+    concerns = verdict(scores)
+    parts = [summary(scores), f"Not recommended: {concerns}." if concerns else ""]
     write_text("\n\n".join(part for part in parts if part) + "\n", out / "evaluation.md")
 
 
