@@ -35,7 +35,7 @@ test: $(STAMPS)/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 docs: $(STAMPS)/docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 screenshots: $(STAMPS)/base
 	$(BIN)/python tools/screenshots.py

@@ -168,7 +168,9 @@ def test_images_that_show_no_lumbar_spine_get_a_message_and_no_levels(
     ("arguments", "message"),
     [
         (["--sagittal", "P1_ax.nii.gz"], "this is not a sagittal series"),
-        (["--anchor", "L5-S1=2"], "--anchor and --levels none contradict each other"),
+        (["--anchor", "L5-S1=2"], "--anchor is about the discs and needs --levels auto"),
+        (["--levels", "none", "--anchor", "L5-S1=2"], "--anchor and --levels none contradict"),
+        (["--slice-end", "exclusive"], "--slice-end is about a slice table (--levels SLICES.csv)"),
         (
             ["--levels", "x.csv", "--from-slice", "1", "--to-slice", "2"],
             "--levels x.csv contradict",

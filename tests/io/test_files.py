@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 
 from lpm_segmentator.core import FileFormatError, Muscle, OutputError
-from lpm_segmentator.io import atomic_path, read_json, remove_leftovers, write_json, write_text
+from lpm_segmentator.io import (
+    atomic_path,
+    file_stamp,
+    read_json,
+    remove_leftovers,
+    write_json,
+    write_text,
+)
 
 
 def test_the_file_appears_whole_and_keeps_its_suffixes(tmp_path):
@@ -124,3 +132,14 @@ def test_characters_of_two_halves_are_read(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(r'"\ud83d\ude00"')
     assert read_json(path) == "\U0001f600"
+
+
+def test_a_stamp_tells_whether_a_file_changed(tmp_path):
+    path = tmp_path / "a.txt"
+    assert file_stamp(path) == (-1, -1)
+    path.write_text("x")
+    before = file_stamp(path)
+    assert before == file_stamp(path)
+    assert before[0] == 1
+    os.utime(path, ns=(0, 0))
+    assert file_stamp(path) == (1, 0)

@@ -47,6 +47,16 @@ def test_finds_all_five_discs_above_the_sacrum(spine: Volume) -> None:
         assert found.confidence > 0.8
 
 
+def test_a_single_mid_sagittal_slice_is_sufficient(spine: Volume) -> None:
+    affine = spine.affine.copy()
+    affine[:3, 3] += 6 * affine[:3, 0]  # to x = 2, where the spine lies
+    single = Volume(spine.array[6:7], affine)
+    levels = find_levels(single, KnowingModel(single))  # type: ignore[arg-type]
+    assert [found.disc for found in levels.discs] == list(Disc)
+    for found in levels.discs:
+        assert np.linalg.norm(np.asarray(found.centre_mm) - disc_centre(found.disc)) < 1.5
+
+
 def test_says_when_the_sacrum_is_not_in_view(spine: Volume) -> None:
     cut = Volume(spine.array[:, :110], spine.affine)  # down to -80 mm, above L5-S1
     levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ from lpm_segmentator.report.level_views import (
     discs_of,
     level_source,
     levels_in_words,
-    levels_requested,
     series_of,
 )
 
@@ -34,20 +33,13 @@ def record(*discs: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_levels_in_words():
-    assert levels_in_words(record(levels=None)) == "not located"
-    assert levels_in_words(record(levels=None, options={})) == "not requested"
+    assert levels_in_words(record(levels=None)) == "not requested"
     assert levels_in_words(record()) == "no disc was found"
     found = record(disc("L3-L4", 5), disc("L4-L5", None))
     assert levels_in_words(found) == "L3-L4 (named by the model)"
     found["levels"]["named"] = False
     assert levels_in_words(found) == "uncertain: L3-L4; not used"
     assert levels_in_words(record(disc("L4-L5", None))) == "none in the stack (named by the model)"
-
-
-def test_levels_of_dicom_are_requested_where_there_is_a_sagittal_series():
-    options = {"levels": {"sagittal_only": True}}
-    assert not levels_requested(record(options=options))
-    assert levels_requested(record(options=options, inputs={"sagittal": "s.nii.gz"}))
 
 
 def test_discs_of_one_image_have_a_slice():

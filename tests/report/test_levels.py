@@ -19,8 +19,8 @@ def sagittal() -> Volume:
 
 SAGITTAL = sagittal()
 DISCS = [
-    NamedDisc("L4-L5", (2.0, 10.0, 0.0), (0.0, 0.0, 1.0), 0.9, "slice 10"),
-    NamedDisc("L5-S1", (2.0, 12.0, -36.0), (0.0, 0.5, 0.866), 0.8, ""),
+    NamedDisc("L4-L5", (2.0, 10.0, 0.0), (0.0, 0.0, 1.0), "slice 10"),
+    NamedDisc("L5-S1", (2.0, 12.0, -36.0), (0.0, 0.5, 0.866), ""),
 ]
 LETTERS, GAP = 14, 11
 
@@ -185,7 +185,7 @@ def test_every_letter_is_in_the_picture_and_readable(shape, count, stacks) -> No
     rng = np.random.default_rng(count)
     heights = rng.choice(rng.uniform(-90, 190, 2), count)  # some at one place
     discs = [
-        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), 0.5, "stack 2, slice 3")
+        NamedDisc(f"L{n}-L{n + 1}", (0.0, 10.0, float(z)), (0.0, 0.0, 1.0), "stack 2, slice 3")
         for n, z in enumerate(heights)
     ]
     several = stacks == 5

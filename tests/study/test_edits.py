@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from lpm_segmentator import api
-from lpm_segmentator.study.edits import edited_mask_of
+from lpm_segmentator.study import edits
+from lpm_segmentator.study.edits import earlier_record, edited_mask_of, edits_in_force
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 from phantoms import write_pair
+from stacked import write_stacks
 
 
 @pytest.fixture
@@ -122,6 +124,41 @@ def test_a_removed_edit_makes_the_automatic_mask_count_again(tmp_path, folder):
     (record,) = api.remeasure(tmp_path / "out")
     assert (record.mask.kind, record.mask.file) == ("automatic", folder.mask.name)
     assert edited_mask_of(folder, record) is None
+
+
+@pytest.mark.parametrize("is_stacked", [False, True])
+@pytest.mark.parametrize("was_measured", [True, False])
+def test_an_edit_is_in_force_if_the_numbers_are_about_it(
+    tmp_path, options, is_stacked, was_measured
+):
+    options = dataclasses.replace(options, levels=None, intensity_fat=False)
+    if is_stacked:
+        write_stacks(tmp_path / "in")
+    else:
+        write_pair(tmp_path / "in", "A")
+    folder = StudyFolder(tmp_path / "out").case(run(tmp_path, options).case)
+    place = folder.of_stack(2) if is_stacked else folder
+    edit(place.mask, 1)
+    if was_measured:
+        api.remeasure(tmp_path / "out")
+    assert edits_in_force(folder, earlier_record(folder)) == ((place,) if was_measured else ())
+    record = run(tmp_path, options)
+    kinds = [stack.mask.kind for stack in record.stacks] or [record.mask.kind]
+    assert ("edited" in kinds) is was_measured
+    assert place.edited_mask.exists()
+    # an edit that is not in force is one that tables and report warn about
+    assert edited_mask_of(folder, record) == (None if was_measured else place.edited_mask)
+
+
+def test_a_run_reads_the_earlier_record_once(tmp_path, folder, options, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        edits, "read_case_record", lambda path: read.append(path) or read_case_record(path)
+    )
+    edit(folder.mask, 1)
+    correct(folder)
+    run(tmp_path, options)
+    assert read == [folder.record]
 
 
 def state_series(tmp_path: Path, uid: str) -> None:

@@ -20,9 +20,19 @@ def test_a_case_has_the_promised_names(tmp_path):
 def test_maps_are_found_whatever_the_case_is_called(tmp_path):
     case = StudyFolder(tmp_path).case("A [1]")
     case.path.mkdir(parents=True)
-    for path in (case.fat_map("dixon"), case.fat_map("gmm3-soft"), case.mask):
+    maps = [case.of_stack(120).fat_map("gmm2"), case.fat_map("dixon"), case.fat_map("gmm3-soft")]
+    for path in (*maps, case.mask, case.of_stack(1).mask):
         path.touch()
-    assert case.fat_maps() == [case.fat_map("dixon"), case.fat_map("gmm3-soft")]
+    assert case.fat_maps() == maps
+
+
+def test_masks_lie_in_one_place_or_in_that_of_each_stack(tmp_path):
+    case = StudyFolder(tmp_path).case("A")
+    assert [place.mask.name for place in case.parts(0)] == ["A_dseg.nii.gz"]
+    assert [place.mask.name for place in case.parts(2)] == [
+        "A_chunk-1_dseg.nii.gz",
+        "A_chunk-2_dseg.nii.gz",
+    ]
 
 
 def test_a_folder_is_known_by_what_a_run_left(tmp_path):

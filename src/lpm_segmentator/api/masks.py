@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lpm_segmentator.core import Geometry, LabelMap, LpmError
-from lpm_segmentator.io import file_sha256, read_label_map, read_sidecar
+from lpm_segmentator.io import IGNORED_VALUE, file_sha256, read_label_map, read_sidecar
 from lpm_segmentator.study.grids import on_grid_of
 from lpm_segmentator.study.record import MaskRecord
 
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["automatic_labels", "mask_record", "read_mask"]
 
-_IGNORED = 255  # how voxels to leave out are written where the numbers were another program's
-
 
 def read_mask(path: Path, grid: Geometry, read: ReadOptions) -> LabelMap:
     """Read a mask in the folder of a case, on the grid of its image."""
-    ignore = (*read.ignore, _IGNORED) if read.ignore else ()
+    ignore = (*read.ignore, IGNORED_VALUE) if read.ignore else ()
     image = read_label_map(path, ignore=ignore, options=read.header)
     return on_grid_of(image, grid)[0]
 
@@ -52,7 +50,7 @@ def mask_record(
     imported : bool
         Whether the mask before any edit was imported.
     """
-    before = known.automatic_sha256 or known.sha256
+    before = known.unedited_sha256
     sha256 = file_sha256(mask)
     if sha256 == before:  # an edit that was undone
         return MaskRecord("imported" if imported else "automatic", mask.name, sha256)

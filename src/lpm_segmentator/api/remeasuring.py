@@ -26,7 +26,7 @@ from lpm_segmentator.study.lock import run_lock
 from lpm_segmentator.study.options import RunOptions
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 from lpm_segmentator.study.results import no_finished_case
-from lpm_segmentator.study.writing import EditedMask, write_case
+from lpm_segmentator.study.writing import write_case
 
 __all__ = ["recorded_files", "remeasure", "remeasured"]
 
@@ -114,7 +114,8 @@ def remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord
         options=options,
         fingerprint=record.fingerprint,
         contrast=loaded.contrast,
-        edited=EditedMask(new, record),
+        before=record,
+        edited=new,
     )
 
 

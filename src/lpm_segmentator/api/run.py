@@ -21,7 +21,7 @@ from lpm_segmentator.models import load_predictor
 from lpm_segmentator.pipeline import CaseResult, Settings, measure_labels, run_case, segment_case
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom.source import DicomSource, import_images
-from lpm_segmentator.study.edits import is_about_an_edit, unusable_edit
+from lpm_segmentator.study.edits import earlier_record, edits_in_force, known_masks, unusable_edit
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
@@ -48,9 +48,10 @@ def process_case(
 ) -> CaseRecord:
     """Run one case and write its folder.
 
-    A mask that a user edited in the folder is kept, beside the new one. If the case's numbers were
-    about it, they are again, unless it is of an image of another
-    DICOM series, cannot be read, or does not fit the image.
+    Masks that a user edited in the folder are kept, beside the new ones. If numbers of the case
+    were about an edited mask, of its image or of one of its stacks, they are again, unless it is
+    of an image of another DICOM series, cannot be read, or does not fit the image. Masks that were
+    edited and not measured since are measured by `remeasure`.
 
     Parameters
     ----------
@@ -81,10 +82,10 @@ def process_case(
     began = time.perf_counter()
     if files.dicom is not None:
         files = _imported(files, files.dicom)
+    fingerprint = fingerprint_of(files, options, predictor.info)
     if files.stacks:
-        fingerprint = fingerprint_of(files, options, predictor.info)
         return process_stacks(files, folder, options, predictor, fingerprint)
-    return _process_image(files, folder, options, predictor, began)
+    return _process_image(files, folder, options, predictor, fingerprint, began=began)
 
 
 def _process_image(
@@ -92,16 +93,20 @@ def _process_image(
     folder: CaseFolder,
     options: RunOptions,
     predictor: Predictor,
+    fingerprint: str,
+    *,
     began: float,
 ) -> CaseRecord:
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
     read_seconds = time.perf_counter() - began
     result = _result(loaded, predictor, options.settings)
-    was_edited, unusable = is_about_an_edit(folder), None
-    if was_edited:  # whatever is wrong with the mask is known before anything is written
+    before = earlier_record(folder)
+    in_force, unusable = folder in edits_in_force(folder, before), None
+    if in_force:  # whatever is wrong with the mask is known before anything is written
         case = loaded.case
         read = partial(read_mask, grid=case.image.geometry, read=options.read)
-        unusable = unusable_edit(folder, read, case.source.uids.series)
+        known = known_masks(folder, before).get(folder)
+        unusable = unusable_edit(folder, known, read, case.source.uids.series)
     if unusable is not None:
         result = replace(result, findings=(*result.findings, unusable))
     record = write_case(
@@ -109,10 +114,11 @@ def _process_image(
         folder,
         files=files,
         options=options,
-        fingerprint=fingerprint_of(files, options, predictor.info),
+        fingerprint=fingerprint,
         contrast=loaded.contrast,
+        before=before,
     )
-    if was_edited and unusable is None and folder.edited_mask.exists():
+    if in_force and unusable is None and folder.edited_mask.exists():
         return remeasured(folder, record, folder.edited_mask)
     return record
 

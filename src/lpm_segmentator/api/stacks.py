@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +21,14 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.stacks import run_stacks
 from lpm_segmentator.study.cases import CaseFiles
-from lpm_segmentator.study.edits import kept_findings, mask_in_force, unusable_edit
+from lpm_segmentator.study.edits import (
+    earlier_record,
+    edits_in_force,
+    kept_findings,
+    known_masks,
+    mask_in_force,
+    unusable_edit,
+)
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.loading import LoadedCase, load_case
 from lpm_segmentator.study.options import RunOptions
@@ -77,7 +84,8 @@ def process_stacks(
     read_seconds = time.perf_counter() - began
     cases = [one.case for one in loaded]
     result = run_stacks(cases, predictor, options.settings)
-    unusable = _unusable_edits(folder, loaded, options)  # known before anything is written
+    before = earlier_record(folder)
+    unusable = _unusable_edits(folder, before, loaded, options)  # before anything is written
     result = replace(result, findings=(*result.findings, *unusable.values()))
     record = write_stacks(
         timed(result, read_seconds, began),
@@ -86,24 +94,31 @@ def process_stacks(
         options=options,
         fingerprint=fingerprint,
         contrast=_contrast(loaded),
+        before=before,
     )
-    usable = (n for n in range(1, len(loaded) + 1) if n not in unusable)
-    if any(folder.of_stack(n).edited_mask.exists() for n in usable):  # they stay in force
-        return remeasured_stacks(folder, record, replace(files, dicom=None), unusable)
+    in_force = edits_in_force(folder, before)
+    places = [here for here in in_force if here not in unusable and here.edited_mask.exists()]
+    if places:
+        files = replace(files, dicom=None)
+        return remeasured_stacks(folder, record, files, places, tuple(unusable.values()))
     return record
 
 
 def _unusable_edits(
-    folder: CaseFolder, loaded: Sequence[LoadedCase], options: RunOptions
-) -> dict[int, Finding]:
-    """Return what to say of edited masks that cannot be measured, by number of the stack."""
-    found = {}
-    for number, one in enumerate(loaded, start=1):
-        read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
-        series_uid = one.case.source.uids.series
-        finding = unusable_edit(folder.of_stack(number), read, series_uid, number)
-        if finding is not None:
-            found[number] = finding
+    folder: CaseFolder,
+    before: CaseRecord | None,
+    loaded: Sequence[LoadedCase],
+    options: RunOptions,
+) -> dict[CaseFolder, Finding]:
+    """Return what to say of edited masks that cannot be measured, by where they lie."""
+    found, known = {}, known_masks(folder, before)
+    in_force = edits_in_force(folder, before)
+    for here, one in zip(folder.parts(len(loaded)), loaded, strict=True):
+        if here in in_force:
+            read = partial(read_mask, grid=one.case.image.geometry, read=options.read)
+            finding = unusable_edit(here, known[here], read, one.case.source.uids.series)
+            if finding is not None:
+                found[here] = finding
     return found
 
 
@@ -149,7 +164,8 @@ def remeasured_stacks(
     folder: CaseFolder,
     record: CaseRecord,
     files: CaseFiles,
-    unusable: Mapping[int, Finding] | None = None,
+    places: Sequence[CaseFolder] | None = None,
+    findings: Sequence[Finding] = (),
 ) -> CaseRecord:
     """Measure the masks in the folder of an examination in several stacks.
 
@@ -160,23 +176,26 @@ def remeasured_stacks(
         Of the examination as it was measured before.
     files : CaseFiles
         As they were found.
-    unusable : mapping of int to Finding, optional
-        What there is to say of edited masks that cannot be measured, by number of the stack: there
-        the automatic mask is measured.
+    places : sequence of CaseFolder, optional
+        The stacks whose edited mask is measured; of the others it is the automatic one. By default
+        every edited mask is measured.
+    findings : sequence of Finding
+        What else there is to say.
 
     Raises
     ------
     LpmError
         If anything is wrong with the files, or the record cannot be written.
     """
-    options, unusable = RunOptions.from_dict(record.options), unusable or {}
+    options = RunOptions.from_dict(record.options)
     began = time.perf_counter()
     files, loaded = _loaded(files, options)
     read_seconds = time.perf_counter() - began
     masks, expected, edited = [], [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
-        path = here.mask if number in unusable else mask_in_force(here)
+        is_automatic = places is not None and here not in places
+        path = here.mask if is_automatic else mask_in_force(here)
         if path is None:
             raise InputError(
                 f"the mask of stack {number} is not there any more",
@@ -190,7 +209,7 @@ def remeasured_stacks(
         edited.append(mask_record(stack.mask, path, labels, automatic))
     cases = [one.case for one in loaded]
     result = run_stacks(cases, None, options.settings, masks=masks, expected=expected)
-    kept = (*kept_findings(record.findings), *unusable.values())
+    kept = (*kept_findings(record.findings), *findings)
     return write_stacks(
         timed(replace(result, findings=(*result.findings, *kept)), read_seconds, began),
         folder,
@@ -198,6 +217,6 @@ def remeasured_stacks(
         options=options,
         fingerprint=record.fingerprint,
         contrast=_contrast(loaded),
-        edited=edited,
         before=record,
+        edited=edited,
     )

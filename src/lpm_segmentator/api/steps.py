@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.core import InputError, LabelError, crop_slices
 from lpm_segmentator.io import (
+    IGNORED_VALUE,
     HeaderOptions,
     SliceRange,
     case_id,
@@ -67,7 +68,7 @@ def crop_file(
 def _crop_labels(
     path: Path, target: Path, entry: SliceRange, header: HeaderOptions
 ) -> tuple[str, ...]:
-    image = read_label_map(path, ignore=[255], options=header)
+    image = read_label_map(path, ignore=[IGNORED_VALUE], options=header)
     check_slices(entry.start, entry.stop, image.labels, where=path)
     labels, _ = crop_slices(image.labels, entry.start, entry.stop)
     write_label_map(labels, target, like=image.source)

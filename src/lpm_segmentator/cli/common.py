@@ -235,11 +235,11 @@ def scan_progress(*, quiet: bool) -> Iterator[Callable[[int], None]]:
     with bars as progress:
         task = progress.add_task("reading DICOM headers")
 
-        def show(files: int) -> None:
+        def advance(files: int) -> None:
             if files % 100 == 0:
                 progress.update(task, description=f"reading DICOM headers: {files} files")
 
-        yield show
+        yield advance
 
 
 def announce(message: str, *, quiet: bool) -> None:

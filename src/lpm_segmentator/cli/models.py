@@ -100,7 +100,7 @@ def info(name: str, *, quiet: bool, as_json: bool) -> None:
         print_json(description)
         return
     for key, value in description.items():
-        if isinstance(value, dict) and key == "adaptation":
+        if key == "adaptation":
             click.echo(f"{key}:")
             for entry, content in value.items():
                 separator = "\n" if "\n" in str(content) else " "

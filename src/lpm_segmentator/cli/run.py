@@ -67,7 +67,8 @@ __all__ = ["execute", "run"]
     "(located in the image or in a sagittal series), those of a table with the columns pid, "
     "slice_start and slice_stop, or those between discs that a file states: a table with the "
     "columns pid and L1-L2 to L5-S1, a file of levels, or a folder of CASE_levels.json.  "
-    "[default: none; auto for DICOM examinations with a sagittal series]",
+    "[default: none; auto with a sagittal series for DICOM examinations and for NIfTI images in "
+    "several stacks]",
 )
 @level_options
 @click.option("--from-slice", type=int, help="First slice to segment and measure, from 0.")
@@ -204,6 +205,10 @@ def _check_slice_options(
 ) -> None:
     source = click.get_current_context().get_parameter_source("slice_end")
     if table is None and source is ParameterSource.COMMANDLINE:
+        if options["levels"] is None:
+            raise click.UsageError(
+                "--slice-end is about a slice table (--levels SLICES.csv), which was not given"
+            )
         raise click.UsageError(
             f"--slice-end and --levels {options['levels']} contradict each other: --slice-end is "
             "about a slice table (--levels SLICES.csv)"
@@ -230,6 +235,8 @@ def _levels_of(options: dict[str, Any]) -> tuple[SliceTable | None, LevelOptions
     written = levels != "none" and (path.is_dir() or path.suffix.lower() == ".json")
     if named.accept_frame_mismatch and not written:
         given.append("--accept-frame-mismatch")
+    if given and options["levels"] is None:
+        raise click.UsageError(f"{given[0]} is about the discs and needs --levels auto")
     if given:
         raise click.UsageError(
             f"{given[0]} and --levels {levels} contradict each other: {given[0]} states where the "

@@ -153,7 +153,7 @@ def _by_muscle(record: CaseRecord) -> Table:
     from lpm_segmentator.core import LPM_SCHEME
 
     places = {(s.muscle.value, s.side.value): f"{s.muscle} {s.side.full_name}" for s in LPM_SCHEME}
-    table, quantities = _table(["muscle"], [record])
+    table, quantities = _table("muscle", [record])
     for row in _shown_rows(record):
         place = places.get((str(row["muscle"]), str(row["side"])))
         if place is not None:
@@ -177,7 +177,7 @@ def _by_case(records: Sequence[CaseRecord]) -> Table:
     from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS, UNDEFINED
 
     dice = ACCURACY_COLUMNS["dsc"]
-    table, quantities = _table(["case"], records)
+    table, quantities = _table("case", records)
     table.add_column("score", justify="right")
     with_reference = any(record.accuracy for record in records)
     if with_reference:
@@ -197,7 +197,7 @@ def _by_case(records: Sequence[CaseRecord]) -> Table:
     return table
 
 
-def _table(keys: Sequence[str], records: Sequence[CaseRecord]) -> tuple[Table, list[Measure]]:
+def _table(key: str, records: Sequence[CaseRecord]) -> tuple[Table, list[Measure]]:
     """Return an empty table, and what its columns of measures hold; with the measured fat."""
     from rich.table import Table
 
@@ -206,8 +206,7 @@ def _table(keys: Sequence[str], records: Sequence[CaseRecord]) -> tuple[Table, l
     fat = (DIXON_FAT if any(record.fat_ratios for record in records) else INTENSITY_FAT).fat
     quantities = [*(CATALOGUE[name] for name in _SHOWN), fat]
     table = Table(box=None, header_style="bold")
-    for key in keys:
-        table.add_column(key, overflow="fold", min_width=_KEY_WIDTH)
+    table.add_column(key, overflow="fold", min_width=_KEY_WIDTH)
     for quantity in quantities:
         label = quantity.label.replace("cross-sectional area", "area")
         label = label.split(",")[0].lower()

@@ -94,7 +94,12 @@ def compact(
 @train.command()
 @click.argument("recipe", type=PATH)
 @click.option(
-    "--data", type=PATH, required=True, help="Folder of X_image.nii.gz and X_levels.nii.gz."
+    "--data",
+    type=PATH,
+    required=True,
+    multiple=True,
+    help="Folder of X_image.nii.gz and X_levels.nii.gz, or of images/X.png and their boxes in "
+    "discs.csv; may be repeated.",
 )
 @click.option("-o", "--output", "out", type=PATH, required=True, help="Output folder.")
 @click.option(
@@ -107,7 +112,7 @@ def compact(
 )
 @output_options
 def levels(
-    recipe: Path, data: Path, out: Path, evaluate: str, *, quiet: bool, as_json: bool
+    recipe: Path, data: tuple[Path, ...], out: Path, evaluate: str, *, quiet: bool, as_json: bool
 ) -> None:
     """Train the level model of RECIPE and export it to ONNX.
 

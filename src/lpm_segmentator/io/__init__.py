@@ -5,6 +5,7 @@ from __future__ import annotations
 from lpm_segmentator.io.files import (
     atomic_path,
     file_sha256,
+    file_stamp,
     read_json,
     remove_file,
     remove_leftovers,
@@ -26,6 +27,7 @@ from lpm_segmentator.io.naming import (
 from lpm_segmentator.io.nifti import Form, HeaderOptions, write_image, write_label_map
 from lpm_segmentator.io.numbering import label_numbering
 from lpm_segmentator.io.read import (
+    IGNORED_VALUE,
     read_geometry,
     read_image,
     read_label_map,
@@ -53,6 +55,7 @@ from lpm_segmentator.io.tables import (
 )
 
 __all__ = [
+    "IGNORED_VALUE",
     "DiscTable",
     "Form",
     "HeaderOptions",
@@ -67,6 +70,7 @@ __all__ = [
     "contrast_in_text",
     "contrast_of",
     "file_sha256",
+    "file_stamp",
     "files_beside",
     "is_dicom",
     "is_image",

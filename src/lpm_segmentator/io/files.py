@@ -22,6 +22,7 @@ from lpm_segmentator.core.errors import FileFormatError, OutputError, Remedy
 __all__ = [
     "atomic_path",
     "file_sha256",
+    "file_stamp",
     "output_error",
     "read_json",
     "remove_file",
@@ -189,6 +190,15 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     except OSError as error:
         raise FileFormatError(f"cannot be read ({error.strerror or error})", where=path) from error
     return digest.hexdigest()
+
+
+def file_stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return size and time of a file, which tell whether it has changed; -1 if it is not there."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
 
 
 def write_json(data: object, path: str | os.PathLike[str]) -> None:

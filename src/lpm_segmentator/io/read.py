@@ -27,9 +27,18 @@ from lpm_segmentator.io.nifti.container import RawNifti
 from lpm_segmentator.io.nifti.header import HeaderOptions, affine_of, in_mm, read_shape
 from lpm_segmentator.io.sidecar import contrast_of, uids_of
 
-__all__ = ["read_geometry", "read_image", "read_label_map", "read_source", "read_voxels"]
+__all__ = [
+    "IGNORED_VALUE",
+    "read_geometry",
+    "read_image",
+    "read_label_map",
+    "read_source",
+    "read_voxels",
+]
 
-_IGNORED = 255
+IGNORED_VALUE = 255
+"""What voxels to leave out have where the numbering of a label map is another program's."""
+
 _LABEL_TOLERANCE = 0.01
 """Labels stored with scaling or rounding lie this close to a whole number."""
 
@@ -122,7 +131,7 @@ def read_label_map(
     ignore : iterable of int
         Further values to accept, which mark voxels to leave out of comparisons. They stay in the
         array, and in the returned map's scheme as `LabelScheme.ignored`; where the numbering is
-        another program's they become 255.
+        another program's they become `IGNORED_VALUE`.
     options : HeaderOptions
         What to trust where the header is wrong or contradicts itself.
 
@@ -143,7 +152,7 @@ def read_label_map(
     else:
         array, more = _translated(path, array, numbering, frozenset(ignore))
         notes += more
-        scheme = LPM_SCHEME.ignoring([_IGNORED] if ignore else [])
+        scheme = LPM_SCHEME.ignoring([IGNORED_VALUE] if ignore else [])
     try:
         labels: LabelMap = _placed(LabelMap, path, array, opened.affine, scheme)
     except LabelError as error:
@@ -175,7 +184,7 @@ def _translated(
             remedy=Remedy.LABEL_SCHEME,
         )
     if ignore:
-        translated[np.isin(array, sorted(ignore))] = _IGNORED
+        translated[np.isin(array, sorted(ignore))] = IGNORED_VALUE
     if not others:
         return translated, ()
     shown = ", ".join(map(str, others[:8])) + (" and more" if others[8:] else "")

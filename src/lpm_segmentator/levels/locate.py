@@ -17,7 +17,7 @@ from lpm_segmentator.levels.chain import (
     offset_probabilities,
 )
 from lpm_segmentator.levels.model import LevelModel
-from lpm_segmentator.levels.planes import normalise, sagittal_planes
+from lpm_segmentator.levels.planes import is_sagittal, normalise, sagittal_planes
 from lpm_segmentator.levels.refine import refine_chain
 from lpm_segmentator.levels.types import GUESS, DiscLocation, Levels
 
@@ -84,7 +84,8 @@ def find_levels(volume: Volume, model: LevelModel, *, anchor: Anchor | None = No
 
 
 def _check_geometry(geometry: Geometry) -> None:
-    if min(geometry.shape) == 1:
+    single = min(geometry.shape) == 1
+    if single and not is_sagittal(geometry):
         raise GeometryError(
             "the image has a single slice; discs are found in a sagittal series or a stack",
             hint=f"Give a sagittal series ({Remedy.SAGITTAL}), or state the slices "
@@ -112,7 +113,7 @@ def _check_geometry(geometry: Geometry) -> None:
             f"({Remedy.PICK_SLICES})",
             remedy=(Remedy.SAGITTAL, Remedy.PICK_SLICES),
         )
-    if geometry.spacing_mm[axis] > 12.0:
+    if not single and geometry.spacing_mm[axis] > 12.0:
         raise GeometryError(
             f"the slices are {geometry.spacing_mm[axis]:.0f} mm apart, as in a localiser",
             hint="Give the diagnostic series",

@@ -189,12 +189,7 @@ class ModelStore:
             return
         card = read_model_json(self.folder / name).get("card") or {}
         if dict(card).get("training") != training:
-            raise ModelError(
-                f"another model named {name!r} is installed",
-                where=self.folder / name,
-                hint=f"Choose another name ({Remedy.NAME}), or replace it ({Remedy.REPLACE})",
-                remedy=(Remedy.NAME, Remedy.REPLACE),
-            )
+            raise self._taken(name)
 
     def remove(self, name: str) -> None:
         """Remove an installed model, even a damaged one.
@@ -233,12 +228,7 @@ class ModelStore:
             if same_content(built, final):
                 return describe(final)
             if not replace_existing:
-                raise ModelError(
-                    f"another model is named {name!r}",
-                    where=final,
-                    hint=f"Choose another name ({Remedy.NAME}) or replace it ({Remedy.REPLACE})",
-                    remedy=(Remedy.NAME, Remedy.REPLACE),
-                )
+                raise self._taken(name)
             old = built.with_name("old")
             final.rename(old)
             try:
@@ -249,3 +239,11 @@ class ModelStore:
         else:
             built.rename(final)
         return describe(final)
+
+    def _taken(self, name: str) -> ModelError:
+        return ModelError(
+            f"another model is named {name!r}",
+            where=self.folder / name,
+            hint=f"Choose another name ({Remedy.NAME}) or replace it ({Remedy.REPLACE})",
+            remedy=(Remedy.NAME, Remedy.REPLACE),
+        )

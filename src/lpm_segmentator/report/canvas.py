@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-__all__ = ["SEPARATOR", "Canvas", "Outline", "Tile", "text_width"]
+__all__ = ["SEPARATOR", "Canvas", "Outline", "Tile", "in_pixels", "text_width"]
 
 #: between parts of a text; the dot of the font is narrow
 SEPARATOR = "  ·  "
@@ -125,7 +125,7 @@ class Canvas:
 
     def pixels(self, points: float) -> float:
         """Return a length in pixels."""
-        return points * self._dpi / _POINTS_PER_INCH
+        return in_pixels(points, self._dpi)
 
     def draw_image(self, tile: Tile, values: npt.NDArray[Any], window: tuple[float, float]) -> None:
         """Draw an image in its place.
@@ -320,6 +320,18 @@ class Canvas:
         self.picture.paste(colour, box, shown)
 
 
+def in_pixels(points: float, dpi: float) -> float:
+    """Return a length in pixels.
+
+    Parameters
+    ----------
+    points : float
+    dpi : float
+        Pixels per inch.
+    """
+    return points * dpi / _POINTS_PER_INCH
+
+
 def text_width(words: str, points: float, dpi: float) -> float:
     """Return the width of words on one line, in pixels.
 
@@ -331,7 +343,7 @@ def text_width(words: str, points: float, dpi: float) -> float:
     dpi : float
         Pixels per inch.
     """
-    return float(_font(round(points * dpi / _POINTS_PER_INCH)).getlength(words))
+    return float(_font(round(in_pixels(points, dpi))).getlength(words))
 
 
 @lru_cache(maxsize=32)

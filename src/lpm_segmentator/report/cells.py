@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lpm_segmentator.measure.catalogue import UNDEFINED
+from lpm_segmentator.core.labels import Side
+from lpm_segmentator.measure.catalogue import UNDEFINED, fixed
 
-__all__ = ["Cell", "number"]
+__all__ = ["SIDES", "Cell", "number"]
+
+SIDES = {**{side.value: side.full_name for side in Side}, "both": "both sides"}
+"""The sides in words, in the order of tables."""
 
 
 @dataclass(frozen=True)
@@ -29,5 +33,4 @@ def number(value: float | None, digits: int, reason: str = "") -> Cell:
     """Return a number as it is shown, or a dash with its reason."""
     if value is None or not math.isfinite(value):
         return Cell(UNDEFINED, reason)
-    # A true minus sign is as wide as a digit and is not separated from its number.
-    return Cell(f"{value:.{digits}f}".replace("-", "−"))
+    return Cell(fixed(value, digits))

@@ -15,6 +15,7 @@ import numpy as np
 
 from lpm_segmentator.agreement import BlandAltmanResult, Comparison, LineFit, PairAgreement
 from lpm_segmentator.core.errors import TableError
+from lpm_segmentator.measure.catalogue import fixed
 from lpm_segmentator.report.colours import OKABE_ITO
 from lpm_segmentator.report.style import (
     DOUBLE_COLUMN,
@@ -146,11 +147,12 @@ def _draw_estimates(axes: Axes, result: BlandAltmanResult) -> list[tuple[float, 
             continue
         colour = OKABE_ITO["black"] if style == "-" else OKABE_ITO["vermillion"]
         axes.axhline(estimate.value, color=colour, linestyle=style, linewidth=1.1, zorder=3)
-        text = f"{name}\n{_signed(estimate.value, digits)}"
+        text = f"{name}\n{fixed(estimate.value, digits, sign='+')}"
         if apart:
             axes.axhspan(estimate.low, estimate.high, color=colour, alpha=0.13, linewidth=0)
         elif np.isfinite([estimate.low, estimate.high]).all():
-            text += f"\n[{_signed(estimate.low, digits)}, {_signed(estimate.high, digits)}]"
+            ends = (fixed(end, digits, sign="+") for end in (estimate.low, estimate.high))
+            text += f"\n[{', '.join(ends)}]"
         labels.append((estimate.value, text, colour))
     return labels
 
@@ -171,10 +173,6 @@ def _write_reason(axes: Axes, pair: PairAgreement) -> None:
         color="0.35",
         annotation_clip=False,
     )
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _decimals(scale: float) -> int:

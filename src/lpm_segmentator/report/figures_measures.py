@@ -10,7 +10,7 @@ import numpy as np
 
 from lpm_segmentator.agreement import require_columns
 from lpm_segmentator.core.errors import TableError
-from lpm_segmentator.core.labels import Disc
+from lpm_segmentator.core.labels import Disc, Side
 from lpm_segmentator.measure import asymmetry_percent
 from lpm_segmentator.report.colours import OKABE_ITO
 from lpm_segmentator.report.style import (
@@ -33,7 +33,8 @@ _AUTOMATIC = OKABE_ITO["blue"]
 _MUSCLE_COLOURS = {"ES": OKABE_ITO["blue"], "MF": OKABE_ITO["vermillion"]}
 _MUSCLE_MARKERS = {"ES": "o", "MF": "s"}
 _OTHER_COLOUR, _OTHER_MARKER = OKABE_ITO["green"], "D"
-_SIDES = {"r": "right", "right": "right", "l": "left", "left": "left"}
+#: as tables name the sides, in lower case
+_SIDES = {name.lower(): side.full_name for side in Side for name in (side.value, side.full_name)}
 
 
 def _levels() -> list[str]:

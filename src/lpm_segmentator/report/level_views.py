@@ -15,7 +15,6 @@ __all__ = [
     "discs_of",
     "level_source",
     "levels_in_words",
-    "levels_requested",
     "series_of",
 ]
 
@@ -29,19 +28,11 @@ _WHO = {
 }
 
 
-def levels_requested(record: Record) -> bool:
-    """Return whether levels were to be located."""
-    options = record["options"].get("levels")
-    if options is None:
-        return False
-    return not options.get("sagittal_only") or "sagittal" in record["inputs"]
-
-
 def levels_in_words(record: Record) -> str:
     """Return which discs are known and who named them."""
     levels = record["levels"]
     if not levels:
-        return "not located" if levels_requested(record) else "not requested"
+        return "not requested"
     if not levels["discs"]:
         return "no disc was found"
     shown = [disc["name"] for disc in levels["discs"] if disc["slice"] is not None]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpm_segmentator.core import SAGITTAL_FRAME, Geometry, Volume, reorient
-from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Tile, text_width
+from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Tile, in_pixels, text_width
 from lpm_segmentator.report.colours import OKABE_ITO
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _DISC, _BRACKET, _STACK, _SLICE, _JOIN = 1.6, 1.6, 1.0, 0.9, 0.5
 _JOIN_LENGTH = 17.0
 _OPACITY = 0.8
 #: pixels of a point
-_POINT = _DPI / 72
+_POINT = in_pixels(1, _DPI)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,8 +48,6 @@ class NamedDisc:
         Such as "L4-L5".
     centre_mm, normal : tuple of float, length 3
         Centre in mm and unit normal, in world coordinates (RAS+).
-    confidence : float
-        From 0 to 1.
     slice : str
         The slice that shows it, such as ``"slice 3"``; empty where none does.
     """
@@ -57,7 +55,6 @@ class NamedDisc:
     name: str
     centre_mm: tuple[float, float, float]
     normal: tuple[float, float, float]
-    confidence: float
     slice: str
 
 

@@ -17,7 +17,7 @@ from lpm_segmentator.core import (
     bounding_box,
     reorient,
 )
-from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Outline, Tile, text_width
+from lpm_segmentator.report.canvas import SEPARATOR, Canvas, Outline, Tile, in_pixels, text_width
 from lpm_segmentator.report.colours import OKABE_ITO
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ _OUTLINE, _HALO, _REFERENCE_LINE, _FRAME, _BAR = 1.1, 1.6, 0.8, 1.5, 2.0
 _TITLE, _LEGEND_LINE, _GAP = 16.0, 13.0, 4.0
 #: in points: length and height of the line beside a name in the legend, and space behind both
 _HANDLE, _HANDLE_HEIGHT, _HANDLE_GAP, _ENTRY_GAP = 12.0, 1.6, 6.0, 12.0
-
-Box = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -197,21 +195,21 @@ def _montage(
 
     `aspect` is the height of a slice over its width.
     """
-    point = layout.dpi / 72
-    gap = round(_GAP * point)
+    gap, title = (round(in_pixels(points, layout.dpi)) for points in (_GAP, _TITLE))
+    line_height = in_pixels(_LEGEND_LINE, layout.dpi)
     place = round(layout.tile_inches * layout.dpi)
     width = max(1, round(min(1.0, _TALLEST_TILE / aspect) * (place - gap)))
     height = max(1, round(width * aspect))
     columns = min(layout.columns, count)
-    row_height = round(_TITLE * point) + height + gap
+    row_height = title + height + gap
     lines = _legend_lines(entries, columns * place - 2 * gap, layout.dpi)
-    legend = round((len(lines) + 1) * _LEGEND_LINE * point)
+    legend = round((len(lines) + 1) * line_height)
     rows = -(-count // columns)
     canvas = Canvas(columns * place, rows * row_height + legend, layout.dpi)
     tiles = [
         Tile(
             left=number % columns * place + (place - width) // 2,
-            top=number // columns * row_height + round(_TITLE * point),
+            top=number // columns * row_height + title,
             width=width,
             height=height,
             shape=shape,
@@ -219,7 +217,7 @@ def _montage(
         for number in range(count)
     ]
     for number, line in enumerate(lines):
-        row = rows * row_height + (number + 1) * _LEGEND_LINE * point
+        row = rows * row_height + (number + 1) * line_height
         _write_legend(canvas, line, (columns * place - _line_width(line, layout.dpi)) / 2, row)
     return canvas, tiles
 
@@ -231,7 +229,7 @@ def _slice_numbers(image: Volume) -> list[int]:
     return list(range(count))[::-1] if is_head_first else list(range(count))
 
 
-def _box(masks: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> Box:
+def _box(masks: npt.NDArray[Any], pixel_mm: tuple[float, float]) -> tuple[slice, slice]:
     """Return rows and columns of the muscles with a margin; the whole plane if there are none."""
     shape = masks.shape[1:]
     whole = tuple(slice(0, size) for size in shape)
@@ -322,11 +320,11 @@ def _legend_entries(labels: LabelMap, *, has_reference: bool) -> list[_Entry]:
 
 
 def _entry_width(entry: _Entry, dpi: float) -> float:
-    return (_HANDLE + _HANDLE_GAP) * dpi / 72 + text_width(entry.name, _LETTERS, dpi)
+    return in_pixels(_HANDLE + _HANDLE_GAP, dpi) + text_width(entry.name, _LETTERS, dpi)
 
 
 def _line_width(line: Sequence[_Entry], dpi: float) -> float:
-    gaps = (len(line) - 1) * _ENTRY_GAP * dpi / 72
+    gaps = (len(line) - 1) * in_pixels(_ENTRY_GAP, dpi)
     return gaps + sum(_entry_width(entry, dpi) for entry in line)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lpm_segmentator.core.finding import Area, Severity
-from lpm_segmentator.core.labels import LPM_SCHEME, Muscle, Side
+from lpm_segmentator.core.labels import LPM_SCHEME, Muscle
 from lpm_segmentator.measure import CATALOGUE, IntensityMethod
 from lpm_segmentator.measure.catalogue import (
     ACCURACY_COLUMNS,
@@ -21,24 +21,22 @@ from lpm_segmentator.measure.catalogue import (
     Measure,
     PreferredFat,
 )
-from lpm_segmentator.report.cells import Cell, number
+from lpm_segmentator.report.cells import SIDES, Cell, number
 from lpm_segmentator.report.charts import asymmetry_bar, profile_chart
-
-__all__ = ["Cell", "Verdict", "case_view", "overview_row", "verdicts_of"]
 from lpm_segmentator.report.level_views import (
     all_discs,
     disc_source,
     discs_of,
     level_source,
     levels_in_words,
-    levels_requested,
     series_of,
 )
+
+__all__ = ["Cell", "Verdict", "case_view", "overview_row", "verdicts_of"]
 
 Record = Mapping[str, Any]
 
 _MUSCLES = {muscle.value: muscle.full_name.capitalize() for muscle in Muscle}
-_SIDES = {**{side.value: side.full_name for side in Side}, "both": "both sides"}
 _AREAS = (Area.SEGMENTATION, Area.LEVELS, Area.FAT, Area.INPUT)
 _WORDS = {Severity.NOTE: "pass", Severity.CHECK: "check", Severity.FAIL: "fail"}
 _STRUCTURES = {
@@ -87,7 +85,7 @@ def _verdict(record: Record, area: Area) -> Verdict:
 def _without_results(record: Record, area: Area) -> str:
     """Return ``"missing"`` or ``"none"`` for an area without results; empty for others."""
     if area is Area.LEVELS and not all_discs(record):
-        return "missing" if levels_requested(record) else "none"
+        return "none" if record["levels"] is None else "missing"
     return "none" if area is Area.FAT and not _fat_of(record) else ""
 
 
@@ -115,9 +113,10 @@ def overview_row(record: Record, link: str) -> dict[str, Any]:
         "fat": _cell(whole["ES+MF", "both"], fat.fat) if fat else Cell(UNDEFINED),
         "covered": number(record["coverage"]["covered_mm"], 0),
         "score": number(score, 2),
-        "dice": None if accuracy is None else _accuracy_cell(accuracy, "dsc", "global"),
+        "has_reference": accuracy is not None,
+        "dice": _accuracy_cell(accuracy, "dsc", "global"),
         "dice_value": None if accuracy is None else accuracy["dsc_global"],
-        "hd95": None if accuracy is None else _accuracy_cell(accuracy, "hd95_mm", "global"),
+        "hd95": _accuracy_cell(accuracy, "hd95_mm", "global"),
         "mask": record["mask"]["kind"],
     }
 
@@ -151,7 +150,7 @@ def case_view(record: Record) -> dict[str, Any]:
         "by_level": discs or _table(record, columns, lambda row: row["level_kind"] == whole),
         "has_levels": bool(discs),
         "vertebrae": _table(record, columns, lambda row: row["level_kind"] == "vertebra"),
-        "volumes": _table(record, [CATALOGUE["volume_ml"]], lambda row: row["level"] == whole),
+        "volumes": _table(record, [CATALOGUE["volume_ml"]], lambda row: row["level"] == "all"),
         "stacks": len(record["stacks"]),
         "series": series_of(record),
         "volume": CATALOGUE["volume_ml"],
@@ -197,7 +196,7 @@ def _table(record: Record, columns: Sequence[Measure], wanted: Any) -> list[dict
             {
                 "level": "all slices" if level == "all" else level,
                 "muscle": _MUSCLES[muscle],
-                "cells": [[_cell(sides[side], q) for side in _SIDES] for q in columns],
+                "cells": [[_cell(sides[side], q) for side in SIDES] for q in columns],
                 "asymmetry": _cell(both, CATALOGUE[f"{asymmetry}_asymmetry_percent"]),
                 "bar": _bar(both, f"{asymmetry}_asymmetry_percent"),
             }
@@ -277,7 +276,7 @@ def _intensity_rows(record: Record) -> list[dict[str, Any]]:
     return [
         {
             "muscle": _MUSCLES[row["muscle"]],
-            "side": _SIDES[row["side"]],
+            "side": SIDES[row["side"]],
             "cells": [_cell(row, CATALOGUE[name]) for name in names],
         }
         for row in record["measures"]
@@ -302,8 +301,10 @@ def _accuracy(row: Record | None, *, dixon: bool) -> list[tuple[str, list[Cell]]
     ]
 
 
-def _accuracy_cell(row: Record, name: str, key: str) -> Cell:
+def _accuracy_cell(row: Record | None, name: str, key: str) -> Cell:
     """Return a value of ``accuracy.csv`` as it is shown, or a dash with its reason."""
+    if row is None:
+        return Cell(UNDEFINED)
     text = ACCURACY_COLUMNS[name].text(row[f"{name}_{key}"])
     return Cell(text, _ABSENT if text == UNDEFINED else "")
 

@@ -9,6 +9,7 @@ from lpm_segmentator.agreement import PairAgreement, unit_of
 from lpm_segmentator.core.errors import LabelError, TableError
 from lpm_segmentator.core.labels import LPM_SCHEME, Structure
 from lpm_segmentator.measure.catalogue import ACCURACY_COLUMNS, CATALOGUE
+from lpm_segmentator.report.cells import SIDES
 
 __all__ = [
     "NoValuesError",
@@ -32,7 +33,6 @@ _QUANTITIES = {
     "ratio": CATALOGUE["fat_ratio"].label,
     "nsd": "NSD",
 }
-_SIDES = {"R": "right", "L": "left", "both": "both sides"}
 #: strata that stand side by side in one figure
 _SIDE_BY_SIDE = ("structure", "muscle", "side")
 
@@ -90,7 +90,7 @@ def place_label(strata: Mapping[str, str]) -> str:
     """
     parts = {name.lower(): value for name, value in strata.items() if value}
     level = parts.pop("level", "all")
-    parts["side"] = _SIDES.get(parts.get("side", ""), parts.get("side", ""))
+    parts["side"] = SIDES.get(parts.get("side", ""), parts.get("side", ""))
     place = " ".join(value for value in parts.values() if value)
     return ", ".join(part for part in (place, "" if level == "all" else level) if part)
 

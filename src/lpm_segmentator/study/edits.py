@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
+    "KnownMask",
     "corrected_masks",
+    "earlier_record",
     "edited_mask_of",
+    "edits_in_force",
     "is_about_an_edit",
     "is_file",
     "keep_corrected_levels",
     "keep_edited_mask",
     "kept_findings",
+    "known_masks",
     "mask_in_force",
     "unedited_masks",
     "unusable_edit",
@@ -42,13 +46,42 @@ _KEPT_LEVELS, _KEPT_MASK = "levels-kept", "mask-kept"
 _UNKNOWN = "the record of the earlier run cannot be read, so that its"
 
 
+class KnownMask(NamedTuple):
+    """What a record says of a mask: of that of a case, or of one of its stacks."""
+
+    image: ImageRecord
+    mask: MaskRecord
+
+
+def earlier_record(folder: CaseFolder) -> CaseRecord | None:
+    """Return the record in the folder of a case; None where none can be read."""
+    try:
+        return read_case_record(folder.record)
+    except RecordError:
+        return None
+
+
+def known_masks(folder: CaseFolder, record: CaseRecord | None) -> dict[CaseFolder, KnownMask]:
+    """Return what the record of a case says of its masks, by where they lie."""
+    if record is None:
+        return {}
+    known = [KnownMask(stack.image, stack.mask) for stack in record.stacks]
+    return dict(
+        zip(
+            folder.parts(len(record.stacks)),
+            known or [KnownMask(record.image, record.mask)],
+            strict=True,
+        )
+    )
+
+
 def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
     """Return the mask of a case if it is not the one that was measured; of stacks, the first such.
 
     The mask of a case is the one beside the automatic one (``_desc-edited_dseg``) where that is
     there, otherwise the automatic one, which may have been edited in place.
     """
-    for place, mask in _measured_masks(folder, record).items():
+    for place, (_, mask) in known_masks(folder, record).items():
         path = mask_in_force(place)
         if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
             return path
@@ -61,44 +94,34 @@ def corrected_masks(folder: CaseFolder, record: CaseRecord) -> list[ImageFile]:
     Masks of stacks are named by their number; the image of each is stated.
     """
     found = []
-    for number, (place, known) in enumerate(_measured_masks(folder, record).items(), start=1):
+    for number, (place, known) in enumerate(known_masks(folder, record).items(), start=1):
         path = mask_in_force(place)
-        if path is not None and (path == place.edited_mask or _is_edited(path, known)):
+        if path is not None and (path == place.edited_mask or _is_edited(path, known.mask)):
             image = record.inputs.get(stack_role(number))
             found.append(ImageFile(place.case, path, image=None if image is None else Path(image)))
     return found
 
 
-def unedited_masks(folder: CaseFolder, inputs: Iterable[Path]) -> list[Path]:
+def unedited_masks(
+    masks: Mapping[CaseFolder, KnownMask], inputs: Iterable[Path]
+) -> tuple[Path, ...]:
     """Return the masks of an earlier run that nobody edited, without inputs of this one.
 
     Parameters
     ----------
-    folder : CaseFolder
-        With the record of the earlier run.
+    masks : mapping of CaseFolder to KnownMask
+        Of the earlier run.
     inputs : iterable of Path
         Of this run.
     """
-    record = _record_of(folder)
-    if record is None:
-        return []
     used = list(inputs)
-    return [
+    return tuple(
         place.mask
-        for place, known in _measured_masks(folder, record).items()
+        for place, known in masks.items()
         if place.mask.exists()
-        and not _is_edited(place.mask, known)
+        and not _is_edited(place.mask, known.mask)
         and not any(is_file(place.mask, path) for path in used)
-    ]
-
-
-def _measured_masks(folder: CaseFolder, record: CaseRecord) -> dict[CaseFolder, MaskRecord]:
-    """Return the masks of a record by where they lie: one, or one of each stack."""
-    if not record.stacks:
-        return {folder: record.mask}
-    return {
-        folder.of_stack(number): stack.mask for number, stack in enumerate(record.stacks, start=1)
-    }
+    )
 
 
 def mask_in_force(folder: CaseFolder) -> Path | None:
@@ -107,17 +130,37 @@ def mask_in_force(folder: CaseFolder) -> Path | None:
     return path if path.exists() else None
 
 
+def edits_in_force(folder: CaseFolder, record: CaseRecord | None) -> tuple[CaseFolder, ...]:
+    """Return where the edited masks lie that count again if a case is run again.
+
+    They are those that the numbers of its record are about, of one image and of each of several
+    stacks alike. Masks that were edited since count once they are measured, by `remeasure`.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    record : CaseRecord or None
+        Of the case before it is run again; see `earlier_record`.
+
+    Returns
+    -------
+    tuple of CaseFolder
+        The folder of the case, or those that `CaseFolder.of_stack` gives for its stacks.
+    """
+    known = known_masks(folder, record)
+    return tuple(place for place, (_, mask) in known.items() if mask.kind == "edited")
+
+
 def is_about_an_edit(folder: CaseFolder) -> bool:
     """Return whether the record of a case with one image is about an edited mask."""
-    known = _known(_record_of(folder), None)
-    return known is not None and known[1].kind == "edited"
+    return folder in edits_in_force(folder, earlier_record(folder))
 
 
 def unusable_edit(
     folder: CaseFolder,
+    known: KnownMask | None,
     read: Callable[[Path], object],
     series_uid: str,
-    stack: int | None = None,
 ) -> Finding | None:
     """Return what to say of an edited mask that cannot be measured; None if there is none such.
 
@@ -127,19 +170,18 @@ def unusable_edit(
     ----------
     folder : CaseFolder
         Of a stack: that of `CaseFolder.of_stack`.
+    known : KnownMask or None
+        Of the mask that was measured.
     read : callable
         Reads a mask on the grid of the image, and raises `LpmError` where that is impossible.
     series_uid : str
         Of the image; empty if unknown.
-    stack : int, optional
-        Number of the stack, of several.
     """
-    known = _known(_record_of(folder), stack)
-    if known is not None and _is_other(known[0], series_uid):
+    if known is not None and _is_other(known.image, series_uid):
         return None
     path = folder.edited_mask
     if not path.exists():
-        if known is None or not _is_edited(folder.mask, known[1]):
+        if known is None or not _is_edited(folder.mask, known.mask):
             return None
         path = folder.mask  # a run will keep it as the edited mask
     try:
@@ -154,7 +196,7 @@ def unusable_edit(
 
 
 def keep_edited_mask(
-    folder: CaseFolder, new: LabelMap, series_uid: str, stack: int | None = None
+    folder: CaseFolder, known: KnownMask | None, new: LabelMap, series_uid: str
 ) -> list[Finding]:
     """Save a mask that was edited in place, before another one is written there.
 
@@ -164,12 +206,12 @@ def keep_edited_mask(
     ----------
     folder : CaseFolder
         Of a stack: that of `CaseFolder.of_stack`.
+    known : KnownMask or None
+        Of the mask that is there.
     new : LabelMap
         The mask that will be written.
     series_uid : str
         Of the image of that mask; empty if unknown.
-    stack : int, optional
-        Number of the stack, of several.
 
     Returns
     -------
@@ -181,15 +223,14 @@ def keep_edited_mask(
     OutputError
         If it cannot be saved.
     """
-    known = _known(_record_of(folder), stack)
-    if known is not None and _is_other(known[0], series_uid):
-        return _set_aside(folder, known[1])
+    if known is not None and _is_other(known.image, series_uid):
+        return _set_aside(folder, known.mask)
     if known is None:
         if not folder.mask.exists() or _holds(folder.mask, new):
             return []
         kept = _saved(folder.mask, folder.earlier_mask)
         return [_check(Area.SEGMENTATION, f"{_UNKNOWN} mask may have been edited", kept)]
-    if not _is_edited(folder.mask, known[1]):
+    if not _is_edited(folder.mask, known.mask):
         return []
     kept = _saved(folder.mask, folder.saved_mask)
     if kept == folder.edited_mask:
@@ -210,13 +251,15 @@ def _set_aside(folder: CaseFolder, known: MaskRecord) -> list[Finding]:
 
 
 def keep_corrected_levels(
-    folder: CaseFolder, new: str | None, requested: Path | None
+    folder: CaseFolder, record: CaseRecord | None, new: str | None, requested: Path | None
 ) -> list[Finding]:
     """Save levels that were corrected in the folder of a case, unless the run uses them.
 
     Parameters
     ----------
     folder : CaseFolder
+    record : CaseRecord or None
+        Of the earlier run.
     new : str or None
         The text that will be written in their place, if any.
     requested : Path or None
@@ -232,7 +275,6 @@ def keep_corrected_levels(
         return []
     if new is not None and path.read_bytes() == new.encode():
         return []
-    record = _record_of(folder)
     if record is None:
         what = f"{_UNKNOWN} levels may have been corrected"
     else:
@@ -254,25 +296,6 @@ def kept_findings(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.code in (_KEPT_LEVELS, _KEPT_MASK)]
 
 
-def _record_of(folder: CaseFolder) -> CaseRecord | None:
-    """Return the record of a case; None where nothing is known of it."""
-    try:
-        return read_case_record(folder.record)
-    except RecordError:
-        return None
-
-
-def _known(record: CaseRecord | None, stack: int | None) -> tuple[ImageRecord, MaskRecord] | None:
-    """Return what is known of image and mask of a case, or of one of its stacks."""
-    if record is None:
-        return None
-    if stack is None:  # the image and mask of stacks are those of the first one
-        return None if record.stacks else (record.image, record.mask)
-    if stack > len(record.stacks):
-        return None
-    return record.stacks[stack - 1].image, record.stacks[stack - 1].mask
-
-
 def _is_other(image: ImageRecord, series_uid: str) -> bool:
     """Return whether an image is known to be of another series."""
     return bool(image.series_uid and series_uid) and image.series_uid != series_uid
@@ -280,7 +303,7 @@ def _is_other(image: ImageRecord, series_uid: str) -> bool:
 
 def _is_edited(path: Path, known: MaskRecord) -> bool:
     """Return whether an automatic or imported mask was edited in place."""
-    return path.exists() and file_sha256(path) != (known.automatic_sha256 or known.sha256)
+    return path.exists() and file_sha256(path) != known.unedited_sha256
 
 
 def _holds(path: Path, labels: LabelMap) -> bool:

@@ -39,6 +39,10 @@ class CaseFolder:
         """Return where masks and maps of one of several stacks lie, numbered from 1."""
         return CaseFolder(self.path, f"{self.case}_chunk-{number}")
 
+    def parts(self, stacks: int) -> list[CaseFolder]:
+        """Return where masks and maps lie: those of each stack, or of the image if it is one."""
+        return [self.of_stack(number) for number in range(1, stacks + 1)] or [self]
+
     @property
     def edited_mask(self) -> Path:
         """A corrected mask beside the automatic one."""
@@ -93,8 +97,10 @@ class CaseFolder:
         return self.path / f"{self.case}_fatmap-{name}.nii.gz"
 
     def fat_maps(self) -> list[Path]:
-        """Return the maps of fat that are there."""
-        return sorted(self.path.glob(f"{glob.escape(self.case)}_fatmap-*.nii.gz"))
+        """Return the maps of fat that are there, of the case and of its stacks."""
+        name = glob.escape(self.case)
+        patterns = (f"{name}_fatmap-*.nii.gz", f"{name}_chunk-*_fatmap-*.nii.gz")
+        return sorted(path for pattern in patterns for path in self.path.glob(pattern))
 
 
 @dataclass(frozen=True)

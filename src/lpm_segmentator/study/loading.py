@@ -30,7 +30,7 @@ from lpm_segmentator.core import (
 from lpm_segmentator.io import (
     Image,
     SliceRange,
-    file_sha256,
+    file_stamp,
     lookup,
     read_image,
     read_source,
@@ -274,14 +274,14 @@ def _request(
         sagittal=sagittal,
         sagittal_required=here.sagittal is not None,
         anchors=here.anchors,
-        model=None if here.model is None else _level_model(here.model, file_sha256(here.model)),
+        model=None if here.model is None else _level_model(here.model, file_stamp(here.model)),
         accept_frame_mismatch=here.accept_frame_mismatch,
     )
     return request, findings
 
 
 @lru_cache(maxsize=1)
-def _level_model(path: Path, _sha256: str) -> LevelModel:
+def _level_model(path: Path, _stamp: tuple[int, int]) -> LevelModel:
     return load_level_model(path)
 
 

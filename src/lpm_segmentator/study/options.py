@@ -25,6 +25,7 @@ from lpm_segmentator.io import (
     HeaderOptions,
     SliceEnd,
     SliceRange,
+    file_stamp,
     no_row,
     read_disc_table,
     read_slice_table,
@@ -55,16 +56,7 @@ class SliceTable:
         TableError
             As `read_slice_table`.
         """
-        return _slice_ranges(self.path, self.end, _stamp(self.path))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of a file, by which what was read from it is found again."""
-    try:
-        stat = path.stat()
-    except OSError:  # reading it raises
-        return -1, -1
-    return stat.st_size, stat.st_mtime_ns
+        return _slice_ranges(self.path, self.end, file_stamp(self.path))
 
 
 @lru_cache(maxsize=4)
@@ -157,7 +149,7 @@ class LevelOptions:
 
 
 def _anchors(path: Path, names: Sequence[str]) -> tuple[tuple[Disc, int], ...]:
-    table = _disc_table(path, _stamp(path))
+    table = _disc_table(path, file_stamp(path))
     rows = {name: table[name] for name in names if name in table}
     with about(path):
         if not rows:

@@ -146,7 +146,7 @@ def draw_discs(
     from lpm_segmentator.report.levels import NamedDisc, sagittal_picture
 
     discs = [
-        NamedDisc(str(d.disc), d.centre_mm, d.normal, d.confidence, shown_in.get(str(d.disc), ""))
+        NamedDisc(str(d.disc), d.centre_mm, d.normal, shown_in.get(str(d.disc), ""))
         for d in levels.discs
     ]
     _save(sagittal_picture(shown_on, discs, stacks=stacks, slices=slices, sure=sure), path)

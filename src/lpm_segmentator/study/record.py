@@ -270,6 +270,10 @@ def _converted(kind: type[RecordT], values: Mapping[str, Any], hint: str) -> Rec
             f"the record has version {version}, this program reads version {SCHEMA_VERSION}",
             hint=f"{hint}: records of another version are made again from the images",
         )
+    return _typed(kind, values, hint)
+
+
+def _typed(kind: type[T], values: Any, hint: str) -> T:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
@@ -284,10 +288,7 @@ def quality_from_dict(values: Mapping[str, Any]) -> QualityRecord:
     RecordError
         If entries are missing or of the wrong type.
     """
-    try:
-        return msgspec.convert(values, QualityRecord)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"the record is damaged ({error})", hint="Run the case again") from error
+    return _typed(QualityRecord, values, "Run the case again")
 
 
 def read_case_record(path: Path) -> CaseRecord:

@@ -78,6 +78,11 @@ class MaskRecord:
     changed_voxels: int | None = None
     automatic_sha256: str = ""
 
+    @property
+    def unedited_sha256(self) -> str:
+        """Of the automatic or imported mask, as it was before any edit."""
+        return self.automatic_sha256 or self.sha256
+
 
 @dataclass(frozen=True)
 class LevelsRecord:
@@ -88,7 +93,8 @@ class LevelsRecord:
     source : str
         File that they come from.
     discs : tuple of mapping
-        As in the file that ``lpm levels`` writes; empty where none was found.
+        As in the file that ``lpm levels`` writes; empty where none was found. Of several stacks
+        `slice` counts through all of them, as in the profile.
     warnings : tuple of str
     named : bool
         Whether the names are certain, so that rows of the tables carry them.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lpm_segmentator import __version__
 from lpm_segmentator.core import LpmError
-from lpm_segmentator.io import file_sha256, files_beside
+from lpm_segmentator.io import file_sha256, file_stamp, files_beside
 from lpm_segmentator.measure import intensity_fat_possible
 from lpm_segmentator.study.dicom.source import is_imported
 from lpm_segmentator.study.layout import StudyFolder
@@ -65,9 +65,9 @@ def done_record(
     try:
         record = read_case_record(folder.record)
         fingerprint = fingerprint_of(files, options, model)
-    except (OSError, LpmError):  # no record, or an input is gone: the run will report it
+    except LpmError:  # no record, or an input cannot be read: the run will report it
         return None
-    masks = [folder.of_stack(n).mask for n in range(1, len(files.stacks) + 1)] or [folder.mask]
+    masks = [place.mask for place in folder.parts(len(files.stacks))]
     expected = [*masks, folder.picture]
     if options.levels is not None and options.levels.apply_to(files.sagittal):
         expected.append(folder.levels)
@@ -83,8 +83,6 @@ def fingerprint_of(files: CaseFiles, options: RunOptions, model: ModelInfo) -> s
 
     Raises
     ------
-    OSError
-        If an input is gone.
     FileFormatError
         If a table, a file of levels or a sidecar cannot be read.
     """
@@ -122,8 +120,7 @@ def _stamp(path: Path) -> list[str | int]:
     """Return what tells whether a file has changed."""
     if path.suffix.lower() == ".json":
         return [str(path.resolve()), file_sha256(path)]
-    stat = path.stat()
-    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+    return [str(path.resolve()), *file_stamp(path)]
 
 
 def other_options(

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lpm_segmentator.core import Finding, KnownContrast, LabelMap, Volume, reorient
-from lpm_segmentator.io import (
-    file_sha256,
-    remove_file,
-    remove_leftovers,
-    to_json,
-    write_label_map,
-    write_text,
-)
+from lpm_segmentator.core import KnownContrast, LabelMap, Volume, reorient
+from lpm_segmentator.io import to_json
 from lpm_segmentator.stacks import StackedResult, StackLevels
-from lpm_segmentator.study.edits import (
-    is_file,
-    keep_corrected_levels,
-    keep_edited_mask,
-    unedited_masks,
-)
 from lpm_segmentator.study.layout import CaseFolder
 from lpm_segmentator.study.pictures import draw_discs, draw_slices
 from lpm_segmentator.study.record import (
@@ -38,10 +26,11 @@ from lpm_segmentator.study.record import (
 from lpm_segmentator.study.record_parts import DiscSliceRecord, StackRecord
 from lpm_segmentator.study.recording import image_record, quality_record, record_of, rows_of
 from lpm_segmentator.study.writing import (
-    EditedMask,
+    begin,
     remove_stale,
     with_provenance,
-    write_fat_maps,
+    write_levels,
+    write_part,
 )
 
 if TYPE_CHECKING:
@@ -62,8 +51,8 @@ def write_stacks(
     options: RunOptions,
     fingerprint: str,
     contrast: KnownContrast,
+    before: CaseRecord | None,
     edited: Sequence[MaskRecord] = (),
-    before: CaseRecord | None = None,
 ) -> CaseRecord:
     """Write the folder of an examination in several stacks and return its record.
 
@@ -71,32 +60,25 @@ def write_stacks(
     ----------
     result : StackedResult
     folder : CaseFolder
-    files, options, fingerprint, contrast
+    files, options, fingerprint, contrast, before
         As of `lpm_segmentator.study.writing.write_case`.
     edited : sequence of MaskRecord
         Of masks in the folder that were measured and are kept: all stacks, or none.
-    before : CaseRecord, optional
-        Of the case before masks were edited.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    remove_leftovers(folder.path)
-    requested = options.levels.of_case(files.ids).written if options.levels else None
+    places = folder.parts(len(result.stacks))
     text = None if result.located is None else _levels_text(result, result.located)
-    known: list[MaskRecord | None] = [*edited] or [None] * len(result.stacks)
-    kept = keep_corrected_levels(folder, text, requested)
-    findings = (*result.findings, *kept, *_kept_masks(result, folder, known))
-    unedited = unedited_masks(folder, files.paths.values())
-    remove_file(folder.record)
-    stacks, current = _write_parts(result, folder, contrast, known)
+    new = {} if edited else dict(zip(places, result.stacks, strict=True))
+    begun = begin(folder, new, files=files, options=options, levels=text, before=before)
+    stacks, current = _write_parts(result, places, contrast, edited)
     image, labels = _side_by_side(result)
     draw_slices(folder, image, labels, names=_slice_names(result), quality=result.quality)
-    levels = _write_levels(result, text, folder, requested)
-    current += [folder.levels, folder.levels_picture] if levels else []
-    remove_stale(folder, unedited, current)
+    levels = None if text is None else _write_levels(result, text, folder, begun.requested)
+    remove_stale(folder, begun, current, levels)
     base = record_of(
         result.stacks[0],
         files=files,
@@ -104,65 +86,39 @@ def write_stacks(
         image=stacks[0].image,
         mask=_joined_mask(stacks),
         levels=levels,
-        findings=findings,
+        findings=(*result.findings, *begun.findings),
         fingerprint=fingerprint,
     )
     case = _with_stacks(base, result, stacks)
-    if before is not None:
-        case = with_provenance(case, EditedMask(case.mask, before))
+    if edited and before is not None:
+        case = with_provenance(case, before)
     write_record(case, folder.record)
     return case
 
 
-def _kept_masks(
-    result: StackedResult, folder: CaseFolder, known: Sequence[MaskRecord | None]
-) -> Iterator[Finding]:
-    """Keep masks that were edited in place, and yield what there is to say about them."""
-    for number, (stack, mask) in enumerate(zip(result.stacks, known, strict=True), start=1):
-        if mask is None:
-            series_uid = stack.case.source.uids.series
-            yield from keep_edited_mask(folder.of_stack(number), stack.labels, series_uid, number)
-
-
 def _write_parts(
     result: StackedResult,
-    folder: CaseFolder,
+    places: Sequence[CaseFolder],
     contrast: KnownContrast,
-    known: Sequence[MaskRecord | None],
+    edited: Sequence[MaskRecord],
 ) -> tuple[list[StackRecord], list[Path]]:
     """Write masks and maps of all stacks; return what is recorded of them, and the files."""
     stacks, files = [], []
-    for number, mask in enumerate(known, start=1):
-        record, written = _write_stack(result, number, folder, contrast, mask)
-        stacks.append(record)
+    known: list[MaskRecord | None] = [*edited] or [None] * len(places)
+    for place, stack, offset, kept in zip(
+        places, result.stacks, result.offsets, known, strict=True
+    ):
+        mask, written = write_part(stack, place, kept)
         files += written
+        record = StackRecord(
+            image=image_record(stack, contrast),
+            mask=mask,
+            first_slice=offset,
+            slices=len(stack.coverage.slices),
+            spacing_mm=stack.coverage.spacing_mm,
+        )
+        stacks.append(record)
     return stacks, files
-
-
-def _write_stack(
-    result: StackedResult,
-    number: int,
-    folder: CaseFolder,
-    contrast: KnownContrast,
-    mask: MaskRecord | None,
-) -> tuple[StackRecord, list[Path]]:
-    """Write mask and maps of a stack; return what is recorded of it, and the files."""
-    stack, here = result.stacks[number - 1], folder.of_stack(number)
-    source = stack.case.source
-    if mask is None:
-        write_label_map(stack.labels, here.mask, like=source)
-        mask = MaskRecord(stack.mask, here.mask.name, file_sha256(here.mask))
-    maps = write_fat_maps(
-        here, stack.labels, pair=stack.case.pair, intensity=stack.intensity, like=source
-    )
-    record = StackRecord(
-        image=image_record(stack, contrast),
-        mask=mask,
-        first_slice=result.offsets[number - 1],
-        slices=len(stack.coverage.slices),
-        spacing_mm=stack.coverage.spacing_mm,
-    )
-    return record, [here.mask, *maps]
 
 
 def _with_stacks(
@@ -257,37 +213,31 @@ def _levels_text(result: StackedResult, located: StackLevels) -> str:
 
 
 def _write_levels(
-    result: StackedResult, text: str | None, folder: CaseFolder, requested: Path | None
+    result: StackedResult, text: str, folder: CaseFolder, requested: Path | None
 ) -> LevelsRecord | None:
-    """Write the levels and draw them; a file that the user corrected in place stays as it is."""
     located = result.located
-    if located is None or text is None:
+    if located is None:
         return None
-    corrected = is_file(folder.levels, requested)
-    if not corrected:
-        write_text(text, folder.levels)
-    if located.levels.discs:
-        draw_discs(
-            located.shown_on,
-            located.levels,
-            folder.levels_picture,
-            stacks=[stack.case.image.geometry for stack in result.stacks],
-            shown_in={
-                **{str(found.disc): "not measured" for found in located.levels.discs},
-                **{str(f.disc): f"stack {f.stack + 1}, slice {f.slice}" for f in located.slices},
-            },
-            sure=bool(located.slices),
-        )
-    else:
-        remove_file(folder.levels_picture)
+    geometries = [stack.case.image.geometry for stack in result.stacks]
+    shown_in = dict.fromkeys((str(found.disc) for found in located.levels.discs), "not measured")
+    shown_in |= {str(f.disc): f"stack {f.stack + 1}, slice {f.slice}" for f in located.slices}
+    draw = partial(
+        draw_discs,
+        located.shown_on,
+        located.levels,
+        stacks=geometries,
+        shown_in=shown_in,
+        sure=bool(located.slices),
+    )
+    shown = draw if located.levels.discs else None
+    sha256, corrected = write_levels(text, folder, requested, shown)
     slices = {str(f.disc): result.offsets[f.stack] + f.slice for f in located.slices}
-    geometry = result.stacks[0].case.image.geometry
-    discs = located.levels.to_dict(geometry, case=result.name, image="")["discs"]
+    discs = located.levels.to_dict(geometries[0], case=result.name, image="")["discs"]
     return LevelsRecord(
         source=located.source.name,
         discs=tuple({**disc, "slice": slices.get(disc["name"])} for disc in discs),
         warnings=located.levels.warnings,
         named=bool(located.slices),
-        sha256=file_sha256(folder.levels),
+        sha256=sha256,
         corrected=corrected,
     )

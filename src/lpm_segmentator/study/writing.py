@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from lpm_segmentator.study.edits import (
     is_file,
     keep_corrected_levels,
     keep_edited_mask,
+    known_masks,
     unedited_masks,
 )
 from lpm_segmentator.study.layout import CaseFolder
@@ -49,28 +51,41 @@ from lpm_segmentator.study.record import (
 from lpm_segmentator.study.recording import image_record, record_of
 
 if TYPE_CHECKING:
+    from lpm_segmentator.core import Finding
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import RunOptions
 
-__all__ = ["EditedMask", "remove_stale", "with_provenance", "write_case", "write_fat_maps"]
+__all__ = [
+    "Begun",
+    "begin",
+    "remove_stale",
+    "with_provenance",
+    "write_case",
+    "write_fat_maps",
+    "write_levels",
+    "write_part",
+]
 
 _QUALITY = "quality"  # key in what the model reports, while an edited mask is in force
-_MOST_STACKS = 100  # whose maps are looked for
 
 
 @dataclasses.dataclass(frozen=True)
-class EditedMask:
-    """A mask that was edited in the folder of a case.
+class Begun:
+    """What is known of the folder of a case once it may be written to.
 
     Attributes
     ----------
-    record : MaskRecord
-    before : CaseRecord
-        Of the case before it was measured again.
+    findings : tuple of Finding
+        Where work of the user was kept.
+    unedited : tuple of Path
+        Masks of the earlier run that may be removed.
+    requested : Path or None
+        The file of levels that the run uses.
     """
 
-    record: MaskRecord
-    before: CaseRecord
+    findings: tuple[Finding, ...]
+    unedited: tuple[Path, ...]
+    requested: Path | None
 
 
 def write_case(
@@ -81,7 +96,8 @@ def write_case(
     options: RunOptions,
     fingerprint: str,
     contrast: KnownContrast,
-    edited: EditedMask | None = None,
+    before: CaseRecord | None,
+    edited: MaskRecord | None = None,
 ) -> CaseRecord:
     """Write the folder of a case and return its record.
 
@@ -97,28 +113,24 @@ def write_case(
         Of the inputs, options, model and version.
     contrast : KnownContrast
         Of the image.
-    edited : EditedMask, optional
-        Mask in the folder that was edited and is kept; otherwise the result's mask is written.
+    before : CaseRecord or None
+        That is in the folder, see `lpm_segmentator.study.edits.earlier_record`.
+    edited : MaskRecord, optional
+        Of the mask in the folder that was measured and is kept; otherwise the result's mask is
+        written. Then `before` is the record of the case before it was edited.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    remove_leftovers(folder.path)
-    requested = options.levels.of_case(files.ids).written if options.levels else None
-    levels_text = _levels_text(result, files)
-    findings = [*result.findings, *keep_corrected_levels(folder, levels_text, requested)]
-    if edited is None:
-        findings += keep_edited_mask(folder, result.labels, result.case.source.uids.series)
-    unedited = unedited_masks(folder, files.paths.values())
-    remove_file(folder.record)
-    mask = _write_mask(result, folder) if edited is None else edited.record
-    current = [folder.mask, *_write_fat(result, folder)]
+    text = _levels_text(result, files)
+    new = {folder: result} if edited is None else {}
+    begun = begin(folder, new, files=files, options=options, levels=text, before=before)
+    mask, current = write_part(result, folder, edited)
     write_pictures(result, folder)
-    levels = _write_levels(result, levels_text, folder, requested)
-    current += [folder.levels, folder.levels_picture] if levels else []
-    remove_stale(folder, unedited, current)
+    levels = None if text is None else _write_levels(result, text, folder, begun.requested)
+    remove_stale(folder, begun, current, levels)
     record = record_of(
         result,
         files=files,
@@ -126,26 +138,65 @@ def write_case(
         image=image_record(result, contrast),
         mask=mask,
         levels=levels,
-        findings=tuple(findings),
+        findings=(*result.findings, *begun.findings),
         fingerprint=fingerprint,
     )
-    if edited is not None:
-        record = with_provenance(record, edited)
+    if edited is not None and before is not None:
+        record = with_provenance(record, before)
     write_record(record, folder.record)
     return record
 
 
-def with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
-    """Return the record of an edited mask with what is known of the mask before it was edited.
+def begin(
+    folder: CaseFolder,
+    new: Mapping[CaseFolder, CaseResult],
+    *,
+    files: CaseFiles,
+    options: RunOptions,
+    levels: str | None,
+    before: CaseRecord | None,
+) -> Begun:
+    """Save what a user edited in the folder of a case, and remove its record.
+
+    Parameters
+    ----------
+    folder : CaseFolder
+    new : mapping of CaseFolder to CaseResult
+        The results whose masks will be written, by where.
+    files : CaseFiles
+    options : RunOptions
+    levels : str or None
+        The content of the file of levels that will be written.
+    before : CaseRecord or None
+        That is in the folder.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be saved or removed.
+    """
+    remove_leftovers(folder.path)
+    requested = options.levels.of_case(files.ids).written if options.levels else None
+    findings = keep_corrected_levels(folder, before, levels, requested)
+    masks = known_masks(folder, before)
+    for place, result in new.items():
+        series_uid = result.case.source.uids.series
+        findings += keep_edited_mask(place, masks.get(place), result.labels, series_uid)
+    unedited = unedited_masks(masks, files.paths.values())
+    remove_file(folder.record)
+    return Begun(tuple(findings), unedited, requested)
+
+
+def with_provenance(record: CaseRecord, before: CaseRecord) -> CaseRecord:
+    """Return the record of a mask in the folder with what is known of it before it was edited.
 
     The quality that the model expects is that of its own mask; it counts again if the edit is
     undone.
     """
-    before, prediction = edited.before, dict(edited.before.prediction)
-    quality = before.quality
+    prediction, quality = dict(before.prediction), before.quality
     if (kept := prediction.pop(_QUALITY, None)) is not None:
         quality = quality_from_dict(kept)
-    is_edited = edited.record.kind == "edited"
+    is_edited = record.mask.kind == "edited"
     if is_edited and quality is not None:
         prediction[_QUALITY] = dataclasses.asdict(quality)
     return dataclasses.replace(
@@ -157,19 +208,38 @@ def with_provenance(record: CaseRecord, edited: EditedMask) -> CaseRecord:
     )
 
 
-def _write_fat(result: CaseResult, folder: CaseFolder) -> list[Path]:
-    return write_fat_maps(
-        folder,
-        result.labels,
-        pair=result.case.pair,
-        intensity=result.intensity,
-        like=result.case.source,
+def write_part(
+    result: CaseResult, place: CaseFolder, edited: MaskRecord | None
+) -> tuple[MaskRecord, list[Path]]:
+    """Write mask and maps of a case or of one of its stacks.
+
+    Parameters
+    ----------
+    result : CaseResult
+    place : CaseFolder
+        Of a stack: that of `CaseFolder.of_stack`.
+    edited : MaskRecord or None
+        Of the mask in the folder that was measured and is kept.
+
+    Returns
+    -------
+    mask : MaskRecord
+    files : list of Path
+        Those that belong to the result.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    case = result.case
+    if edited is None:
+        write_label_map(result.labels, place.mask, like=case.source)
+        edited = MaskRecord(result.mask, place.mask.name, file_sha256(place.mask))
+    maps = write_fat_maps(
+        place, result.labels, pair=case.pair, intensity=result.intensity, like=case.source
     )
-
-
-def _write_mask(result: CaseResult, folder: CaseFolder) -> MaskRecord:
-    write_label_map(result.labels, folder.mask, like=result.case.source)
-    return MaskRecord(result.mask, folder.mask.name, file_sha256(folder.mask))
+    return edited, [place.mask, *maps]
 
 
 def write_fat_maps(
@@ -228,51 +298,87 @@ def _levels_text(result: CaseResult, files: CaseFiles) -> str | None:
 
 
 def _write_levels(
-    result: CaseResult, text: str | None, folder: CaseFolder, requested: Path | None
+    result: CaseResult, text: str, folder: CaseFolder, requested: Path | None
 ) -> LevelsRecord | None:
-    """Write the levels of a case, and draw them where there are any.
-
-    A file that the user corrected in place and requested is the user's, and stays as it is.
-    """
     located = result.located
-    if located is None or text is None:
+    if located is None:
         return None
-    corrected = is_file(folder.levels, requested)
-    if not corrected:
-        write_text(text, folder.levels)
-    if located.levels.discs:
-        write_levels_picture(result, located, folder.levels_picture)
-    else:
-        remove_file(folder.levels_picture)
+    draw = partial(write_levels_picture, result, located) if located.levels.discs else None
+    sha256, corrected = write_levels(text, folder, requested, draw)
     content = json.loads(text)
     return LevelsRecord(
         source=located.source.name,
         discs=tuple(content["discs"]),
         warnings=tuple(content["warnings"]),
         named=located.slice_levels is not None,
-        sha256=file_sha256(folder.levels),
+        sha256=sha256,
         corrected=corrected,
     )
 
 
-def remove_stale(folder: CaseFolder, unedited: Sequence[Path], current: Sequence[Path]) -> None:
+def write_levels(
+    text: str,
+    folder: CaseFolder,
+    requested: Path | None,
+    draw: Callable[[Path], object] | None,
+) -> tuple[str, bool]:
+    """Write the levels of a case, and draw them where there are any.
+
+    A file that the user corrected in place and requested is the user's, and stays as it is.
+
+    Parameters
+    ----------
+    text : str
+        What to write.
+    folder : CaseFolder
+    requested : Path or None
+        The file of levels that the run uses.
+    draw : callable or None
+        Draws the discs into a file; None if there are none.
+
+    Returns
+    -------
+    sha256 : str
+        Of the file.
+    corrected : bool
+        Whether it is the user's.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    corrected = is_file(folder.levels, requested)
+    if not corrected:
+        write_text(text, folder.levels)
+    if draw is None:
+        remove_file(folder.levels_picture)
+    else:
+        draw(folder.levels_picture)
+    return file_sha256(folder.levels), corrected
+
+
+def remove_stale(
+    folder: CaseFolder, begun: Begun, current: Sequence[Path], levels: LevelsRecord | None
+) -> None:
     """Remove masks, maps and levels of an earlier run that this one did not write.
 
     Parameters
     ----------
     folder : CaseFolder
-    unedited : sequence of Path
-        Masks of the earlier run, as of more stacks; those that were edited are kept.
+    begun : Begun
+        Masks that were edited are kept.
     current : sequence of Path
-        What this run wrote.
+        Masks and maps of this run.
+    levels : LevelsRecord or None
+        Of this run.
 
     Raises
     ------
     OutputError
         If a file cannot be removed.
     """
-    places = [folder, *(folder.of_stack(number) for number in range(1, _MOST_STACKS))]
-    maps = [path for place in places for path in place.fat_maps()]
-    for path in (folder.levels, folder.levels_picture, *maps, *unedited):
-        if path not in current:
-            remove_file(path)
+    stale = [path for path in (*folder.fat_maps(), *begun.unedited) if path not in current]
+    stale += [folder.levels, folder.levels_picture] if levels is None else []
+    for path in stale:
+        remove_file(path)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lpm_segmentator.core import FileFormatError, InputError, LabelMap, Remedy, Volume
+pytest.importorskip("torch")
+
+import torch
+
+from lpm_segmentator.core import (
+    AXIAL_FRAME,
+    FileFormatError,
+    InputError,
+    LabelMap,
+    Remedy,
+    Volume,
+    reorient,
+)
 from lpm_segmentator.io import write_image, write_label_map
 from lpm_segmentator.samples.phantom import Phantom, make_phantom
 from lpm_segmentator.train.compact.data import read_shapes, read_subject, read_unlabelled
@@ -58,6 +71,30 @@ def test_a_label_map_is_read_by_the_values_of_the_recipe(tmp_path: Path) -> None
         read_shapes(ShapeFile("m.nii.gz", {13: 1}), [tmp_path])
     with pytest.raises(FileFormatError):
         read_shapes(file, [empty])
+
+
+def test_single_slices_of_an_archive_are_shapes(tmp_path: Path) -> None:
+    phantom = make_phantom(seed=1, shape=(110, 80, 4), spacing_mm=(3.0, 3.0, 10.0))
+    planes = reorient(LabelMap(phantom.labels, phantom.affine), AXIAL_FRAME).array.T
+    np.savez(tmp_path / "m.npz", labels=planes)
+    values = {1: 1, 2: 2, 3: 3, 4: 4}
+    stacked = read_shapes(_stack_file(phantom, tmp_path), [tmp_path])
+    file = ShapeFile("m.npz", values, spacing_mm=3.0)
+    assert torch.equal(read_shapes(file, [tmp_path]), stacked)
+    assert torch.equal(read_shapes(replace(file, every=2), [tmp_path]), stacked[::2])
+    with pytest.raises(InputError, match="does not state the in-plane spacing"):
+        read_shapes(ShapeFile("m.npz", values), [tmp_path])
+    np.savez(tmp_path / "m.npz", other=planes)
+    with pytest.raises(FileFormatError, match="is not an archive of label maps"):
+        read_shapes(file, [tmp_path])
+    np.savez(tmp_path / "m.npz", labels=planes[0])
+    with pytest.raises(FileFormatError, match="'labels' has 2 dimensions"):
+        read_shapes(file, [tmp_path])
+
+
+def _stack_file(phantom: Phantom, folder: Path) -> ShapeFile:
+    write_label_map(LabelMap(phantom.labels, phantom.affine), folder / "m.nii.gz")
+    return ShapeFile("m.nii.gz", {1: 1, 2: 2, 3: 3, 4: 4})
 
 
 def test_unlabelled_images_match_a_pattern(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ import pytest
 pytest.importorskip("torch")
 
 from box_spine import box_geometry, box_vertebrae, write_box_subject
-from lpm_segmentator.core import InputError, Volume
+from boxed_slices import SPACING_MM, box_lines, write_slices
+from lpm_segmentator.core import Disc, InputError, Volume
 from lpm_segmentator.levels.types import DiscLocation, Levels
 from lpm_segmentator.levels.vertebrae import levels_from_vertebrae
 from lpm_segmentator.train.levels import evaluation
+from lpm_segmentator.train.levels.boxes import read_boxed_subjects
 from lpm_segmentator.train.levels.evaluation import (
     LevelScore,
     evaluate_levels,
@@ -67,6 +69,24 @@ def test_the_error_is_the_distance_in_the_sagittal_plane(
     assert np.isnan(scores[4].error_mm)
     assert {score.kind for score in scores} == {"Dixon water, x"}
     assert all(score.in_view and not score.warned for score in scores)
+
+
+def test_a_slice_with_boxes_is_correct_within_8_mm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_slices(tmp_path, box_lines())
+    (boxed,) = read_boxed_subjects(tmp_path, SPACING_MM)
+    found = []
+    for disc, by_mm in zip(Disc, (0.0, 0.0, 0.0, 7.0, 8.0), strict=True):
+        x, y, z = (float(v) for v in boxed.discs[str(disc)].centre_mm)
+        found.append(DiscLocation(disc, (x, y + 3.0, z + by_mm), (0.0, 0.0, 1.0), 1.0))
+    _finds(monkeypatch, Levels(tuple(found)))
+    scores = evaluate_levels(MODEL, boxed)
+    assert {score.kind for score in scores} == {"mid-sagittal slice, T1w"}
+    assert all(score.in_view for score in scores)
+    assert "| mid-sagittal slice, T1w | 1 | 80.0 % | 3.0 | 0.0 % | 0.0 % | 0.0 % |" in levels_table(
+        scores
+    )
 
 
 def test_a_refused_volume_counts_as_a_warning(

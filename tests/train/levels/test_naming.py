@@ -33,7 +33,7 @@ def patches_of(name: str) -> SubjectPatches:
 def test_names_are_learnt_and_an_interrupted_run_resumes(
     tmp_path: Path,
 ) -> None:
-    config = NamingConfig(steps=30, batch_size=16, seed=1)
+    config = NamingConfig(steps=45, batch_size=16, seed=1)
     whole = train_naming(["a_water", "b_spinecho"], patches_of, config, tmp_path / "whole.pt")
     with pytest.raises(InterruptError):
         train_naming(

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("torch")
 
 from box_spine import write_box_subject
+from boxed_slices import box_lines, write_slices
 from lpm_segmentator.core import FileFormatError, InputError
 from lpm_segmentator.levels.model import load_level_model
 from lpm_segmentator.train.export import read_description
@@ -65,26 +66,34 @@ def test_an_existing_model_is_not_trained_again(
     data: Path, tmp_path: Path, trained: list[list[str]]
 ) -> None:
     for _ in range(2):
-        path, scores = run_levels_recipe(RECIPE, data, tmp_path / "out")
+        path, scores = run_levels_recipe(RECIPE, [data], tmp_path / "out")
     assert path == tmp_path / "out" / "model" / "levels.onnx"
     assert scores == ()
     assert trained == [["a_water", "b_spinecho"]]
 
 
+def test_slices_with_boxes_are_read_beside_volumes(
+    data: Path, tmp_path: Path, trained: list[list[str]]
+) -> None:
+    write_slices(tmp_path / "boxes", box_lines())
+    run_levels_recipe(RECIPE, [data, tmp_path / "boxes"], tmp_path / "out")
+    assert trained == [["a_water", "b_spinecho", "p1_T1w_0_boxed"]]
+
+
 def test_a_model_of_another_recipe_is_trained_again(
     data: Path, tmp_path: Path, trained: list[list[str]]
 ) -> None:
-    run_levels_recipe(RECIPE, data, tmp_path / "out")
+    run_levels_recipe(RECIPE, [data], tmp_path / "out")
     other = dataclasses.replace(RECIPE, naming=NamingConfig(steps=2))
-    run_levels_recipe(other, data, tmp_path / "out")
+    run_levels_recipe(other, [data], tmp_path / "out")
     assert len(trained) == 2
 
 
 def test_a_damaged_model_is_refused(data: Path, tmp_path: Path, trained: list[list[str]]) -> None:
-    path, _ = run_levels_recipe(RECIPE, data, tmp_path / "out")
+    path, _ = run_levels_recipe(RECIPE, [data], tmp_path / "out")
     path.write_bytes(b"no model at all")
     with pytest.raises(FileFormatError, match="ONNX"):
-        run_levels_recipe(RECIPE, data, tmp_path / "out")
+        run_levels_recipe(RECIPE, [data], tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def test_folds_are_checked_before_anything_is_trained(
     evaluate, held_out, message = case
     recipe = dataclasses.replace(RECIPE, held_out=held_out)
     with pytest.raises(InputError, match=message):
-        run_levels_recipe(recipe, data, tmp_path / "out", evaluate=evaluate)
+        run_levels_recipe(recipe, [data], tmp_path / "out", evaluate=evaluate)
     assert trained == []
 
 
@@ -124,7 +133,7 @@ def test_a_recipe_becomes_a_model_and_scores(data: Path, tmp_path: Path) -> None
         seen[name] = step, steps
 
     path, scores = run_levels_recipe(
-        recipe, data, tmp_path / "out", evaluate=[1], progress=progress
+        recipe, [data], tmp_path / "out", evaluate=[1], progress=progress
     )
     assert seen == {
         "fold-1": (4, 4),
@@ -144,4 +153,4 @@ def test_a_recipe_becomes_a_model_and_scores(data: Path, tmp_path: Path) -> None
 
 def test_a_folder_without_volumes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no file"):
-        run_levels_recipe(RECIPE, tmp_path, tmp_path / "out")
+        run_levels_recipe(RECIPE, [tmp_path], tmp_path / "out")

@@ -100,7 +100,7 @@ def test_two_folders_become_a_model(
     assert train_nnunet(cases, out, OPTIONS, only=[0]).table == trained.table
     with pytest.raises(InputError, match="holds another training; its options differ"):
         train_nnunet(cases, out, dataclasses.replace(OPTIONS, epochs=3))
-    with pytest.raises(ModelError, match="another model named 'mine'"):
+    with pytest.raises(ModelError, match="another model is named 'mine'"):
         train_nnunet(cases, tmp_path / "other", dataclasses.replace(OPTIONS, epochs=3))
 
     # The checkpoint is nnU-Net's own: its trainer's name, its folder, tensors and plain values.

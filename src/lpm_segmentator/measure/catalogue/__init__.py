@@ -20,6 +20,7 @@ from lpm_segmentator.measure.catalogue.quantity import (
     Comparison,
     Kind,
     Quantity,
+    fixed,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "Measure",
     "PreferredFat",
     "Quantity",
+    "fixed",
 ]

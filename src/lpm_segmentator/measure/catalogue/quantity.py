@@ -50,6 +50,27 @@ class Comparison(str, Enum):
         return self.value
 
 
+def fixed(value: float, digits: int, *, sign: str = "") -> str:
+    """Return a number with a true minus sign.
+
+    Unlike a hyphen it is as wide as a digit and is not separated from its number.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+        After the decimal point.
+    sign : str
+        ``"+"`` to show the sign of positive numbers too.
+
+    Examples
+    --------
+    >>> fixed(-1.26, 1), fixed(1.26, 1, sign="+")
+    ('−1.3', '+1.3')
+    """
+    return f"{value:{sign}.{digits}f}".replace("-", "−")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quantity(Generic[SourceT]):
     """One quantity.
@@ -128,8 +149,7 @@ class Quantity(Generic[SourceT]):
             return value
         if not math.isfinite(value):
             return UNDEFINED
-        # A true minus sign is as wide as a digit and is not separated from its number.
-        return f"{value * self.factor:.{self.digits}f}".replace("-", "−")
+        return fixed(value * self.factor, self.digits)
 
     def text_in(self, row: Mapping[str, Any]) -> str:
         """Return the value in a row of measures as the report shows it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch
 from lpm_segmentator.core import (
     AXIAL_FRAME,
     Contrast,
+    FileFormatError,
     InputError,
     LabelMap,
     Remedy,
@@ -25,6 +27,8 @@ from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_s
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from lpm_segmentator.train.compact.recipe import ShapeFile, SubjectFiles, UnlabelledFiles
 
@@ -95,7 +99,7 @@ def read_subject(files: SubjectFiles, folders: Sequence[Path]) -> SubjectImages:
 
 
 def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
-    """Read the muscle shapes of a label map, one every 4 mm.
+    """Read the muscle shapes of a label map, one every 4 mm, or of single slices.
 
     Parameters
     ----------
@@ -113,16 +117,11 @@ def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
     LpmError
         If the file is missing or invalid.
     InputError
-        If no slice holds all four muscles.
+        If the spacing of an archive is not stated, or no slice holds all four muscles.
     """
     path = _locate(file.labels, folders)
-    values, geometry = read_voxels(path)
-    labels = np.zeros(values.shape, dtype=np.uint8)
-    for value, label in file.values.items():
-        labels[values == value] = label
-    turned = reorient(LabelMap(labels, geometry.affine), AXIAL_FRAME)
-    step = max(1, round(_SHAPE_STEP_MM / turned.spacing_mm[2]))
-    shapes = shapes_of(torch.from_numpy(turned.array.T[::step].copy()), turned.spacing_mm[0])
+    planes, spacing_mm = (_archived if path.suffix == ".npz" else _stack)(path, file)
+    shapes = shapes_of(torch.from_numpy(planes.copy()), spacing_mm)
     if len(shapes) == 0:
         raise InputError(
             "no slice holds all four muscles",
@@ -130,6 +129,47 @@ def read_shapes(file: ShapeFile, folders: Sequence[Path]) -> torch.Tensor:
             hint="Check the recipe's 'values': the file's value of each muscle → 1 … 4",
         )
     return shapes
+
+
+def _stack(path: Path, file: ShapeFile) -> tuple[NDArray[np.uint8], float]:
+    """Return the slices of a label map, one every 4 mm, and their in-plane spacing."""
+    values, geometry = read_voxels(path)
+    turned = reorient(LabelMap(_renumbered(values, file), geometry.affine), AXIAL_FRAME)
+    step = max(1, round(_SHAPE_STEP_MM / turned.spacing_mm[2]))
+    return turned.array.T[::step], turned.spacing_mm[0]
+
+
+def _archived(path: Path, file: ShapeFile) -> tuple[NDArray[np.uint8], float]:
+    """Return the slices of an archive, ``(n, rows, columns)``, and their in-plane spacing."""
+    if file.spacing_mm is None:
+        raise InputError(
+            "the archive does not state the in-plane spacing of its slices",
+            where=path,
+            hint="Add 'spacing_mm' to this entry of the recipe's 'shapes'",
+        )
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            labels = archive["labels"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise FileFormatError(
+            f"is not an archive of label maps: {error}",
+            where=path,
+            hint="A NumPy archive with the array 'labels' is expected",
+        ) from error
+    if labels.ndim != 3:
+        raise FileFormatError(
+            f"'labels' has {labels.ndim} dimensions; (slices, rows, columns) are expected",
+            where=path,
+        )
+    return _renumbered(labels[:: file.every], file), file.spacing_mm
+
+
+def _renumbered(values: NDArray[Any], file: ShapeFile) -> NDArray[np.uint8]:
+    """Return a file's label values as 1 … 4; others become 0."""
+    labels = np.zeros(values.shape, dtype=np.uint8)
+    for value, label in file.values.items():
+        labels[values == value] = label
+    return labels
 
 
 def read_unlabelled(files: UnlabelledFiles, folders: Sequence[Path]) -> dict[str, Volume]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator.train.compact.config import CompactConfig
-from lpm_segmentator.train.recipe import ModelDescription, read_recipe
+from lpm_segmentator.train.recipe import Count, ModelDescription, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,18 +39,26 @@ class SubjectFiles:
 
 @dataclass(frozen=True)
 class ShapeFile:
-    """A label map without an image, relative to a data folder.
+    """Label maps without images, relative to a data folder.
 
     Attributes
     ----------
     labels : str
-        The file.
+        A NIfTI file, or a NumPy archive ``.npz`` whose array ``labels``, shape (n, rows, columns),
+        holds single axial slices: rows to posterior, columns to the patient's left.
     values : dict of int to int
         The file's values of ES right, MF right, MF left and ES left → 1 … 4; others are ignored.
+    spacing_mm : float, optional
+        In-plane spacing of the slices of an archive, which does not state it.
+    every : int
+        Of an archive, each how manyth slice is used: fitting a shape takes a quarter of a second
+        for each subject.
     """
 
     labels: str
     values: dict[int, int]
+    spacing_mm: float | None = None
+    every: Count = 1
 
 
 @dataclass(frozen=True)

@@ -56,12 +56,10 @@ class NamingConfig:
 
     Attributes
     ----------
-    patches_each : int
-        Patches drawn from each subject and class.
+    patches_each, patches_each_slice : int
+        Patches drawn from each class of a volume, and of a slice with boxes.
     steps, batch_size : int
         Optimiser steps, and samples per step.
-    spin_echo_share : float
-        Share of the samples from spin-echo images.
     learning_rate, weight_decay : float
         Peak rate of the cosine schedule, and weight decay of AdamW.
     smoothing : float
@@ -71,9 +69,9 @@ class NamingConfig:
     """
 
     patches_each: Count = 100
+    patches_each_slice: Count = 8
     steps: Count = 700
     batch_size: Count = 64
-    spin_echo_share: Share = 0.4
     learning_rate: Positive = 3e-3
     weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 2e-2
     smoothing: Share = 0.05

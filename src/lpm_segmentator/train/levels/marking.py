@@ -98,8 +98,9 @@ def _loss(network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> to
     """Return the weighted cross-entropy of the maps; unlabelled pixels have no weight."""
     with fast_convolutions(torch.device("cpu")):
         logits = network(images.contiguous(memory_format=torch.channels_last))
-    truth, known = targets[:, :CHANNELS], targets[:, CHANNELS:]
-    weight = 1 + 12 * truth
+    labelled = targets[:, :CHANNELS].isfinite()
+    truth, known = targets[:, :CHANNELS].nan_to_num(), targets[:, CHANNELS:]
+    weight = (1 + 12 * truth) * labelled
     weight = torch.cat([weight[:, : CHANNELS - 2], weight[:, CHANNELS - 2 :] * known], dim=1)
     entropy = nn.functional.binary_cross_entropy_with_logits(
         logits.float(), truth, weight=weight, reduction="none"

@@ -15,6 +15,7 @@ from lpm_segmentator.core import Disc
 from lpm_segmentator.levels.patches import PATCH_CHANNELS, PATCH_PIXELS
 from lpm_segmentator.train.checkpoint import run_steps
 from lpm_segmentator.train.export import export_onnx
+from lpm_segmentator.train.levels.subjects import KIND_SHARES, subjects_by_kind
 from lpm_segmentator.train.optimise import update
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ def _loss(
     """Return the cross-entropy of the names plus the scaled error of the labelled places."""
     scores, predicted = network(patches)
     entropy = nn.functional.cross_entropy(scores, classes, label_smoothing=smoothing)
-    known = places.isfinite().all(1)
-    error = (predicted - places)[known].abs() / torch.tensor(_PLACE_SCALE)
+    error = ((predicted - places) / torch.tensor(_PLACE_SCALE))[places.isfinite()].abs()
     loss: torch.Tensor = entropy + error.sum() / max(1, len(places))
     return loss
 
@@ -158,14 +158,13 @@ def _loss(
 def _batch(
     subjects: list[SubjectPatches], config: NamingConfig, step: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return patches, classes and places; the rarer spin-echo images are drawn more often."""
+    """Return patches, classes and places; each kind of subject is drawn by its share."""
     random = np.random.default_rng([config.seed, step])
-    by_echo = {
-        echo: [s for s in subjects if ("spinecho" in s.name) is echo] for echo in (True, False)
-    }
+    by_kind = list(subjects_by_kind(subjects).items())
+    shares = np.array([KIND_SHARES[kind] for kind, _ in by_kind])
     patches, classes, places = [], [], []
     for _ in range(config.batch_size):
-        candidates = by_echo[bool(random.random() < config.spin_echo_share)] or subjects
+        _, candidates = by_kind[int(random.choice(len(by_kind), p=shares / shares.sum()))]
         subject = candidates[random.integers(len(candidates))]
         index = random.integers(len(subject.classes))
         patches.append(subject.patches[index])

@@ -93,8 +93,8 @@ class SubjectPatches:
         See `labelled_places`.
     places : ndarray of float32, shape (n, 4)
         Position of the disc relative to the middle of the patch, to the right, inferior and
-        posterior (mm), and the angle by which its anterior end lies lower (radians); nan if it has
-        no label.
+        posterior (mm), and the angle by which its anterior end lies lower (radians); nan where
+        there is no label.
     """
 
     name: str
@@ -154,6 +154,8 @@ def _patch(
     position = np.array([*(back @ -jitter_mm), np.arctan2(down, -behind)], np.float32)
     if not place.labelled:
         position[:] = np.nan
+    elif not subject.has_bodies:  # a box does not state an angle
+        position[3] = np.nan
     return standardise(patch, inside), position
 
 

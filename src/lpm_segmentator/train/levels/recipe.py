@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.train.levels.config import LevelsConfig, NamingConfig
-from lpm_segmentator.train.recipe import ModelDescription, read_recipe
+from lpm_segmentator.train.recipe import ModelDescription, Positive, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,8 @@ class LevelsRecipe(ModelDescription):
         Scan → another scan of the same subject.
     held_out : tuple of int
         Folds that the final model is not trained on.
+    box_spacing_mm : float
+        Of the pixels of slices with boxes, which do not state it.
     config : LevelsConfig
         Of the network that marks discs.
     naming : NamingConfig
@@ -35,6 +37,7 @@ class LevelsRecipe(ModelDescription):
 
     same_person: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[int, ...] = ()
+    box_spacing_mm: Positive = 0.72
     config: LevelsConfig = field(default_factory=LevelsConfig)
     naming: NamingConfig = field(default_factory=NamingConfig)
 

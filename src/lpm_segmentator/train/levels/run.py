@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lpm_segmentator.core import InputError
 from lpm_segmentator.levels.model import NAMES_FILE, load_level_model
 from lpm_segmentator.train.export import read_description
+from lpm_segmentator.train.levels.boxes import TABLE, read_boxed_subjects
 from lpm_segmentator.train.levels.evaluation import LevelScore, evaluate_levels, levels_table
 from lpm_segmentator.train.levels.marking import export_levels, train_levels
 from lpm_segmentator.train.levels.naming import export_naming, train_naming
@@ -31,7 +32,7 @@ __all__ = ["run_levels_recipe"]
 
 def run_levels_recipe(
     recipe: LevelsRecipe,
-    data: Path,
+    data: Sequence[Path],
     out: Path,
     *,
     evaluate: Sequence[int] = (),
@@ -45,8 +46,9 @@ def run_levels_recipe(
     Parameters
     ----------
     recipe : LevelsRecipe
-    data : Path
-        Folder of ``NAME_image.nii.gz`` and ``NAME_levels.nii.gz``.
+    data : sequence of Path
+        Folders of ``NAME_image.nii.gz`` and ``NAME_levels.nii.gz``, or of slices with boxes
+        (`read_boxed_subjects`).
     out : Path
         ``model/levels.onnx`` and ``model/levels-names.onnx`` are the model, ``fold-N`` holds those
         trained without a fold; ``evaluation.csv`` and ``evaluation.md`` hold the scores.
@@ -71,7 +73,7 @@ def run_levels_recipe(
     """
     for listed in (evaluate, recipe.held_out):
         _check_exist(listed, recipe.config.folds)
-    subjects = read_level_subjects(recipe.same_person, data)
+    subjects = [subject for folder in data for subject in _read(recipe, folder)]
     folds = assign_folds([s.group for s in subjects], recipe.config.folds)
     _check_subjects(folds, evaluate, recipe.held_out)
     train = _Trainer(recipe, {s.name: s for s in subjects}, out, progress)
@@ -86,6 +88,12 @@ def run_levels_recipe(
         write_scores(scores, levels_table(scores), out)
     kept = [s for s in subjects if folds[s.group] not in recipe.held_out]
     return train(kept, "model"), tuple(scores)
+
+
+def _read(recipe: LevelsRecipe, folder: Path) -> list[LevelSubject]:
+    if (folder / TABLE).exists():
+        return read_boxed_subjects(folder, recipe.box_spacing_mm)
+    return read_level_subjects(recipe.same_person, folder)
 
 
 def _check_exist(listed: Sequence[int], count: int) -> None:
@@ -151,9 +159,9 @@ class _Trainer:
     def _patches_of(self, name: str) -> SubjectPatches:
         if name not in self._patches:
             naming = self._recipe.naming
-            self._patches[name] = draw_patches(
-                self._subjects[name], naming.patches_each, seed=naming.seed
-            )
+            subject = self._subjects[name]
+            each = naming.patches_each if subject.has_bodies else naming.patches_each_slice
+            self._patches[name] = draw_patches(subject, each, seed=naming.seed)
         return self._patches[name]
 
     def _step(self, name: str, steps: int) -> Callable[[int, float], None] | None:

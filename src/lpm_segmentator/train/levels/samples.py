@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -12,7 +13,7 @@ from lpm_segmentator.levels.model import CHANNELS
 from lpm_segmentator.levels.planes import normalise
 from lpm_segmentator.train.draw import Draw, blur
 from lpm_segmentator.train.levels.acquisition import change_contrast, thick_slices
-from lpm_segmentator.train.levels.subjects import BODY
+from lpm_segmentator.train.levels.subjects import ANY_DISC, BODY, KIND_SHARES, subjects_by_kind
 
 if TYPE_CHECKING:
     from lpm_segmentator.train.levels.subjects import LevelSubject
@@ -47,12 +48,9 @@ def draw_batch(
 
 
 def _sample(subjects: list[LevelSubject], draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
-    # A quarter of the subjects are spin echo; they are drawn as often as Dixon.
-    kind = "spinecho" if draw.chance(0.5) else "water"
-    candidates = [s for s in subjects if kind in s.name] or subjects
-    subject = candidates[draw.integer(len(candidates))]
-    body = subject.targets[:, BODY].amax((1, 2)) > 0.5
-    inside = body.nonzero().flatten()
+    subject = _subject(subjects, draw)
+    marks = subject.targets[:, BODY if subject.has_bodies else ANY_DISC]
+    inside = (marks.amax((1, 2)) > 0.5).nonzero().flatten()
     if draw.chance(0.85):
         index = int(inside[draw.integer(len(inside))])
     else:
@@ -62,9 +60,7 @@ def _sample(subjects: list[LevelSubject], draw: Draw) -> tuple[torch.Tensor, tor
         other = min(index + 1, len(subject.planes) - 1)
         plane = torch.lerp(plane, subject.planes[other], draw.uniform(0, 0.5))
     stack = torch.cat([plane[None], subject.targets[index]])
-    warped = functional.grid_sample(
-        stack[None], _grid(subject.targets[index, BODY], draw), align_corners=False
-    )[0]
+    warped = functional.grid_sample(stack[None], _grid(marks[index], draw), align_corners=False)[0]
     visible = _field_of_view(draw)
     image = _acquire(change_contrast(warped[0], draw), draw) * visible
     targets = warped[1:].clone()
@@ -72,11 +68,20 @@ def _sample(subjects: list[LevelSubject], draw: Draw) -> tuple[torch.Tensor, tor
     return torch.from_numpy(normalise(image.numpy()))[None], targets
 
 
-def _grid(body: torch.Tensor, draw: Draw) -> torch.Tensor:
-    """Return a random sampling grid ``(1, h, w, 2)`` near the vertebral bodies of a plane."""
-    source_h, source_w = body.shape
+def _subject(subjects: list[LevelSubject], draw: Draw) -> LevelSubject:
+    """Return a subject: each kind is drawn as often as its share, however many there are."""
+    by_kind = subjects_by_kind(subjects)
+    limits = np.cumsum([KIND_SHARES[kind] for kind in by_kind])
+    at = int(np.searchsorted(limits, draw.uniform(0, float(limits[-1])), side="right"))
+    candidates = list(by_kind.values())[min(at, len(by_kind) - 1)]
+    return candidates[draw.integer(len(candidates))]
+
+
+def _grid(marked: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Return a random sampling grid ``(1, h, w, 2)`` near the vertebrae or discs of a plane."""
+    source_h, source_w = marked.shape
     height, width = PATCH
-    marks = (body > 0.5).nonzero()
+    marks = (marked > 0.5).nonzero()
     if len(marks) == 0:
         middle = torch.tensor([source_h / 2, source_w / 2])
     else:
@@ -121,8 +126,8 @@ def _acquire(image: torch.Tensor, draw: Draw) -> torch.Tensor:
     """Return a plane ``(h, w)`` with coil shading, lower resolution and noise."""
     if draw.chance(0.6):
         image = image * torch.exp(draw.uniform(0, 0.5) * draw.smooth(PATCH, (2, 2))[0])
-    if draw.chance(0.3):  # a spine coil
-        image = image * torch.exp(draw.uniform(0, 3.0) * (torch.arange(PATCH[1]) / PATCH[1] - 0.5))
+    if draw.chance(0.4):  # a spine coil
+        image = image * torch.exp(draw.uniform(0, 4.5) * (torch.arange(PATCH[1]) / PATCH[1] - 0.5))
     if draw.chance(0.45):  # axial slices of 4 mm and thicker
         thickness = draw.uniform(3.0, 7.0) / 2.0
         rows = max(8, round(PATCH[0] / thickness))

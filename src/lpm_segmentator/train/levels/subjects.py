@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY_DISC",
     "BODY",
+    "KIND_SHARES",
     "LevelSubject",
     "assign_folds",
     "heat_maps",
     "read_level_subject",
     "read_level_subjects",
+    "subjects_by_kind",
 ]
 
 #: standard deviations of a disc's heat map: across the disc, anterior–posterior, left–right
@@ -35,6 +37,16 @@ ANY_DISC = len(Disc)
 #: channel of vertebral bodies
 BODY = ANY_DISC + 1
 _SUFFIX = "_image.nii.gz"
+#: shares of the training samples, by the kind of subject
+KIND_SHARES = {"water": 0.3, "spinecho": 0.25, "boxed": 0.45}
+
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasName)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +67,7 @@ class LevelSubject:
         Grid of the planes.
     targets : torch.Tensor
         ``(x, channels + 1, h, w)``; the last channel marks where "any disc" and "body" are known.
+        "Body" is nan if no vertebrae are labelled.
     """
 
     name: str
@@ -64,6 +77,16 @@ class LevelSubject:
     planes: torch.Tensor
     geometry: Geometry
     targets: torch.Tensor
+
+    @property
+    def kind(self) -> str:
+        """The last part of the name: ``water``, ``spinecho`` or ``boxed``."""
+        return self.name.rpartition("_")[2]
+
+    @property
+    def has_bodies(self) -> bool:
+        """Whether vertebral bodies are labelled."""
+        return not bool(self.targets[:, BODY].isnan().any())
 
 
 def read_level_subjects(same_person: Mapping[str, str], data: Path) -> list[LevelSubject]:
@@ -148,6 +171,15 @@ def heat_maps(points_mm: Any, discs: dict[str, Plane]) -> Any:
         if name in names:
             maps[names.index(name)] = heat
     return maps
+
+
+def subjects_by_kind(subjects: Sequence[Named]) -> dict[str, list[Named]]:
+    """Return the subjects, or what has their names, of each kind in `KIND_SHARES`."""
+    return {
+        kind: found
+        for kind in KIND_SHARES
+        if (found := [s for s in subjects if s.name.rpartition("_")[2] == kind])
+    }
 
 
 def assign_folds(groups: Sequence[str], folds: int) -> dict[str, int]:
