@@ -23,7 +23,8 @@ from common import argument_parser, dice, print_table, published_pairs
 from lpm_segmentator.core import Volume
 from lpm_segmentator.models import load_predictor
 from lpm_segmentator.segment import Predictor, assess, keep_largest
-from lpm_segmentator.train.compact.evaluation import IGNORED, labelled_files
+from lpm_segmentator.train.compact.evaluation import labelled_files
+from lpm_segmentator.train.labelled import IGNORED
 
 GOOD = 0.80
 UNCHANGED = "T2w, unchanged"

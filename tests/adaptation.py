@@ -68,11 +68,11 @@ def single(seed: int = 0, case: str = "P0", *, slices: tuple[int, ...] | None = 
         array[..., list(slices)] = labels.array[..., list(slices)]
         labels = LabelMap(array, labels.affine)
     image = Volume(made.water, made.affine, contrast=Contrast.T2W)
-    return AdaptCase(case, case, image, labels, (str(seed),))
+    return AdaptCase(case, case, image, labels)
 
 
 def dixon(seed: int = 1, case: str = "P1") -> AdaptCase:
     """Return a Dixon pair with its mask."""
     made = phantom(seed)
     pair = pair_of(made)
-    return AdaptCase(case, case, DixonPair(pair.water, pair.fat), labels_of(made), (str(seed),))
+    return AdaptCase(case, case, DixonPair(pair.water, pair.fat), labels_of(made))

@@ -14,6 +14,7 @@ from lpm_segmentator.models import ModelStore
 from phantoms import write_pair, write_reference
 
 pytest.importorskip("torch", reason="needs torch (the extra train)")
+pytest.importorskip("onnx", reason="needs onnx (the extra train)")
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +79,11 @@ def test_a_model_is_installed_listed_and_run(study, base, quick, capsys):
 
 
 def test_a_useless_adaptation_is_said_to_be_one(study, base, quick, capsys, monkeypatch):
-    monkeypatch.setattr("lpm_segmentator.train.adapt.run.verdict", lambda _: "no gain")
+    monkeypatch.setattr("lpm_segmentator.train.adapt.evaluation.LEAST_GAIN", 1)
     assert adapt(study, "--base", base) == 0
     text = capsys.readouterr().out
     assert "| Dixon | foreground | 2 |" in text
-    assert "not recommended: no gain" in text
+    assert "not recommended: the foreground Dice of held-out subjects changes by" in text
     assert "not installed; add cases, or install it nevertheless (--force)" in text
     assert "mine" not in ModelStore()
 
@@ -120,6 +121,15 @@ def test_an_ignored_label_is_accepted(study, base, quick, capsys):
 
     _edit(study, marked)
     assert adapt(study, "--base", base, "--ignore-label", "9", "--force", "--quiet") == 0
+
+
+def test_another_contrast_of_the_same_files_is_another_adaptation(study, base, quick, capsys):
+    for case in ("A", "B"):
+        (study / "images" / f"{case}_fat.nii.gz").unlink()
+        (study / "images" / f"{case}_water.nii.gz").rename(study / "images" / f"{case}.nii.gz")
+    assert adapt(study, "--base", base, "--contrast", "T1w", "--force", "--quiet") == 0
+    assert adapt(study, "--base", base, "--contrast", "water", "--force", "--quiet") == 2
+    assert "another adaptation; its cases differ" in capsys.readouterr().err
 
 
 def test_one_subject_needs_force(study, base, capsys):

@@ -11,7 +11,13 @@ import pytest
 import torch
 
 from lpm_segmentator.core import FileFormatError
-from lpm_segmentator.train.export import Softmax, export_onnx, read_description, read_onnx
+from lpm_segmentator.train.export import (
+    Softmax,
+    export_onnx,
+    read_description,
+    read_onnx,
+    write_description,
+)
 from lpm_segmentator.train.network import CompactUNet
 from tiny_model import tiny_onnx
 
@@ -34,6 +40,10 @@ def test_onnx_gives_the_output_of_torch(tmp_path: Path) -> None:
     assert json.loads(metadata["lpm"]) == {"name": "tiny"}
     assert read_description(path) == {"name": "tiny"}
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+    graph = read_onnx(path).graph
+    write_description(path, {"name": "other"})
+    assert read_description(path) == {"name": "other"}
+    assert read_onnx(path).graph == graph
     assert b"train/network.py" not in path.read_bytes()  # no source paths of the exporting machine
 
 

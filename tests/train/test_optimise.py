@@ -1,11 +1,30 @@
-"""Steps of the optimiser: the rate, and the moving average."""
+"""Steps of the optimiser: the loss, the rate, and the moving average."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from lpm_segmentator.train.optimise import early_decay, one_cycle, update, update_average
+from lpm_segmentator.train.labelled import IGNORED
+from lpm_segmentator.train.optimise import (
+    early_decay,
+    one_cycle,
+    segmentation_loss,
+    update,
+    update_average,
+)
+
+
+def test_the_loss_is_least_for_the_truth() -> None:
+    labels = torch.randint(0, 5, (2, 16, 16), generator=torch.Generator().manual_seed(0))
+    truth = torch.nn.functional.one_hot(labels, 5).permute(0, 3, 1, 2).float() * 20
+    assert segmentation_loss(truth, labels) < 0.01
+    assert segmentation_loss(truth.flip(1), labels) > 1.5
+    ignored = labels.clone()
+    ignored[:, :8] = IGNORED
+    wrong = torch.cat([truth.flip(1)[:, :, :8], truth[:, :, 8:]], 2)
+    assert segmentation_loss(wrong, labels) > 1
+    assert segmentation_loss(wrong, ignored) < 0.01
 
 
 def test_the_rate_warms_up_and_falls_to_zero() -> None:

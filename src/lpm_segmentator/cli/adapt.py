@@ -19,8 +19,6 @@ from lpm_segmentator.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lpm_segmentator.study.cases import CaseFiles
     from lpm_segmentator.study.options import ReadOptions
     from lpm_segmentator.train.adapt.cases import AdaptCase
@@ -138,18 +136,15 @@ def _cases(
 
 
 def _loaded(files: CaseFiles, read: ReadOptions, pattern: str | None) -> AdaptCase:
-    from lpm_segmentator.io import file_sha256
     from lpm_segmentator.study.loading import load_case
     from lpm_segmentator.train.adapt.cases import AdaptCase
     from lpm_segmentator.train.labelled import subject_of
 
     loaded = load_case(files, read)
     assert loaded.mask is not None
-    paths: Sequence[Path] = (*files.images, *filter(None, [files.mask]))
     return AdaptCase(
         files.case,
         subject_of(files.case, pattern),
         loaded.case.pair or loaded.case.image,
         loaded.mask,
-        tuple(map(file_sha256, paths)),
     )

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from lpm_segmentator.study.dicom.source import DicomSource
     from lpm_segmentator.study.record_parts import ExaminationRecord
 
-__all__ = ["CaseFiles", "Unused"]
+__all__ = ["CaseFiles", "Unused", "stack_role"]
 
 
 _STACK = "stack-"
+
+
+def stack_role(number: int) -> str:
+    """Return the role of one of several stacks, numbered from 1."""
+    return f"{_STACK}{number}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class CaseFiles:
         """The files that are there, by role."""
         roles = {
             "image": self.image,
-            **{f"{_STACK}{number}": path for number, path in enumerate(self.stacks, start=1)},
+            **{stack_role(number): path for number, path in enumerate(self.stacks, start=1)},
             "water": self.water,
             "fat": self.fat,
             "reference": self.reference,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpm_segmentator.core import FileFormatError, InputError
+from lpm_segmentator.core import InputError
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.discovery import discover
-from lpm_segmentator.study.edits import edited_mask_of, is_about_an_edit, mask_in_force
-from lpm_segmentator.study.labels import match_label_maps, with_label_maps
+from lpm_segmentator.study.edits import corrected_masks
+from lpm_segmentator.study.labels import label_maps_in, match_label_maps, with_label_maps
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.options import ReadOptions
@@ -52,25 +52,13 @@ def corrected_cases(images: Path, masks: Path, read: ReadOptions) -> Corrected:
     LpmError
         If there are no images, or none has a mask.
     """
-    found = discover(images, contrast=read.contrast, header=read.header, join_stacks=False)
+    found = discover(images, contrast=read.contrast, header=read.header, join_stacks=False).cases
+    if not masks.is_dir():
+        return Corrected(with_label_maps(found, masks, "mask", read.header), ())
     study = StudyFolder(masks)
-    if masks.is_dir() and study.is_study():
-        corrected = _corrected_in(study)
-        if not corrected:
-            raise InputError(
-                "the folder is that of a run, and none of its masks was corrected",
-                where=masks,
-                hint="Correct masks first, as CASE_desc-edited_dseg.nii.gz beside the automatic "
-                "ones",
-            )
-        matches = match_label_maps(found.cases, corrected, read.header)
-        cases = matches.given_to(found.cases, "mask")
-    else:
-        if not masks.exists():
-            raise FileFormatError("there is no such file or folder", where=masks)
-        cases = with_label_maps(found.cases, masks, "mask", read.header)
-    own = {files.mask.resolve() for files in cases if files.mask is not None}
-    cases = tuple(f for f in cases if f.image is None or f.image.resolve() not in own)
+    label_maps = _corrected_in(study) if study.is_study() else label_maps_in(masks, found)
+    matches = match_label_maps(found, label_maps, read.header)
+    cases = matches.given_to(found, "mask")
     usable = tuple(files for files in cases if files.mask is not None or files.problem)
     if not usable:
         raise InputError(
@@ -78,20 +66,27 @@ def corrected_cases(images: Path, masks: Path, read: ReadOptions) -> Corrected:
             where=masks,
             hint="Name masks like the images, e.g. CASE.nii.gz or CASE_dseg.nii.gz",
         )
-    left = [files.case for files in cases if files not in usable]
-    notes = [f"left out, since they have no corrected mask: {', '.join(left)}"] if left else []
+    left_out = {
+        "they have no corrected mask": [files.case for files in cases if files not in usable],
+        "no image belongs to them": sorted(path.name for path in matches.unmatched),
+    }
+    notes = (
+        f"left out, since {why}: {', '.join(names)}" for why, names in left_out.items() if names
+    )
     return Corrected(usable, tuple(notes))
 
 
 def _corrected_in(study: StudyFolder) -> list[ImageFile]:
     """Return the masks of a run that a person corrected."""
-    masks = []
-    for folder in study.done():
-        record = read_case_record(folder.record)
-        places = [folder.of_stack(n) for n, _ in enumerate(record.stacks, start=1)] or [folder]
-        edited = edited_mask_of(folder, record) is not None or is_about_an_edit(folder)
-        for place in places if edited else ():
-            path = mask_in_force(place)
-            if path is not None:
-                masks.append(ImageFile(place.case, path))
+    masks = [
+        mask
+        for folder in study.done()
+        for mask in corrected_masks(folder, read_case_record(folder.record))
+    ]
+    if not masks:
+        raise InputError(
+            "the folder is that of a run, and none of its masks was corrected",
+            where=study.path,
+            hint="Correct masks first, as CASE_desc-edited_dseg.nii.gz beside the automatic ones",
+        )
     return masks

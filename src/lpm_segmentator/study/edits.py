@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,17 +16,18 @@ from lpm_segmentator.io import (
     read_voxels,
     remove_file,
 )
+from lpm_segmentator.study.cases import stack_role
+from lpm_segmentator.study.listing import ImageFile
 from lpm_segmentator.study.record import CaseRecord, read_case_record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lpm_segmentator.core import LabelMap
     from lpm_segmentator.study.layout import CaseFolder
     from lpm_segmentator.study.record import ImageRecord, MaskRecord
 
 __all__ = [
     "KnownMask",
+    "corrected_masks",
     "earlier_record",
     "edited_mask_of",
     "edits_in_force",
@@ -84,6 +86,20 @@ def edited_mask_of(folder: CaseFolder, record: CaseRecord) -> Path | None:
         if path is not None and (mask.file != path.name or file_sha256(path) != mask.sha256):
             return path
     return None
+
+
+def corrected_masks(folder: CaseFolder, record: CaseRecord) -> list[ImageFile]:
+    """Return the masks of a case that a person corrected, measured since or not.
+
+    Masks of stacks are named by their number; the image of each is stated.
+    """
+    found = []
+    for number, (place, known) in enumerate(known_masks(folder, record).items(), start=1):
+        path = mask_in_force(place)
+        if path is not None and (path == place.edited_mask or _is_edited(path, known.mask)):
+            image = record.inputs.get(stack_role(number))
+            found.append(ImageFile(place.case, path, image=None if image is None else Path(image)))
+    return found
 
 
 def unedited_masks(

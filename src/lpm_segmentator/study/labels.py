@@ -28,7 +28,7 @@ from lpm_segmentator.io import (
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.listing import ImageFile, list_label_maps
 
-__all__ = ["LabelMatches", "Role", "match_label_maps", "with_label_maps"]
+__all__ = ["LabelMatches", "Role", "label_maps_in", "match_label_maps", "with_label_maps"]
 
 Role = Literal["reference", "mask"]
 """What a label map is for: to compare with, or to measure."""
@@ -72,8 +72,7 @@ def with_label_maps(
                 hint="Give the folder that holds the label map of each case",
             )
         return (_with(others[0], role, given),)
-    images = {path.resolve() for files in cases for path in files.images}
-    label_maps = [i for i in list_label_maps([given]) if i.path.resolve() not in images]
+    label_maps = label_maps_in(given, cases)
     matched = match_label_maps(cases, label_maps, header).given_to(cases, role)
     if not any(getattr(files, role) or files.problem for files in matched):
         raise InputError(
@@ -83,6 +82,12 @@ def with_label_maps(
             hint=_HINT,
         )
     return matched
+
+
+def label_maps_in(folder: Path, cases: Sequence[CaseFiles]) -> list[ImageFile]:
+    """Return the label maps in a folder, without the images of some cases."""
+    images = {path.resolve() for files in cases for path in files.images}
+    return [item for item in list_label_maps([folder]) if item.path.resolve() not in images]
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -139,8 +144,9 @@ def match_label_maps(
 
     Names are compared whole after the parts that only state the kind of file (img, manual, label,
     segmentation, water, fat, …) were taken out of both. Derivatives in BIDS match by the entities
-    of their source. Where several folders hold files of one name, a label map belongs to the case
-    with which it shares most names of folders.
+    of their source. A label map whose image is known counts by the name and place of that image.
+    Where several folders hold files of one name, a label map belongs to the case with which it
+    shares most names of folders.
 
     Parameters
     ----------
@@ -158,7 +164,7 @@ def match_label_maps(
     """
     fitting = _fitting(cases, label_maps)
     nearness = _Nearness(
-        {item.path: _folders([item.path]) for item in label_maps},
+        {item.path: _folders([item.image or item.path]) for item in label_maps},
         {files.case: _folders(files.images) for files in cases},
     )
     claims: dict[Path, list[str]] = {}
@@ -196,7 +202,7 @@ def _fitting(cases: Sequence[CaseFiles], label_maps: Sequence[ImageFile]) -> dic
     by_key: dict[tuple[str, ...], list[Path]] = {}
     by_source: dict[_Source, list[ImageFile]] = {}
     for item in label_maps:
-        by_key.setdefault(subject_key(case_id(item.path)), []).append(item.path)
+        by_key.setdefault(subject_key(case_id(item.image or item.path)), []).append(item.path)
         if item.name.entities:
             by_source.setdefault(_source(item.name), []).append(item)
     fitting = {}

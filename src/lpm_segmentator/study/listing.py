@@ -63,11 +63,14 @@ class ImageFile:
     path : Path
     scope : tuple of str
         Folders between the input and the file.
+    image : Path, optional
+        Of a label map: the image that it is known to be of.
     """
 
     case: str
     path: Path
     scope: tuple[str, ...] = ()
+    image: Path | None = None
 
     @cached_property
     def name(self) -> ParsedName:

@@ -8,9 +8,10 @@
 ``nnunet``      an nnU-Net of one's own, trained by nnU-Net's code in a separate process
 ``draw``        the random numbers of one training sample
 ``network``     the U-Net of the compact model and the level model
-``labelled``    subjects from names, and checks of masks
+``labelled``    subjects from names, folds, and checks of masks
+``claim``       whether the folder and the name of a model are free for a training
 ``recipe``      reading and checking of recipes
-``optimise``    learning rate, update of the weights, and their moving average
+``optimise``    loss, learning rate, update of the weights, and their moving average
 ``checkpoint``  the loop over the steps of a training, which can be resumed
 ``scores``      scores of trained models, as files and tables
 ``export``      from a trained network to an ONNX file

@@ -21,7 +21,7 @@ __all__ = ["run_steps"]
 logger = logging.getLogger(__name__)
 
 #: steps between checkpoints
-_CHECKPOINT_EVERY = 100
+_CHECKPOINT_EVERY = 20
 #: steps between lines of the log
 _LOG_EVERY = 20
 
@@ -37,7 +37,7 @@ def run_steps(
     progress: Callable[[int, float], None] | None = None,
     log: Path | None = None,
 ) -> None:
-    """Take the steps of a training that are not done yet, with a checkpoint every 100 steps.
+    """Take the steps of a training that are not done yet, with a checkpoint every 20 steps.
 
     Parameters
     ----------

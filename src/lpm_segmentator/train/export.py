@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     import onnx
 
-__all__ = ["Sigmoid", "Softmax", "export_onnx", "read_description", "read_onnx"]
+__all__ = [
+    "Sigmoid",
+    "Softmax",
+    "export_onnx",
+    "read_description",
+    "read_onnx",
+    "write_description",
+]
 
 #: key of the description in the metadata of a model
 _KEY = "lpm"
@@ -103,11 +110,35 @@ def export_onnx(
 
     graph = _traced(model.cpu().eval(), channels, outputs, multiple, size).model_proto
     _strip(graph)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = _KEY, json.dumps(metadata, sort_keys=True)
     onnx.checker.check_model(graph)
+    _save(graph, metadata, path)
+
+
+def write_description(path: Path, description: dict[str, Any]) -> None:
+    """Replace the description in an ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+    description : dict
+        As the metadata of `export_onnx`.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read as an ONNX model.
+    OutputError
+        If it cannot be written.
+    """
+    _save(read_onnx(path), description, path)
+
+
+def _save(model: onnx.ModelProto, description: dict[str, Any], path: Path) -> None:
+    import onnx
+
+    onnx.helper.set_model_props(model, {_KEY: json.dumps(description, sort_keys=True)})
     with atomic_path(path) as temporary:
-        onnx.save(graph, str(temporary))
+        onnx.save(model, str(temporary))
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:

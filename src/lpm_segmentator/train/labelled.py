@@ -1,19 +1,48 @@
-"""What trainings on the user's own images share: subjects from names, and checks of masks."""
+"""What trainings on the user's own images share: subjects, folds, and checks of masks."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from lpm_segmentator.core import InputError, LabelError, LabelMap, Remedy
 from lpm_segmentator.io import subject_key
 
-__all__ = ["base_name", "check_sides", "subject_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "IGNORED",
+    "Named",
+    "assign_folds",
+    "base_name",
+    "check_owner",
+    "check_sides",
+    "subject_of",
+]
 
 _SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
 _SEPARATORS = re.compile(r"[_\-. ]+")
 _BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
+
+#: label of voxels that are left out of losses and scores
+IGNORED = 255
+
+
+class Named(Protocol):
+    """A case with the subject it is of."""
+
+    @property
+    def case(self) -> str:
+        """Its name."""
+
+    @property
+    def subject(self) -> str:
+        """All cases of a subject are in one fold."""
 
 
 def base_name(case: str) -> str:
@@ -56,6 +85,72 @@ def subject_of(case: str, pattern: str | None = None) -> str:
             remedy=Remedy.SUBJECT_PATTERN,
         )
     return match[1] if match.re.groups else match[0]
+
+
+def assign_folds(subjects: Iterable[str], count: int) -> dict[str, int]:
+    """Return the fold of each subject.
+
+    Subjects are assigned in order of decreasing number of cases, each to the fold with the fewest.
+
+    Parameters
+    ----------
+    subjects : iterable of str
+        Of each case.
+    count : int
+        Number of folds.
+
+    Raises
+    ------
+    InputError
+        If there are fewer subjects than folds, or fewer than two.
+    """
+    sizes = Counter(subjects)
+    if len(sizes) < max(2, count):
+        names = ", ".join(sorted(sizes)[:5])
+        remedy = Remedy.FOLDS if len(sizes) > 1 else Remedy.SUBJECT_PATTERN
+        raise InputError(
+            f"{max(2, count)} folds require at least {max(2, count)} subjects; the file names have "
+            f"{len(sizes)} ({names})",
+            hint=f"Use {len(sizes)} folds ({remedy})"
+            if len(sizes) > 1
+            else f"If the images are of several subjects, pass {remedy}",
+            remedy=remedy,
+        )
+    folds: dict[str, int] = {}
+    load = [0] * count
+    for subject in sorted(sizes, key=lambda s: (-sizes[s], s)):
+        fold = load.index(min(load))
+        folds[subject] = fold
+        load[fold] += sizes[subject]
+    return folds
+
+
+def check_owner(case: Named, labels: LabelMap, owners: dict[bytes, Named]) -> None:
+    """Refuse identical masks of two subjects: they may be one subject, divided over two folds.
+
+    Parameters
+    ----------
+    case : Named
+    labels : LabelMap
+        Its mask.
+    owners : dict
+        The first case of each mask so far, by a hash of the mask; this case is added.
+
+    Raises
+    ------
+    InputError
+        If a case of another subject has the same mask.
+    """
+    other = owners.setdefault(hashlib.sha256(labels.array.tobytes()).digest(), case)
+    if other.subject != case.subject:
+        raise InputError(
+            f"has the same mask as {other.case}, although their names are of the subjects "
+            f"{case.subject!r} and {other.subject!r}",
+            where=case.case,
+            hint="State which part of a name is the subject, for example '^[^_]+' "
+            f"({Remedy.SUBJECT_PATTERN})",
+            remedy=Remedy.SUBJECT_PATTERN,
+        )
 
 
 def check_sides(labels: LabelMap, where: object) -> None:

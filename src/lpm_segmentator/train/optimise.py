@@ -1,4 +1,4 @@
-"""What a step of every training does: learning rate, precision, update, moving average."""
+"""What a step of every training does: loss, learning rate, precision, update, moving average."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.nn import functional
+
+from lpm_segmentator.train.labelled import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +20,7 @@ __all__ = [
     "early_decay",
     "fast_convolutions",
     "one_cycle",
+    "segmentation_loss",
     "update",
     "update_average",
 ]
@@ -55,6 +59,28 @@ def fast_convolutions(device: torch.device) -> torch.autocast:
     else:
         native = torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=bool(native))
+
+
+def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return cross-entropy plus soft Dice loss of the muscles, both over the whole batch.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        ``(n, classes, h, w)``.
+    labels : torch.Tensor
+        ``(n, h, w)``, integers; pixels with the label `IGNORED` do not count.
+    """
+    entropy = functional.cross_entropy(logits, labels, ignore_index=IGNORED)
+    ignored = labels == IGNORED
+    counts = ~ignored[:, None]
+    marks = torch.where(ignored, 0, labels)
+    probabilities = logits.softmax(1)[:, 1:] * counts
+    truth = functional.one_hot(marks, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:] * counts
+    overlap = (probabilities * truth).sum((0, 2, 3))
+    total = (probabilities + truth).sum((0, 2, 3))
+    dice = (2 * overlap + 1) / (total + 1)
+    return entropy + 1 - dice.mean()
 
 
 def update(

@@ -11,14 +11,15 @@ from lpm_segmentator.segment.compact import CompactSpec
 from lpm_segmentator.train.adapt.card import Card
 from lpm_segmentator.train.adapt.evaluation import CaseScore
 
+NAMES = ("foreground", "ES_R", "MF_R", "MF_L", "ES_L")
 BASE = ModelInfo("lpm-compact", "4+5", sha256="b" * 64, licence="Apache-2.0")
 
 
 def card(*, scored: bool = True) -> Card:
     cases = [single(case="Miller"), single(case="Smith"), dixon(case="Jones")]
-    dice = ({"foreground": 0.8}, {"foreground": 0.85})
+    dice = (dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.85))
     scores = [CaseScore("Miller", "Miller", "T2w", 0, *dice)] if scored else []
-    return Card("mine", "k" * 64, BASE, cases, scores, "the table", "")
+    return Card("mine", "k" * 64, BASE, cases, scores)
 
 
 def test_the_description_states_cases_and_gain():
@@ -42,7 +43,9 @@ def test_the_entries_of_the_store():
     assert (adaptation["base"], adaptation["base_sha256"]) == ("lpm-compact 4+5", "b" * 64)
     assert (adaptation["cases"], adaptation["subjects"]) == (3, 3)
     assert adaptation["contrasts"] == {"Dixon": 1, "T2w": 2}
-    assert adaptation["cross_validation"] == "the table"
+    assert "| T2w | foreground | 1 | 0.800 | 0.850 | +0.050 |" in adaptation["cross_validation"]
+    assert adaptation["concerns"] == ""
+    assert "cannot be cross-validated" in card(scored=False).entries()["adaptation"]["concerns"]
 
 
 def test_no_case_and_no_subject_is_named():

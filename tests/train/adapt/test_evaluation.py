@@ -60,3 +60,8 @@ def test_ignored_voxels_do_not_count():
     labels = LabelMap(array, case.labels.affine, scheme)
     case = type(case)(case.case, case.subject, case.image, labels)
     assert score_case(Truthful(labels_of(phantom(0))), case)["ES_R"] == pytest.approx(1.0)
+
+
+def test_without_scores_there_is_no_table_and_a_concern():
+    assert summary([]) == ""
+    assert "cannot be cross-validated" in verdict([])

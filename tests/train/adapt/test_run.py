@@ -10,11 +10,12 @@ import onnx
 import pytest
 
 from adaptation import QUICK, dixon, single, tiny_base
-from lpm_segmentator.core import InputError, ModelError, Remedy
+from lpm_segmentator.core import Contrast, InputError, ModelError, Remedy
 from lpm_segmentator.models import ModelStore, describe_model, list_models, load_predictor
 from lpm_segmentator.segment import load_compact
-from lpm_segmentator.train.adapt import run
+from lpm_segmentator.train.adapt import evaluation
 from lpm_segmentator.train.adapt.run import adapt
+from lpm_segmentator.train.export import read_description
 
 CASES = [single(0, "A"), dixon(1, "B"), single(2, "C")]
 
@@ -27,7 +28,8 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def useful(monkeypatch):
     """Let every adaptation be of use."""
-    monkeypatch.setattr(run, "verdict", lambda _: "")
+    monkeypatch.setattr(evaluation, "LEAST_GAIN", -1)
+    monkeypatch.setattr(evaluation, "MOST_LOSS", 1)
 
 
 def test_cases_become_an_installed_model(base, tmp_path, useful):
@@ -53,6 +55,8 @@ def test_cases_become_an_installed_model(base, tmp_path, useful):
     assert {"foreground_before", "MF_L_after"} <= rows[0].keys()
     assert done.table in (tmp_path / "work/evaluation.md").read_text(encoding="utf-8")
 
+    assert not list((tmp_path / "work").rglob("checkpoint.pt"))
+
     described = describe_model("mine")
     assert described["adaptation"]["base_sha256"] == load_compact(base).info.sha256
     assert described["adaptation"]["contrasts"] == {"Dixon": 1, "T2w": 2}
@@ -70,7 +74,9 @@ def test_cases_become_an_installed_model(base, tmp_path, useful):
     assert metadata["config"]["steps"] == QUICK.steps
 
 
-def test_the_same_call_repeats_no_training(base, tmp_path, useful, monkeypatch):
+def test_the_same_call_repeats_no_training_and_neither_does_another_name(
+    base, tmp_path, useful, monkeypatch
+):
     adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK)
     sha256 = describe_model("mine")["sha256"]
 
@@ -79,6 +85,13 @@ def test_the_same_call_repeats_no_training(base, tmp_path, useful, monkeypatch):
 
     monkeypatch.setattr("lpm_segmentator.train.adapt.trainings.adapt_network", trained)
     assert adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK).model == "mine"
+    assert describe_model("mine")["sha256"] == sha256
+    assert adapt(CASES, "other", tmp_path / "work", base=base, config=QUICK).model == "other"
+    names = {
+        name: read_description(ModelStore().get(name).folder / "model.onnx")["name"]
+        for name in ("mine", "other")
+    }
+    assert names == {"mine": "mine", "other": "other"}
     assert describe_model("mine")["sha256"] == sha256
 
 
@@ -129,6 +142,10 @@ def test_a_folder_of_another_adaptation_is_refused(base, tmp_path, useful):
     adapt(CASES, "mine", tmp_path / "work", base=base, config=QUICK)
     with pytest.raises(InputError, match="another adaptation; its cases differ"):
         adapt(CASES[:2], "mine", tmp_path / "work", base=base, config=QUICK)
+    image = dataclasses.replace(CASES[0].image, contrast=Contrast.WATER)
+    other = dataclasses.replace(CASES[0], image=image)
+    with pytest.raises(InputError, match="another adaptation; its cases differ"):
+        adapt([other, *CASES[1:]], "mine", tmp_path / "work", base=base, config=QUICK)
 
 
 def test_a_base_that_cannot_be_trained_is_refused(tiny_path, tmp_path):

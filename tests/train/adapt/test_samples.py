@@ -10,8 +10,9 @@ import torch
 from adaptation import QUICK, SPACING_MM, dixon, single
 from lpm_segmentator.core import LabelMap
 from lpm_segmentator.segment.compact import CompactSpec
-from lpm_segmentator.train.adapt.samples import IGNORED, draw_sample, mirrored, slices_of
+from lpm_segmentator.train.adapt.samples import draw_sample, slices_of
 from lpm_segmentator.train.draw import Draw
+from lpm_segmentator.train.labelled import IGNORED
 
 SPEC = CompactSpec("tiny", "1", SPACING_MM, 1, 2, pairs=True)
 PATCH = (48, 64)
@@ -41,12 +42,6 @@ def test_ignored_voxels_stay_ignored():
     assert set(labels.unique().tolist()) == {0, 1, 3, 4, IGNORED}
     sample = draw_sample([slices_of(case, SPEC)], Draw(0), PATCH, SPACING_MM, QUICK)
     assert (sample.labels == IGNORED).any()
-
-
-def test_mirroring_swaps_sides_and_twice_changes_nothing():
-    labels = torch.tensor([[0, 1, 2, 3, 4, IGNORED]])
-    assert mirrored(labels).tolist() == [[IGNORED, 1, 2, 3, 4, 0]]
-    assert torch.equal(mirrored(mirrored(labels)), labels)
 
 
 def test_samples_never_have_swapped_sides():

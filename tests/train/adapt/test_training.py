@@ -10,8 +10,9 @@ import torch
 
 from adaptation import QUICK, dixon, single
 from lpm_segmentator.segment import WIDE_BOUNDARY, load_compact
+from lpm_segmentator.train.adapt.config import AdaptConfig
 from lpm_segmentator.train.adapt.rehearsal import Rehearsal
-from lpm_segmentator.train.adapt.samples import IGNORED, slices_of
+from lpm_segmentator.train.adapt.samples import slices_of
 from lpm_segmentator.train.adapt.training import (
     Batch,
     Sources,
@@ -19,6 +20,7 @@ from lpm_segmentator.train.adapt.training import (
     adaptation_loss,
     judged,
 )
+from lpm_segmentator.train.labelled import IGNORED
 from training import InterruptError, interrupt_at
 
 
@@ -73,14 +75,21 @@ def test_departing_from_the_base_costs_on_rehearsal_samples():
     assert adaptation_loss(logits, expected.softmax(1), batch, QUICK) > same + 0.1
 
 
-def test_an_interrupted_training_gives_the_same_weights(base, sources, tmp_path, monkeypatch):
-    monkeypatch.setattr("lpm_segmentator.train.checkpoint._CHECKPOINT_EVERY", 1)
-    whole = adapt_network(base, sources, QUICK, tmp_path / "whole", identity="x")
-    with pytest.raises(InterruptError):
-        adapt_network(
-            base, sources, QUICK, tmp_path / "parts", identity="x", progress=interrupt_at(3)
+def test_an_interrupted_training_gives_the_same_weights(base, sources, tmp_path):
+    config = dataclasses.replace(QUICK, steps=24)
+    assert config.steps < AdaptConfig().steps
+    whole = adapt_network(base, sources, config, tmp_path / "whole", identity="x")
+
+    def parts(progress):
+        return adapt_network(
+            base, sources, config, tmp_path / "parts", identity="x", progress=progress
         )
-    resumed = adapt_network(base, sources, QUICK, tmp_path / "parts", identity="x")
+
+    with pytest.raises(InterruptError):
+        parts(interrupt_at(22))
+    steps = []
+    resumed = parts(lambda step, _: steps.append(step))
+    assert steps == [21, 22, 23, 24]
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lpm_segmentator.core import InputError, Remedy
+from lpm_segmentator.core import InputError
 from lpm_segmentator.io import read_image
+from lpm_segmentator.train.labelled import assign_folds
 from lpm_segmentator.train.nnunet.cases import TrainingCase, find_training_cases
-from lpm_segmentator.train.nnunet.dataset import assign_folds, splits, write_dataset
+from lpm_segmentator.train.nnunet.dataset import splits, write_dataset
 from phantoms import write_pair, write_reference
 
 
@@ -24,11 +25,8 @@ def cases_of(subjects: list[str]) -> list[TrainingCase]:
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=30), st.integers(2, 5))
 def test_no_subject_is_in_two_folds(subjects: list[str], count: int) -> None:
     cases = cases_of(subjects)
-    if len(set(subjects)) < count:
-        with pytest.raises(InputError, match="require at least"):
-            assign_folds(cases, count)
-        return
-    parts = splits(cases, assign_folds(cases, count), count)
+    assume(len(set(subjects)) >= count)
+    parts = splits(cases, assign_folds(subjects, count), count)
     owner = {c.case: c.subject for c in cases}
     held_out = [case for part in parts for case in part["val"]]
     assert sorted(held_out) == sorted(owner)  # each case once
@@ -37,15 +35,6 @@ def test_no_subject_is_in_two_folds(subjects: list[str], count: int) -> None:
         assert part["val"]
         assert trained
         assert not trained & {owner[c] for c in part["val"]}
-
-
-def test_the_message_states_the_possible_number_of_folds() -> None:
-    with pytest.raises(InputError, match=r"5 folds .* have 2 \(a, b\).*2 folds") as caught:
-        assign_folds(cases_of(["a", "b", "b"]), 5)
-    assert caught.value.remedies == (Remedy.FOLDS,)
-    with pytest.raises(InputError, match="have 1") as caught:
-        assign_folds(cases_of(["a", "a"]), 5)
-    assert caught.value.remedies == (Remedy.SUBJECT_PATTERN,)
 
 
 def test_the_dataset_is_what_nnunet_reads(tmp_path: Path) -> None:

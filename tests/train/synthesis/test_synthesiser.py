@@ -12,10 +12,11 @@ from lpm_segmentator.core import InputError
 from lpm_segmentator.segment.compact import normalise as normalise_numpy
 from lpm_segmentator.train.compact.config import SynthesisConfig
 from lpm_segmentator.train.draw import Draw
+from lpm_segmentator.train.labelled import IGNORED
 from lpm_segmentator.train.synthesis.acquisition import normalise
 from lpm_segmentator.train.synthesis.negatives import negative_tissue
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, training_subject
-from lpm_segmentator.train.synthesis.synthesiser import MIRRORED, Synthesiser
+from lpm_segmentator.train.synthesis.synthesiser import Synthesiser, mirrored
 from training import phantom_subject
 
 SMALL = SynthesisConfig(spacing_mm=3.0, patch=(64, 80), near_patch=(48, 64))
@@ -99,9 +100,10 @@ def test_without_contrasts_the_image_is_water_or_fat(
     assert set(shown) == {0, 1}
 
 
-def test_mirroring_swaps_sides_twice_to_itself() -> None:
-    swapped = [MIRRORED[value] for value in MIRRORED]
-    assert swapped == [0, 1, 2, 3, 4]
+def test_mirroring_swaps_sides_and_twice_changes_nothing() -> None:
+    labels = torch.tensor([[0, 1, 2, 3, 4, IGNORED]])
+    assert mirrored(labels).tolist() == [[IGNORED, 1, 2, 3, 4, 0]]
+    assert torch.equal(mirrored(mirrored(labels)), labels)
 
 
 def test_negative_examples_have_no_labels(subject: TrainingSubject) -> None:

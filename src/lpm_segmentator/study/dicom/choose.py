@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lpm_segmentator.core import Contrast
+from lpm_segmentator.study.cases import stack_role
 from lpm_segmentator.study.dicom.describe import Described, same_frame
 from lpm_segmentator.study.dicom.pairs import DixonScan, dixon_scans
 from lpm_segmentator.study.dicom.slabs import stacks_of_one_scan
@@ -69,7 +70,7 @@ class Candidate:
         if self.fat is not None:
             return {"water": self.image, "fat": self.fat}
         if self.stacks:
-            return {f"stack-{n}": image for n, image in enumerate(self.stacks, start=1)}
+            return {stack_role(n): image for n, image in enumerate(self.stacks, start=1)}
         return {"image": self.image}
 
     @property

@@ -7,9 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lpm_segmentator import __version__
+from lpm_segmentator.train.adapt.evaluation import means, summary, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
@@ -35,11 +34,6 @@ class Card:
     cases : sequence of AdaptCase
     scores : sequence of CaseScore
         Of the cross-validation; empty without one.
-    table : str
-        These scores in Markdown.
-    concerns : str
-        Why the adaptation is useless, or was not cross-validated; empty where there is nothing
-        against it.
     """
 
     name: str
@@ -47,8 +41,6 @@ class Card:
     base: ModelInfo
     cases: Sequence[AdaptCase]
     scores: Sequence[CaseScore]
-    table: str
-    concerns: str
 
     @property
     def description(self) -> str:
@@ -62,10 +54,7 @@ class Card:
             f"{_counted(subjects, 'subject')}."
         )
         if self.scores:
-            before, after = (
-                float(np.mean([getattr(score, when)["foreground"] for score in self.scores]))
-                for when in ("before", "after")
-            )
+            before, after = means(self.scores)
             text += (
                 f" Foreground Dice of held-out subjects: {before:.3f} before, {after:.3f} after."
             )
@@ -121,8 +110,8 @@ class Card:
                 "subjects": len({case.subject for case in self.cases}),
                 "contrasts": dict(sorted(Counter(case.contrast for case in self.cases).items())),
                 "date": dt.date.today().isoformat(),
-                "concerns": self.concerns,
-                "cross_validation": self.table,
+                "concerns": verdict(self.scores),
+                "cross_validation": summary(self.scores),
             },
         }
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.core import DixonPair, InputError, LabelMap, LpmError, Volume, about
 from lpm_segmentator.segment import water_image
 from lpm_segmentator.segment.compact.slices import check_axial
-from lpm_segmentator.train.labelled import check_sides
+from lpm_segmentator.train.labelled import Named, check_owner, check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AdaptCase", "assign_folds", "check_cases"]
+__all__ = ["AdaptCase", "check_cases"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +29,12 @@ class AdaptCase:
     image : Volume or DixonPair
     labels : LabelMap
         On the grid of the image. Slices without a muscle are not used.
-    hashes : tuple of str
-        SHA-256 of the files.
     """
 
     case: str
     subject: str
     image: Volume | DixonPair
     labels: LabelMap
-    hashes: tuple[str, ...] = ()
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
@@ -50,6 +48,18 @@ class AdaptCase:
         """``Dixon`` for a pair, else the contrast of the image."""
         return "Dixon" if isinstance(self.image, DixonPair) else str(self.image.contrast)
 
+    @property
+    def sha256(self) -> str:
+        """Hash of all that samples are drawn from: voxels, grids, labels and contrast."""
+        scheme = self.labels.scheme
+        meaning = [(s.value, s.key) for s in scheme]
+        content = hashlib.sha256(repr((self.contrast, meaning, sorted(scheme.ignored))).encode())
+        for part in (*self.volumes, self.labels):
+            content.update(repr((part.array.dtype.str, part.shape)).encode())
+            content.update(part.affine.tobytes())
+            content.update(part.array.tobytes())
+        return content.hexdigest()
+
 
 def check_cases(cases: Sequence[AdaptCase]) -> None:
     """Check that every case can be learnt from.
@@ -57,34 +67,21 @@ def check_cases(cases: Sequence[AdaptCase]) -> None:
     Raises
     ------
     InputError
-        If there is no case, or one is not axial, lacks a muscle, or has sides or muscles swapped.
-        All such cases are listed.
+        If there is no case, or one is not axial, lacks a muscle, has sides or muscles swapped, or
+        the mask of another subject. All such cases are listed.
     """
     if not cases:
         raise InputError("there is no image with a mask to learn from")
     problems = []
+    owners: dict[bytes, Named] = {}
     for case in cases:
         try:
             with about(case.case):
                 check_axial(water_image(case.image))
                 check_sides(case.labels, case.case)
+                check_owner(case, case.labels, owners)
         except LpmError as error:
             problems.append(str(error))
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise InputError(f"{len(problems)} of {len(cases)} cases cannot be learnt from:{lines}")
-
-
-def assign_folds(cases: Sequence[AdaptCase], most: int) -> dict[str, int]:
-    """Return the fold of each subject; with one subject there is no fold.
-
-    Parameters
-    ----------
-    cases : sequence of AdaptCase
-    most : int
-        Largest number of folds; with fewer subjects each is a fold of its own.
-    """
-    subjects = sorted({case.subject for case in cases})
-    if len(subjects) < 2:
-        return {}
-    return {subject: index % min(most, len(subjects)) for index, subject in enumerate(subjects)}

@@ -18,15 +18,32 @@ if TYPE_CHECKING:
     from lpm_segmentator.segment import Predictor
     from lpm_segmentator.train.adapt.cases import AdaptCase
 
-__all__ = ["LEAST_GAIN", "MOST_LOSS", "CaseScore", "score_case", "summary", "verdict"]
+__all__ = [
+    "FOREGROUND",
+    "LEAST_GAIN",
+    "MOST_LOSS",
+    "NOT_VALIDATED",
+    "CaseScore",
+    "means",
+    "score_case",
+    "summary",
+    "verdict",
+]
 
 LEAST_GAIN = 0.005
 """Mean gain of foreground Dice below which an adaptation is useless."""
 MOST_LOSS = 0.01
 """Fall of the mean Dice of any muscle above which an adaptation is harmful."""
 
-_FOREGROUND = "foreground"
-_NAMES = (_FOREGROUND, *(structure.key for structure in LPM_SCHEME))
+FOREGROUND = "foreground"
+"""All muscles taken as one."""
+NOT_VALIDATED = (
+    "all cases are of one subject, so that the adaptation cannot be cross-validated: whether it is "
+    "of use for other subjects is not known"
+)
+"""What is to say of an adaptation without scores."""
+
+_NAMES = (FOREGROUND, *(structure.key for structure in LPM_SCHEME))
 
 
 @dataclass(frozen=True)
@@ -87,33 +104,44 @@ def score_case(predictor: Predictor, case: AdaptCase) -> dict[str, float]:
     return {name: rows[value]["dice"] for name, value in zip(_NAMES, values, strict=True)}
 
 
-def gains(scores: Sequence[CaseScore]) -> dict[str, float]:
-    """Return the mean gain of Dice over the cases, by foreground and muscle."""
-    return {
-        name: float(np.mean([score.after[name] - score.before[name] for score in scores]))
-        for name in _NAMES
-    }
-
-
-def verdict(scores: Sequence[CaseScore]) -> str:
-    """Return why an adaptation is useless; empty if it is of use.
+def means(scores: Sequence[CaseScore], name: str = FOREGROUND) -> tuple[float, float]:
+    """Return the mean Dice before and after.
 
     Parameters
     ----------
     scores : sequence of CaseScore
-        Of the cross-validation; at least one.
+        At least one.
+    name : str
+        ``foreground`` or a muscle.
     """
-    gain = gains(scores)
+    before = float(np.mean([score.before[name] for score in scores]))
+    return before, float(np.mean([score.after[name] for score in scores]))
+
+
+def verdict(scores: Sequence[CaseScore]) -> str:
+    """Return why an adaptation is useless, or was not cross-validated; empty if it is of use.
+
+    Parameters
+    ----------
+    scores : sequence of CaseScore
+        Of the cross-validation; none without one.
+    """
+    if not scores:
+        return NOT_VALIDATED
+    gain = {}
+    for name in _NAMES:
+        before, after = means(scores, name)
+        gain[name] = after - before
     reasons = []
-    if gain[_FOREGROUND] < LEAST_GAIN:
+    if gain[FOREGROUND] < LEAST_GAIN:
         reasons.append(
-            f"the foreground Dice of held-out subjects changes by {_signed(gain[_FOREGROUND])} on "
+            f"the foreground Dice of held-out subjects changes by {_signed(gain[FOREGROUND])} on "
             f"average, less than {LEAST_GAIN:g}"
         )
     reasons += [
         f"the Dice of {name} falls by {-value:.3f}, more than {MOST_LOSS:g}"
         for name, value in gain.items()
-        if name != _FOREGROUND and value < -MOST_LOSS
+        if name != FOREGROUND and value < -MOST_LOSS
     ]
     return "; ".join(reasons)
 
@@ -124,24 +152,23 @@ def summary(scores: Sequence[CaseScore]) -> str:
     Parameters
     ----------
     scores : sequence of CaseScore
+        Of the cross-validation; without one there is no table.
     """
+    if not scores:
+        return ""
     contrasts = sorted({score.contrast for score in scores})
     groups = {name: [s for s in scores if s.contrast == name] for name in contrasts}
     if len(groups) > 1:
         groups["all"] = list(scores)
     rows = [
-        [contrast, name, len(members), *_means(members, name)]
+        [contrast, name, len(members), *_row(*means(members, name))]
         for contrast, members in groups.items()
         for name in _NAMES
     ]
     return markdown_table(("contrast", "muscle", "cases", "before", "after", "gain"), rows)
 
 
-def _means(members: Sequence[CaseScore], name: str) -> list[str]:
-    before, after = (
-        float(np.mean([getattr(score, when)[name] for score in members]))
-        for when in ("before", "after")
-    )
+def _row(before: float, after: float) -> list[str]:
     return [f"{before:.3f}", f"{after:.3f}", _signed(after - before)]
 
 

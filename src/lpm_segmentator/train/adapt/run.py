@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lpm_segmentator.core import FileFormatError, InputError, Remedy
+from lpm_segmentator.core import InputError, Remedy
 from lpm_segmentator.io import (
     atomic_path,
-    read_json,
     to_json,
     write_json,
     write_table,
@@ -18,11 +17,19 @@ from lpm_segmentator.io import (
 )
 from lpm_segmentator.models import EMBEDDED, ModelStore, compact_networks
 from lpm_segmentator.train.adapt.card import Card
-from lpm_segmentator.train.adapt.cases import assign_folds, check_cases
+from lpm_segmentator.train.adapt.cases import check_cases
 from lpm_segmentator.train.adapt.config import AdaptConfig
-from lpm_segmentator.train.adapt.evaluation import CaseScore, score_case, summary, verdict
+from lpm_segmentator.train.adapt.evaluation import (
+    NOT_VALIDATED,
+    CaseScore,
+    score_case,
+    summary,
+    verdict,
+)
 from lpm_segmentator.train.adapt.trainings import opened, trainings
+from lpm_segmentator.train.claim import check_claim
 from lpm_segmentator.train.compact.warm_start import exported_widths
+from lpm_segmentator.train.labelled import assign_folds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,10 +43,6 @@ __all__ = ["Adapted", "adapt"]
 _IDENTITY = "adaptation.json"
 _FILES = ("first.onnx", "second.onnx")
 _ALL = "all"
-_NOT_VALIDATED = (
-    "all cases are of one subject, so that the adaptation cannot be cross-validated: whether it is "
-    "of use for other subjects is not known"
-)
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,20 @@ class Adapted:
         The name under which the model was installed; empty if it was not.
     scores : tuple of CaseScore
         Of the cross-validation; empty without one.
-    table : str
-        These scores in Markdown.
-    concerns : str
-        Why the adaptation is useless, or was not cross-validated; empty where there is nothing
-        against it.
     """
 
     model: str
     scores: tuple[CaseScore, ...]
-    table: str
-    concerns: str
+
+    @property
+    def table(self) -> str:
+        """The scores in Markdown."""
+        return summary(self.scores)
+
+    @property
+    def concerns(self) -> str:
+        """Why the adaptation is useless, or was not cross-validated; empty if it is of use."""
+        return verdict(self.scores)
 
 
 def adapt(
@@ -112,27 +118,28 @@ def adapt(
     work = trainings(
         cases, files, out, config, key=key, parts=len(set(folds.values())) + 1, progress=progress
     )
-    scores = _cross_validate(work, cases, folds, Card(name, key, work.base.info, cases, (), "", ""))
-    table = summary(scores) if scores else ""
-    concerns = verdict(scores) if scores else _NOT_VALIDATED
-    _write(scores, table, concerns, out)
-    if concerns and not force:
-        return Adapted("", scores, table, concerns)
-    card = Card(name, key, work.base.info, cases, scores, table, concerns)
+    scores = _cross_validate(work, cases, folds, Card(name, key, work.base.info, cases, ()))
+    _write(scores, out)
+    if verdict(scores) and not force:
+        return Adapted("", scores)
+    card = Card(name, key, work.base.info, cases, scores)
     _install(work.train(_ALL, range(len(cases)), card), card)
-    return Adapted(name, scores, table, concerns)
+    return Adapted(name, scores)
 
 
 def _folds(cases: Sequence[AdaptCase], most: int, *, force: bool) -> dict[str, int]:
     """Return the fold of each subject; a single subject is an error, or has none by force."""
-    folds = assign_folds(cases, most)
-    if not folds and not force:
+    subjects = [case.subject for case in cases]
+    different = len(set(subjects))
+    if different > 1:
+        return assign_folds(subjects, min(most, different))
+    if not force:
         raise InputError(
-            _NOT_VALIDATED,
+            NOT_VALIDATED,
             hint=f"Add cases of other subjects, or install the model nevertheless ({Remedy.FORCE})",
             remedy=Remedy.FORCE,
         )
-    return folds
+    return {}
 
 
 def _install(files: Sequence[Path], card: Card) -> None:
@@ -168,14 +175,18 @@ def _claim(
     identity = {
         "base": [hashlib.sha256(network).hexdigest() for network in networks],
         "cases": [
-            {"case": case.case, "subject": case.subject, "sha256": list(case.hashes)}
-            for case in cases
+            {"case": case.case, "subject": case.subject, "sha256": case.sha256} for case in cases
         ],
         "config": json.loads(to_json(config.to_dict())),
     }
-    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
-    _check_folder(out, identity)
-    ModelStore().check_free(name, training=key, replace_existing=replace_existing)
+    key = check_claim(
+        out / _IDENTITY,
+        identity,
+        name,
+        what="adaptation",
+        inputs="images, masks and base",
+        replace_existing=replace_existing,
+    )
     files = []
     for file, network in zip(_FILES, networks, strict=False):
         with atomic_path(out / "base" / file) as temporary:
@@ -186,31 +197,12 @@ def _claim(
     return key, files
 
 
-def _check_folder(out: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder that holds another adaptation."""
-    path = out / _IDENTITY
-    if not path.exists():
-        return
-    try:
-        stored = dict(read_json(path))
-    except (FileFormatError, TypeError, ValueError):  # damaged: all of it differs
-        stored = {}
-    different = [name for name in identity if stored.get(name) != identity[name]]
-    if different:
-        raise InputError(
-            f"the folder holds another adaptation; its {' and '.join(different)} differ",
-            where=out,
-            hint=f"Use another output folder ({Remedy.OUTPUT}), or the same images, masks and "
-            "base to resume it",
-            remedy=Remedy.OUTPUT,
-        )
-
-
-def _write(scores: Sequence[CaseScore], table: str, concerns: str, out: Path) -> None:
+def _write(scores: Sequence[CaseScore], out: Path) -> None:
     """Write ``evaluation.csv``, if there are scores, and ``evaluation.md``."""
     if scores:
         write_table([score.to_row() for score in scores], out / "evaluation.csv")
-    parts = [table, f"Not recommended: {concerns}." if concerns else ""]
+    concerns = verdict(scores)
+    parts = [summary(scores), f"Not recommended: {concerns}." if concerns else ""]
     write_text("\n\n".join(part for part in parts if part) + "\n", out / "evaluation.md")
 
 

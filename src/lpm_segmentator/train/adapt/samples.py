@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,9 @@ from lpm_segmentator.segment.compact import context_slices
 from lpm_segmentator.segment.compact.grid import InPlaneGrid
 from lpm_segmentator.segment.compact.predictor import default_boundary
 from lpm_segmentator.segment.compact.slices import image_slices
-from lpm_segmentator.train.synthesis.acquisition import (
-    degrade,
-    draw_field_of_view,
-    normalise,
-    shade,
-)
-from lpm_segmentator.train.synthesis.synthesiser import MIRRORED, random_warp
+from lpm_segmentator.train.labelled import IGNORED
+from lpm_segmentator.train.synthesis.acquisition import acquired, draw_field_of_view
+from lpm_segmentator.train.synthesis.synthesiser import MIRRORED, mirrored, random_warp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +28,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.adapt.config import AdaptConfig
     from lpm_segmentator.train.draw import Draw
 
-__all__ = ["IGNORED", "CaseSample", "CaseSlices", "draw_sample", "slices_of"]
-
-#: label of pixels that are left out of the loss
-IGNORED = 255
+__all__ = ["CaseSample", "CaseSlices", "draw_sample", "slices_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,21 +149,11 @@ def draw_sample(
     visible = torch.ones_like(marks, dtype=torch.bool)
     if draw.chance(config.narrow_field):
         visible = draw_field_of_view((marks % IGNORED), spacing_mm, draw)
-    if draw.chance(config.acquisition):
-        shown = degrade(shade(shown, draw), draw)
-    shown = normalise(shown * visible)
-    shown = shown * math.exp(draw.normal(0.15)) + draw.normal(0.02)
+    shown = acquired(shown, visible, draw, degraded=draw.chance(config.acquisition))
     marks = marks * visible
     if draw.chance(0.5):
         shown, marks = shown.flip(-1), mirrored(marks)
     return CaseSample(shown, marks, case.wide)
-
-
-def mirrored(labels: torch.Tensor) -> torch.Tensor:
-    """Return the labels of the mirrored image: flipped, with sides swapped."""
-    table = torch.arange(IGNORED + 1)
-    table[: len(MIRRORED)] = torch.tensor(MIRRORED)
-    return table[labels.flip(-1)]
 
 
 def _grid(

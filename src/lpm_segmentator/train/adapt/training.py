@@ -12,12 +12,12 @@ import torch
 from torch.nn import functional
 
 from lpm_segmentator.segment import WIDE_BOUNDARY
-from lpm_segmentator.train.adapt.samples import IGNORED, draw_sample
+from lpm_segmentator.train.adapt.samples import draw_sample
 from lpm_segmentator.train.checkpoint import run_steps
 from lpm_segmentator.train.compact.warm_start import exported_widths, load_exported
 from lpm_segmentator.train.draw import Draw, blur
 from lpm_segmentator.train.network import CompactUNet
-from lpm_segmentator.train.optimise import Averaged, one_cycle
+from lpm_segmentator.train.optimise import Averaged, one_cycle, segmentation_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.adapt.rehearsal import Rehearsal
     from lpm_segmentator.train.adapt.samples import CaseSlices
 
-__all__ = ["Batch", "Sources", "adapt_network", "adaptation_loss", "judged"]
+__all__ = ["CHECKPOINT", "Batch", "Sources", "adapt_network", "adaptation_loss", "judged"]
+
+#: file with the state of a training, in its folder
+CHECKPOINT = "checkpoint.pt"
 
 _WARM_UP = 0.1
 
@@ -110,7 +113,6 @@ def adapt_network(
     LpmError
         If the base cannot be trained further, or the folder holds a different run.
     """
-    torch.manual_seed(config.seed)
     network = CompactUNet(exported_widths(base), sources.spec.context)
     load_exported(network, base, _batch(sources, config, 0).images)
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -119,7 +121,7 @@ def adapt_network(
     run_steps(
         functools.partial(_take, state, teacher, sources, config),
         config.steps,
-        folder / "checkpoint.pt",
+        folder / CHECKPOINT,
         identity,
         state.parts,
         progress=progress,
@@ -179,7 +181,7 @@ def adaptation_loss(
     config : AdaptConfig
     """
     count = len(batch.labels)
-    loss = _label_loss(judged(logits[:count], batch.wide, batch.spacing_mm), batch.labels)
+    loss = segmentation_loss(judged(logits[:count], batch.wide, batch.spacing_mm), batch.labels)
     loss = loss + config.distillation_weight * _divergence(logits[:count], expected[:count])
     if len(logits) > count:
         loss = loss + config.rehearsal_weight * _divergence(logits[count:], expected[count:])
@@ -215,18 +217,6 @@ def judged(logits: torch.Tensor, wide: torch.Tensor, spacing_mm: float) -> torch
     result = logits.clone()
     result[wide] = weighted + shift
     return result
-
-
-def _label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return cross-entropy plus soft Dice loss of the muscles, without ignored pixels."""
-    valid = (labels != IGNORED)[:, None].float()
-    entropy = functional.cross_entropy(logits, labels, ignore_index=IGNORED)
-    probabilities = logits.softmax(1)[:, 1:] * valid
-    marks = torch.where(labels == IGNORED, 0, labels)
-    truth = functional.one_hot(marks, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:] * valid
-    overlap = (probabilities * truth).sum((0, 2, 3))
-    total = (probabilities + truth).sum((0, 2, 3))
-    return entropy + 1 - ((2 * overlap + 1) / (total + 1)).mean()
 
 
 def _divergence(logits: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:

@@ -10,8 +10,8 @@ from lpm_segmentator.io import file_sha256
 from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.adapt.rehearsal import packaged_subject, rehearsal
 from lpm_segmentator.train.adapt.samples import slices_of
-from lpm_segmentator.train.adapt.training import Sources, adapt_network
-from lpm_segmentator.train.export import Softmax, export_onnx
+from lpm_segmentator.train.adapt.training import CHECKPOINT, Sources, adapt_network
+from lpm_segmentator.train.export import Softmax, export_onnx, read_description, write_description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,7 +74,9 @@ class Trainings:
     done: int = field(default=0, init=False)
 
     def train(self, name: str, which: Sequence[int], card: Card) -> list[Path]:
-        """Return the exported networks, trained on some of the cases; made ones are kept.
+        """Return the exported networks, trained on some of the cases.
+
+        Those that were made before are kept, under the name of the card.
 
         Parameters
         ----------
@@ -91,6 +93,9 @@ class Trainings:
             models.append(folder / "model.onnx")
             if not models[-1].exists():
                 self._train(file, sources, folder, card)
+            stated = read_description(models[-1])
+            if stated["name"] != card.name:
+                write_description(models[-1], {**stated, "name": card.name})
             self._report(self.config.steps)
             self.done += self.config.steps
         return models
@@ -113,6 +118,7 @@ class Trainings:
             outputs=("probability",),
             metadata=card.metadata(spec, file_sha256(file), self.config.to_dict()),
         )
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # the model takes its place
 
     def _report(self, step: int) -> None:
         if self.progress is not None:

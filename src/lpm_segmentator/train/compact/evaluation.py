@@ -20,6 +20,7 @@ from lpm_segmentator.core import (
 from lpm_segmentator.io import is_image, read_image, read_label_map
 from lpm_segmentator.measure import compare_label_maps
 from lpm_segmentator.segment import keep_largest
+from lpm_segmentator.train.labelled import IGNORED
 from lpm_segmentator.train.scores import markdown_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.compact.data import SubjectImages
 
 __all__ = [
-    "IGNORED",
     "LabelledFile",
     "Score",
     "evaluate_slices",
@@ -38,9 +38,6 @@ __all__ = [
     "labelled_files",
     "summary",
 ]
-
-#: label of voxels that are left out of the scores
-IGNORED = 255
 
 
 @dataclass(frozen=True)

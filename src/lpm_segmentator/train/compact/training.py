@@ -7,13 +7,17 @@ import json
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from lpm_segmentator.io import file_sha256
 from lpm_segmentator.train.checkpoint import run_steps
 from lpm_segmentator.train.compact.warm_start import load_exported
 from lpm_segmentator.train.network import CompactUNet
-from lpm_segmentator.train.optimise import Averaged, fast_convolutions, one_cycle
+from lpm_segmentator.train.optimise import (
+    Averaged,
+    fast_convolutions,
+    one_cycle,
+    segmentation_loss,
+)
 from lpm_segmentator.train.synthesis.synthesiser import Batch, Synthesiser
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.compact.config import CompactConfig
     from lpm_segmentator.train.synthesis.subjects import TrainingSubject
 
-__all__ = ["learning_rate", "segmentation_loss", "stage_of", "train_compact"]
+__all__ = ["learning_rate", "stage_of", "train_compact"]
 
 
 def train_compact(
@@ -147,22 +151,3 @@ def learning_rate(step: int, config: CompactConfig) -> float:
     index, first = stage_of(step, config)
     stage = config.stages[index]
     return one_cycle(step - first, stage.steps, stage.learning_rate, warm_up=0.03)
-
-
-def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return cross-entropy plus soft Dice loss of the muscles, both over the whole batch.
-
-    Parameters
-    ----------
-    logits : torch.Tensor
-        ``(n, classes, h, w)``.
-    labels : torch.Tensor
-        ``(n, h, w)``, integers.
-    """
-    entropy = functional.cross_entropy(logits, labels)
-    probabilities = logits.softmax(1)[:, 1:]
-    truth = functional.one_hot(labels, logits.shape[1]).permute(0, 3, 1, 2)[:, 1:].float()
-    overlap = (probabilities * truth).sum((0, 2, 3))
-    total = (probabilities + truth).sum((0, 2, 3))
-    dice = (2 * overlap + 1) / (total + 1)
-    return entropy + 1 - dice.mean()

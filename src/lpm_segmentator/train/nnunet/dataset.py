@@ -1,56 +1,17 @@
-"""nnU-Net's raw dataset, and folds that separate subjects."""
+"""nnU-Net's raw dataset and division into folds."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from lpm_segmentator.core import LPM_SCHEME, InputError, LabelMap, Remedy
+from lpm_segmentator.core import LPM_SCHEME, InputError
 from lpm_segmentator.io import write_image, write_json, write_label_map
+from lpm_segmentator.train.labelled import Named, check_owner
 from lpm_segmentator.train.nnunet.cases import TrainingCase, load_training_case, silent
 
-__all__ = ["assign_folds", "splits", "write_dataset"]
-
-
-def assign_folds(cases: Sequence[TrainingCase], count: int) -> dict[str, int]:
-    """Return the fold of each subject.
-
-    Subjects are assigned in order of decreasing number of cases, each to the fold with the fewest.
-
-    Parameters
-    ----------
-    cases : sequence of TrainingCase
-    count : int
-        Number of folds.
-
-    Raises
-    ------
-    InputError
-        If there are fewer subjects than folds, or fewer than two.
-    """
-    sizes: dict[str, int] = {}
-    for case in cases:
-        sizes[case.subject] = sizes.get(case.subject, 0) + 1
-    if len(sizes) < max(2, count):
-        names = ", ".join(sorted(sizes)[:5])
-        remedy = Remedy.FOLDS if len(sizes) > 1 else Remedy.SUBJECT_PATTERN
-        raise InputError(
-            f"{max(2, count)} folds require at least {max(2, count)} subjects; the file names have "
-            f"{len(sizes)} ({names})",
-            hint=f"Use {len(sizes)} folds ({remedy})"
-            if len(sizes) > 1
-            else f"If the images are of several subjects, pass {remedy}",
-            remedy=remedy,
-        )
-    folds: dict[str, int] = {}
-    load = [0] * count
-    for subject in sorted(sizes, key=lambda s: (-sizes[s], s)):
-        fold = load.index(min(load))
-        folds[subject] = fold
-        load[fold] += sizes[subject]
-    return folds
+__all__ = ["splits", "write_dataset"]
 
 
 def splits(
@@ -116,11 +77,11 @@ def _write_cases(
     progress: Callable[[int, int], None],
 ) -> None:
     problems: list[str] = []
-    owners: dict[bytes, TrainingCase] = {}
+    owners: dict[bytes, Named] = {}
     for done, case in enumerate(cases, 1):
         try:
             image, labels = load_training_case(case, accept_origin_mismatch=accept_origin_mismatch)
-            _check_owner(case, labels, owners)
+            check_owner(case, labels, owners)
         except InputError as error:
             problems.append(str(error))
             continue
@@ -130,17 +91,3 @@ def _write_cases(
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise InputError(f"{len(problems)} of {len(cases)} cases cannot be used:{lines}")
-
-
-def _check_owner(case: TrainingCase, labels: LabelMap, owners: dict[bytes, TrainingCase]) -> None:
-    """Refuse identical masks of two subjects: they may be one subject, divided over two folds."""
-    other = owners.setdefault(hashlib.sha256(labels.array.tobytes()).digest(), case)
-    if other.subject != case.subject:
-        raise InputError(
-            f"has the same mask as {other.case}, although their names are of the subjects "
-            f"{case.subject!r} and {other.subject!r}",
-            where=case.case,
-            hint="State which part of a name is the subject, for example '^[^_]+' "
-            f"({Remedy.SUBJECT_PATTERN})",
-            remedy=Remedy.SUBJECT_PATTERN,
-        )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lpm_segmentator.core import FileFormatError, InputError, Remedy
-from lpm_segmentator.io import file_sha256, read_json, to_json, write_json, write_text
+from lpm_segmentator.core import InputError, Remedy
+from lpm_segmentator.io import file_sha256, write_json, write_text
 from lpm_segmentator.models import ModelStore
 from lpm_segmentator.segment.nnunet.engine import check_engine
+from lpm_segmentator.train.claim import check_claim
+from lpm_segmentator.train.labelled import assign_folds
 from lpm_segmentator.train.nnunet.cases import ORIENTATION, TrainingCase, silent
-from lpm_segmentator.train.nnunet.dataset import assign_folds, splits, write_dataset
+from lpm_segmentator.train.nnunet.dataset import splits, write_dataset
 from lpm_segmentator.train.nnunet.evaluation import evaluate_fold, summary
 from lpm_segmentator.train.nnunet.job import (
     TrainingOptions,
@@ -89,7 +90,8 @@ def train_nnunet(
     """
     check_nnunet()
     check_engine()  # evaluation needs it, after days of training
-    folds, wanted = assign_folds(cases, options.folds), _wanted(only, options.folds)
+    folds = assign_folds([case.subject for case in cases], options.folds)
+    wanted = _wanted(only, options.folds)
     key = _claim(out, _identity(cases, folds, options), options.name, replace=replace_existing)
     accept = {"accept_origin_mismatch": accept_origin_mismatch}
     if not (raw := out / "nnunet" / "raw" / options.dataset).is_dir():
@@ -126,10 +128,23 @@ def _wanted(only: Sequence[int], count: int) -> list[int]:
 
 def _claim(out: Path, identity: dict[str, Any], name: str, *, replace: bool) -> str:
     """Check that folder and model name are free for a training; return the training's key."""
-    key = hashlib.sha256(to_json(identity).encode()).hexdigest()
-    _check_folder(out, identity)
-    ModelStore().check_free(name, training=key, replace_existing=replace)
-    write_json(identity, out / _IDENTITY)
+    path = out / _IDENTITY
+    if (out / "nnunet").exists() and not path.exists():
+        raise InputError(
+            "the folder has a subfolder 'nnunet' that this program did not create",
+            where=out,
+            hint=f"Use another output folder ({Remedy.OUTPUT})",
+            remedy=Remedy.OUTPUT,
+        )
+    key = check_claim(
+        path,
+        identity,
+        name,
+        what="training",
+        inputs="images, labels and options",
+        replace_existing=replace,
+    )
+    write_json(identity, path)
     return key
 
 
@@ -182,34 +197,6 @@ def _identity(
             for case in cases
         ],
     }
-
-
-def _check_folder(out: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder that holds a different training."""
-    path = out / _IDENTITY
-    if not path.exists():
-        if (out / "nnunet").exists():
-            raise InputError(
-                "the folder has a subfolder 'nnunet' that this program did not create",
-                where=out,
-                hint=f"Use another output folder ({Remedy.OUTPUT})",
-                remedy=Remedy.OUTPUT,
-            )
-        return
-    try:
-        stored = dict(read_json(path))
-    except (FileFormatError, TypeError, ValueError):  # damaged: all of it differs
-        stored = {}
-    if stored == identity:
-        return
-    different = [name for name in identity if stored.get(name) != identity[name]]
-    raise InputError(
-        f"the folder holds another training; its {' and '.join(different)} differ",
-        where=out,
-        hint=f"Use another output folder ({Remedy.OUTPUT}), or the same images, labels and options "
-        "to resume it",
-        remedy=Remedy.OUTPUT,
-    )
 
 
 def _card(cases: Sequence[TrainingCase], options: TrainingOptions, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ from lpm_segmentator.train.draw import blur
 if TYPE_CHECKING:
     from lpm_segmentator.train.draw import Draw
 
-__all__ = ["degrade", "draw_field_of_view", "normalise", "shade"]
+__all__ = ["acquired", "degrade", "draw_field_of_view", "normalise", "shade"]
 
 
 def draw_field_of_view(labels: torch.Tensor, spacing_mm: float, draw: Draw) -> torch.Tensor:
@@ -65,6 +66,26 @@ def normalise(image: torch.Tensor) -> torch.Tensor:
     rank = min(body.numel() - 1, int(0.95 * body.numel()))
     top = body.kthvalue(rank + 1).values.clamp_min(1e-6)
     return (image / top).clamp(-0.5, 3.0)
+
+
+def acquired(
+    image: torch.Tensor, visible: torch.Tensor, draw: Draw, *, degraded: bool
+) -> torch.Tensor:
+    """Return an image ``(s, h, w)`` as it is acquired: of random brightness, normalised.
+
+    Parameters
+    ----------
+    image : torch.Tensor
+    visible : torch.Tensor
+        ``(h, w)``, bool: the field of view.
+    draw : Draw
+    degraded : bool
+        Whether coil, blur and noise have an effect.
+    """
+    if degraded:
+        image = degrade(shade(image, draw), draw)
+    image = normalise(image * visible)
+    return image * math.exp(draw.normal(0.15)) + draw.normal(0.02)
 
 
 def shade(image: torch.Tensor, draw: Draw) -> torch.Tensor:

@@ -16,12 +16,7 @@ import torch
 from torch.nn import functional
 
 from lpm_segmentator.train.draw import Draw
-from lpm_segmentator.train.synthesis.acquisition import (
-    degrade,
-    draw_field_of_view,
-    normalise,
-    shade,
-)
+from lpm_segmentator.train.synthesis.acquisition import acquired, draw_field_of_view
 from lpm_segmentator.train.synthesis.contrasts import compose
 from lpm_segmentator.train.synthesis.infiltration import infiltrate, wrap_in_fascia
 from lpm_segmentator.train.synthesis.negatives import negative_tissue
@@ -35,7 +30,7 @@ if TYPE_CHECKING:
     from lpm_segmentator.train.synthesis.subjects import TrainingSubject
     from lpm_segmentator.train.synthesis.warps import Deformation
 
-__all__ = ["MIRRORED", "Batch", "Synthesiser", "random_warp"]
+__all__ = ["MIRRORED", "Batch", "Synthesiser", "mirrored", "random_warp"]
 
 #: label after a left–right flip, by label (1 ES right, 2 MF right, 3 MF left, 4 ES left)
 MIRRORED = (0, 4, 3, 2, 1)
@@ -121,11 +116,11 @@ class Synthesiser:
         visible = torch.ones_like(labels, dtype=torch.bool)
         if draw.chance(self.config.narrow_field):
             visible = draw_field_of_view(labels, self.config.spacing_mm, draw)
-        image = self._acquire(image, visible, draw)
+        degraded = _certain_or_drawn(self.config.acquisition, draw)
+        image = acquired(image, visible, draw, degraded=degraded)
         labels = labels * visible
         if draw.chance(0.5):
-            image = image.flip(-1)
-            labels = torch.tensor(MIRRORED)[labels.flip(-1)]
+            image, labels = image.flip(-1), mirrored(labels)
         return image, labels
 
     def _tissue(self, patch: tuple[int, int], draw: Draw) -> Tissue:
@@ -231,12 +226,18 @@ class Synthesiser:
         x = (centre_x + x * spacing + 0.5) / source_w * 2 - 1
         return torch.stack([x, y], dim=-1)[None]
 
-    def _acquire(self, image: torch.Tensor, visible: torch.Tensor, draw: Draw) -> torch.Tensor:
-        """Return the image with the effects of an acquisition, normalised."""
-        if _certain_or_drawn(self.config.acquisition, draw):
-            image = degrade(shade(image, draw), draw)
-        image = normalise(image * visible)
-        return image * math.exp(draw.normal(0.15)) + draw.normal(0.02)
+
+def mirrored(labels: torch.Tensor) -> torch.Tensor:
+    """Return the labels of the mirrored image: flipped, with sides swapped.
+
+    Parameters
+    ----------
+    labels : torch.Tensor
+        ``(…, w)``, integers; values that are no muscle stay.
+    """
+    table = torch.arange(256)
+    table[: len(MIRRORED)] = torch.tensor(MIRRORED)
+    return table[labels.flip(-1)]
 
 
 def random_warp(
