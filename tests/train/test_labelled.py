@@ -15,6 +15,10 @@ from lpm_segmentator.train.labelled import assign_folds, subject_of
         ("P1_T2w", "P1"),
         ("P1_water_img", "P1"),
         ("a_sub-3_fat", "sub-3"),
+        ("P1_tra_stack2", "P1_tra"),
+        ("P1_T2w_slice-12", "P1"),
+        ("P1_chunk-2_T2w", "P1"),
+        ("P1_slices", "P1_slices"),
     ],
 )
 def test_the_subject_is_the_name_without_the_sequence(case, subject):

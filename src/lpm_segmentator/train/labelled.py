@@ -27,6 +27,8 @@ __all__ = [
 
 _SEQUENCE_WORDS = frozenset({"t1", "t1w", "t2", "t2w"})
 _SEPARATORS = re.compile(r"[_\-. ]+")
+#: the number of one of several images of a subject
+_NUMBERED = re.compile(r"(?i)[_\-. ](?:stack|slab|chunk|slice)[-_ ]?\d+(?=[_\-. ]|$)")
 _BIDS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)")
 
 #: label of voxels that are left out of losses and scores
@@ -59,7 +61,8 @@ def subject_of(case: str, pattern: str | None = None) -> str:
     case : str
     pattern : str, optional
         Regular expression whose first group (or whole match) is the subject. By default ``sub-…``
-        of a BIDS name, else the name without sequence and kind of file.
+        of a BIDS name, else the name without sequence, kind of file, and number of a stack or
+        slice.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def subject_of(case: str, pattern: str | None = None) -> str:
     """
     if pattern is None:
         bids = _BIDS.search(case)
-        return bids[1] if bids else base_name(case) or case
+        return bids[1] if bids else base_name(_NUMBERED.sub("", case)) or case
     try:
         match = re.search(pattern, case)
     except re.error as error:
