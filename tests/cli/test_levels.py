@@ -137,8 +137,8 @@ def _turned(folder: Path, examination: Path, name: str) -> Path:
         affine[[0, 1]] = affine[[1, 0]]
     elif name == "localiser":
         array, affine[:3, 2] = array[:, :, ::7], affine[:3, 2] * 7
-    else:
-        array = array[:, :, 10:11]
+    else:  # the header of an axial slice
+        array, affine = array[:, :, 10:11], affine[:, [2, 0, 1, 3]]
     path = folder / f"{name}.nii.gz"
     nib.save(nib.Nifti1Image(array, affine), path)
     return path

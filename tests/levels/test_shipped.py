@@ -26,7 +26,7 @@ def read(folder: Path, name: str) -> tuple[Volume, dict[str, np.ndarray]]:
     return image, {disc: plane.centre_mm for disc, plane in planes.items()}
 
 
-@pytest.mark.parametrize("name", ["myosegmentum-02_water", "vb2-02_spinecho"])
+@pytest.mark.parametrize("name", ["myosegmentum-05_water", "vb2-02_spinecho"])
 def test_names_the_discs_of_real_volumes(shared_data: Path, name: str) -> None:
     image, truth = read(shared_data, name)
     levels = find_levels(image, embedded_level_model(threads=1))

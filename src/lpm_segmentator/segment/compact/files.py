@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["embedded_networks", "embedded_predictor", "load_compact"]
+__all__ = ["QUANTISED", "embedded_networks", "embedded_predictor", "load_compact"]
 
 _FIRST = "compact.onnx"
 _SECOND = "compact-second.onnx"
+#: networks in single precision, which trainings start from → those of 8 bits that are run
+QUANTISED = {_FIRST: "compact-int8.onnx", _SECOND: "compact-second-int8.onnx"}
 
 
 def embedded_predictor(
@@ -24,7 +26,9 @@ def embedded_predictor(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CompactPredictor:
-    """Return the model that comes with the package.
+    """Return the model that comes with the package: its networks of 8 bits.
+
+    Their masks are as accurate as those in single precision, in less than half the time (ADR 15).
 
     Parameters
     ----------
@@ -45,9 +49,9 @@ def embedded_predictor(
         If the installation is incomplete.
     """
     return CompactPredictor(
-        _weights(_FIRST),
-        name=_FIRST,
-        second=_weights(_SECOND) if refine else None,
+        _weights(QUANTISED[_FIRST]),
+        name=QUANTISED[_FIRST],
+        second=_weights(QUANTISED[_SECOND]) if refine else None,
         refine=refine,
         threads=threads,
         progress=progress,
@@ -55,7 +59,7 @@ def embedded_predictor(
 
 
 def embedded_networks() -> tuple[bytes, bytes]:
-    """Return both ONNX files of the embedded model.
+    """Return both ONNX files of the embedded model in single precision, to train from.
 
     Raises
     ------
