@@ -17,7 +17,7 @@ def test_the_packaged_pair_gives_images_of_both_sizes():
     assert subject.labels.present == (1, 2, 3, 4)
     spec = CompactSpec("tiny", "1", SPACING_MM, 1, 2, pairs=True)
     config = dataclasses.replace(QUICK, rehearsal_images=5, near_share=0.6)
-    one, other = (rehearsal(subject, spec, config) for _ in range(2))
+    one, other = (rehearsal([subject], spec, config) for _ in range(2))
     assert one.near.shape == (3, 3, *config.near_patch)
     assert one.whole.shape == (2, 3, *config.patch)
     assert torch.equal(one.near, other.near)

@@ -88,9 +88,12 @@ def _log_field(
     within = sitk.GetImageFromArray(np.ascontiguousarray(inside.transpose(), dtype=np.uint8))
     within.CopyInformation(full)
     factors = [_factor(image, axis, grid_mm) for axis in kept]
-    n4 = sitk.N4BiasFieldCorrectionImageFilter()
+    shrink, n4 = sitk.ShrinkImageFilter(), sitk.N4BiasFieldCorrectionImageFilter()
+    for step in (shrink, n4):
+        step.SetNumberOfThreads(1)  # the images are small: threads wait for one another
+    shrink.SetShrinkFactors(factors)
     n4.SetMaximumNumberOfIterations(list(iterations))
-    n4.Execute(sitk.Shrink(full, factors), sitk.Shrink(within, factors))
+    n4.Execute(shrink.Execute(full), shrink.Execute(within))
     field: Float32Array = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(full)).transpose()
     return field.reshape(array.shape)
 

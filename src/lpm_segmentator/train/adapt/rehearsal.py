@@ -18,6 +18,8 @@ from lpm_segmentator.train.synthesis.subjects import mixed, phantom_subjects
 from lpm_segmentator.train.synthesis.synthesiser import Synthesiser
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lpm_segmentator.segment.compact import CompactSpec
     from lpm_segmentator.train.adapt.config import AdaptConfig
 
@@ -59,19 +61,21 @@ class Rehearsal:
         return [images[draw.integer(len(images))] for _ in range(count)]
 
 
-def rehearsal(subject: SubjectImages, spec: CompactSpec, config: AdaptConfig) -> Rehearsal:
+def rehearsal(
+    labelled: Sequence[SubjectImages], spec: CompactSpec, config: AdaptConfig
+) -> Rehearsal:
     """Draw the rehearsal images.
 
     Parameters
     ----------
-    subject : SubjectImages
-        A labelled pair that the base was trained on.
+    labelled : sequence of SubjectImages
+        Labelled pairs that the base was trained on.
     spec : CompactSpec
         Of the network.
     config : AdaptConfig
     """
     phantoms = phantom_subjects(config.phantoms, seed=config.seed)
-    subjects = mixed([subject.to_training()], (phantoms, config.phantom_share))
+    subjects = mixed([each.to_training() for each in labelled], (phantoms, config.phantom_share))
     source = Synthesiser(
         subjects, SynthesisConfig(spacing_mm=spec.spacing_mm, context=spec.context)
     )

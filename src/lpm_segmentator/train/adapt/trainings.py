@@ -156,7 +156,7 @@ def trainings(
         base=base,
         files=files,
         slices=[slices_of(case, base.spec) for case in cases],
-        rehearsal=rehearsal(packaged_subject(), base.spec, config),
+        rehearsal=rehearsal([packaged_subject()], base.spec, config),
         out=out,
         config=config,
         key=key,
