@@ -35,7 +35,7 @@ _FAINT = 0.27
 #: below this a name is uncertain, and a warning asks for an anchor
 SURE = 0.85
 #: closer to the edge of the image, the lowest disc may be that above an incomplete L5
-_LEAST_BELOW_MM = 15.0
+_LEAST_BELOW_MM = 18.0
 #: a disc within half its height of the edge is cut and resembles another
 _CUT_MM = 5.0
 _DISCS = tuple(Disc)
