@@ -20,7 +20,7 @@ from common import argument_parser, dice, print_table
 from lpm_segmentator.segment import DecisionBoundary, embedded_predictor, keep_largest
 from lpm_segmentator.train.compact.evaluation import labelled_files
 
-THRESHOLDS = (0.5, 0.45, 0.4, 0.35)
+THRESHOLDS = (0.5, 0.45, 0.4, 0.36, 0.35)
 BLUR_MM = (0.0, 1.0, 2.0, 2.5)
 
 

@@ -73,10 +73,10 @@ class DecisionBoundary:
 TIGHT_BOUNDARY = DecisionBoundary()
 """For Dixon images, alone or in pairs: the most probable class, without smoothing."""
 
-WIDE_BOUNDARY = DecisionBoundary(threshold=0.4, blur_mm=2.0)
+WIDE_BOUNDARY = DecisionBoundary(threshold=0.36, blur_mm=2.0)
 """For T1w, T2w and other single images.
 
 Readers of T2w slices outline the muscles further out than the most probable class. With the tight
-boundary the areas of the 36 T2w slices are 7 % below the readers', with this one 2 % (ADR 9;
-docs/experiments.md, 24).
+boundary the areas of the 36 T2w slices are 8 % below the readers', with this one 2 % (ADR 9;
+docs/experiments.md, 24 and 29).
 """
