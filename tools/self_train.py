@@ -10,6 +10,9 @@ from the labelled pairs, and the images turned by 90° or cut through the muscle
 not become certain (`lpm_segmentator.train.adapt`). An interrupted run is resumed by the same
 command. OUT/first/model.onnx and OUT/second/model.onnx are the networks in single precision, the
 files `log.jsonl` beside them show the progress; `tools/quantise.py` makes the networks of 8 bits.
+
+Versions 7 and 8 were made from versions 4 and 6, which are the weights at commit 89be8ca;
+`--weights` names the folder that holds the start.
 """
 
 from __future__ import annotations
