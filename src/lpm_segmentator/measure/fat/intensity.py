@@ -36,7 +36,7 @@ __all__ = ["IntensityFat", "intensity_fat", "intensity_fat_possible"]
 _AROUND_MM = 12.0
 #: Share of the muscle voxels clipped at the image's lowest value above which a warning is given,
 #: and above which nothing is measured. On images made from two subjects the shares of fat stayed
-#: right up to 15 %, and were up to 6 points too low at 30 % (docs/measures.md).
+#: right up to 15 %, and were up to 5 points too low at 30 % (docs/measures.md).
 _MUCH_CLIPPED, _MOST_CLIPPED = 0.15, 0.3
 #: Methods that differ by more than this share contradict each other; where the truth was known they
 #: differed by up to 11 points.
