@@ -35,6 +35,15 @@ def test_a_named_file_is_taken_as_it_is_and_once(tmp_path):
     assert cases(list_images([label, tmp_path, tmp_path / "1.nii"])) == ["1", "1_seg"]
 
 
+def test_two_links_to_one_file_are_one_image_with_a_warning(tmp_path, caplog):
+    touch(tmp_path, "store/1.nii")
+    for name in ("P1", "P2"):
+        (tmp_path / "study" / name).mkdir(parents=True)
+        (tmp_path / "study" / name / "t2.nii").symlink_to(tmp_path / "store/1.nii")
+    assert len(list_images([tmp_path / "study"])) == 1
+    assert "P2/t2.nii: left out, since it links to the same file as" in caplog.text
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
     touch(tmp_path, "P1/t2.nii.gz", "P2/t2.nii.gz", "P2/more/t2.nii.gz", "P3/other.nii")
     expected = ["P1_t2", "P2_more_t2", "P2_t2", "other"]

@@ -254,16 +254,19 @@ def _named(
 def _distinct(files: Iterable[tuple[Path, tuple[str, ...]]]) -> list[ImageFile]:
     """Return the files with case ids that no two of them share."""
     by_id: dict[str, list[ImageFile]] = {}
-    seen: set[Path] = set()
+    seen: dict[Path, Path] = {}
     for path, scope in files:
         if not _names_a_case(path):
             raise InputError(
                 "the file name holds no case id in UTF-8", where=shown(path), hint="Rename the file"
             )
-        if (resolved := path.resolve()) not in seen:
-            seen.add(resolved)
-            case = case_id(path)
+        case = case_id(path)
+        if (first := seen.setdefault(path.resolve(), path)) is path:
             by_id.setdefault(case.casefold(), []).append(ImageFile(case, path, scope))
+        elif path.absolute() != first.absolute():
+            logger.warning(
+                "%s: left out, since it links to the same file as %s", shown(path), shown(first)
+            )
     images = [image for group in by_id.values() for image in _with_folders(group)]
     return sorted(images, key=lambda image: image.case)
 
