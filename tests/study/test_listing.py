@@ -29,10 +29,11 @@ def test_folders_give_images_at_any_depth_without_labels_and_hidden_files(tmp_pa
     assert cases(list_images([tmp_path])) == ["1", "10", "2", "6"]
 
 
-def test_a_named_file_is_taken_as_it_is_and_once(tmp_path):
+def test_a_named_file_is_taken_as_it_is_and_once(tmp_path, caplog):
     touch(tmp_path, "1_seg.nii.gz", "1.nii")
     label = tmp_path / "1_seg.nii.gz"
-    assert cases(list_images([label, tmp_path, tmp_path / "1.nii"])) == ["1", "1_seg"]
+    assert cases(list_images([label, label, tmp_path, tmp_path / "1.nii"])) == ["1", "1_seg"]
+    assert caplog.text == ""
 
 
 def test_two_links_to_one_file_are_one_image_with_a_warning(tmp_path, caplog):

@@ -260,8 +260,10 @@ def _distinct(files: Iterable[tuple[Path, tuple[str, ...]]]) -> list[ImageFile]:
             raise InputError(
                 "the file name holds no case id in UTF-8", where=shown(path), hint="Rename the file"
             )
-        case = case_id(path)
-        if (first := seen.setdefault(path.resolve(), path)) is path:
+        first = seen.get(resolved := path.resolve())
+        if first is None:
+            seen[resolved] = path
+            case = case_id(path)
             by_id.setdefault(case.casefold(), []).append(ImageFile(case, path, scope))
         elif path.absolute() != first.absolute():
             logger.warning(
