@@ -14,52 +14,21 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from dicom_cases import AFFINE, JOHN, LATER, SHAPE, discover, imported, t2w
 from dicom_damage import (
-    encrypt,
-    jpip,
     no_preamble,
-    strip_pixels,
-    truncate,
-    zip_bomb,
     zip_files,
-    zip_slip,
 )
 from dicom_dialects import DIALECTS, DIXON, PHILIPS_CLASSIC, SIEMENS_CLASSIC, Dialect
 from dicom_files import Study, dixon_images, plane, ramp, write_dixon, write_series
-from dicom_studies import write_dicomdir, write_multi_stack, write_screenshot, write_study
-from lpm_segmentator.core import Contrast, FileFormatError, InputError, MissingExtraError, Remedy
+from dicom_studies import write_dicomdir, write_multi_stack, write_study
+from lpm_segmentator.core import Contrast, FileFormatError, InputError, Remedy
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.dicom import DicomOptions, discover_dicom, scan_cache
 from lpm_segmentator.study.dicom import cases as dicom_cases
 from lpm_segmentator.study.dicom.source import import_images
-from lpm_segmentator.study.discovery import Discovery
 from lpm_segmentator.study.layout import StudyFolder
 from lpm_segmentator.study.tables import dictionary
-
-SHAPE = (8, 8, 4)
-AFFINE = plane(shape=SHAPE, spacing_mm=(8.0, 8.0, 30.0))
-LATER = Study(accession="ACC-3", date="20250101")
-JOHN = Study(name="Roe^John", patient_id="PAT-0001-Z", accession="ACC-2", sex="M")
-
-
-def discover(folder: Path, *inputs: Path, **options: object) -> Discovery:
-    return discover_dicom(inputs or [folder / "in"], folder / "out", DicomOptions(**options))
-
-
-def imported(files: CaseFiles) -> dict[str, np.ndarray]:
-    """Write the images of a case and read them, in the order of the arrays they were made of."""
-    assert files.dicom is not None
-    assert import_images(files.dicom, files.paths) is None
-    images = {role: np.asarray(nib.load(path).dataobj) for role, path in files.paths.items()}
-    return {role: np.rint(array)[:, ::-1] for role, array in images.items()}
-
-
-def t2w(folder: Path, **options: object) -> list[Path]:
-    return write_series(folder, ramp(SHAPE), AFFINE, **options)
-
-
-def reasons(found: Discovery) -> str:
-    return "\n".join(f"{entry.path}: {entry.reason}" for entry in found.unused)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=str)
@@ -332,95 +301,6 @@ def test_files_without_preamble_are_read(tmp_path: Path):
     for path in t2w(tmp_path / "in"):
         no_preamble(path)
     assert len(discover(tmp_path).cases) == 1
-
-
-def test_an_examination_without_an_axial_series_is_named_and_the_others_go_on(tmp_path: Path):
-    t2w(tmp_path / "in" / "a")
-    sagittal = plane("sagittal", SHAPE)
-    write_series(tmp_path / "in" / "b", ramp(SHAPE), sagittal, study=JOHN, protocol="t2_sag")
-    found = discover(tmp_path)
-    assert len(found.cases) == 1
-    assert "series 5 (t2_sag): sagittal, not axial" in reasons(found)
-    assert str(found.unused[-1].path).startswith("examination ")
-    with pytest.raises(InputError, match="sagittal, not axial"):
-        discover(tmp_path, tmp_path / "in" / "b")
-
-
-@pytest.mark.parametrize(
-    ("tags", "reason"),
-    [
-        ({"StudyDescription": "MRI cervical spine", "BodyPartExamined": "SPINE"}, "neck"),
-        ({"BodyPartExamined": "KNEE"}, "leg or foot"),
-        ({"Modality": "CT"}, "its modality is CT, not MR"),
-    ],
-)
-def test_another_part_of_the_body_and_other_modalities_are_refused(tmp_path: Path, tags, reason):
-    t2w(tmp_path / "in", **tags)
-    with pytest.raises(InputError, match=reason):
-        discover(tmp_path)
-
-
-def test_screenshots_alone_are_refused(tmp_path: Path):
-    write_screenshot(tmp_path / "in" / "capture.dcm")
-    with pytest.raises(InputError, match=r"series 90 \(Screen captures\): its modality is OT"):
-        discover(tmp_path)
-
-
-@pytest.mark.parametrize("damage", [strip_pixels, encrypt, jpip, truncate])
-def test_unreadable_pixels_concern_their_case_alone(tmp_path: Path, damage):
-    """Headers tell nothing of it: the case is found, and its import is the error."""
-    t2w(tmp_path / "in" / "a")
-    damage(t2w(tmp_path / "in" / "b", study=JOHN)[1])
-    cases = discover(tmp_path).cases
-    assert len(cases) == 2
-    states = []
-    for files in cases:
-        try:
-            import_images(files.dicom, files.paths)
-            states.append("read")
-        except FileFormatError as error:
-            states.append(str(error))
-    states.sort(key=len)
-    assert states[0] == "read"
-    assert "series 5 (t2_tse_tra): the file s005_T2w_0002.dcm" in states[1]
-
-
-def test_a_damaged_header_concerns_its_series_alone(tmp_path: Path):
-    t2w(tmp_path / "in" / "a", number=5)
-    truncate(t2w(tmp_path / "in" / "b", number=6)[1], 400)
-    found = discover(tmp_path)
-    (files,) = found.cases
-    assert files.examination is not None
-    assert "unevenly spaced" in {s.number: s.reason for s in files.examination.series}[6]
-    assert "the file is truncated" in reasons(found)
-
-
-def test_archives_that_harm_are_named_and_the_rest_goes_on(tmp_path: Path):
-    paths = t2w(tmp_path / "in")
-    zip_bomb(tmp_path / "in" / "bomb.zip")
-    zip_slip(tmp_path / "in" / "slip.zip", paths[0])
-    (tmp_path / "in" / "broken.zip").write_bytes(b"PK\3\4 no archive")
-    found = discover(tmp_path)
-    assert len(found.cases) == 1
-    for part in ("bomb.dcm: would grow to 268 MB", "outside.dcm: leads out", "cannot be read"):
-        assert part in reasons(found)
-    assert not list(tmp_path.rglob("outside.dcm"))
-
-
-def test_an_input_that_is_missing_or_no_dicom_is_an_error(tmp_path: Path):
-    with pytest.raises(FileFormatError, match="there is no such file or folder"):
-        discover(tmp_path)
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "letter.pdf").write_bytes(b"%PDF-1.4")
-    with pytest.raises(InputError, match="no DICOM image was found"):
-        discover(tmp_path)
-
-
-def test_without_pydicom_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    t2w(tmp_path / "in")
-    monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'lpm-segmentator\[dicom\]'"):
-        discover(tmp_path)
 
 
 def test_a_trial_keeps_no_secret(tmp_path: Path):
