@@ -86,10 +86,14 @@ def test_faint_discs_are_listed(spine: Volume) -> None:
     assert found.confidence < 0.5
 
 
-def test_says_when_the_image_ends_just_below_the_sacrum(spine: Volume) -> None:
-    cut = Volume(spine.array[:, :125], spine.affine)  # L5-S1 lies 12 mm above the edge
+@pytest.mark.parametrize(("rows", "said"), [(125, True), (127, True), (129, False)])
+def test_says_when_the_image_ends_just_below_the_sacrum(
+    spine: Volume, rows: int, *, said: bool
+) -> None:
+    # L5-S1 lies 12, 16 and 20 mm above the edge.
+    cut = Volume(spine.array[:, :rows], spine.affine)
     levels = find_levels(cut, KnowingModel(cut))  # type: ignore[arg-type]
-    assert any("too close to distinguish" in warning for warning in levels.warnings)
+    assert any("too close to distinguish" in warning for warning in levels.warnings) == said
 
 
 def test_says_when_the_edge_cuts_the_disc_below_l5_s1(spine: Volume) -> None:

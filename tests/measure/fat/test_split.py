@@ -50,6 +50,15 @@ def test_the_soft_map_is_monotonic_from_0_to_1_and_scale_does_not_matter(
     assert scaled.threshold == pytest.approx(7 * split.threshold + 50, rel=0.02)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_order_and_number_of_the_voxels_do_not_matter(method: IntensityMethod) -> None:
+    muscle, around = two_tissues(0.2)
+    split = split_intensities(muscle, around, method=method)
+    other = split_intensities(np.repeat(muscle[::-1], 3), around[::-1], method=method)
+    assert other.threshold == pytest.approx(split.threshold, rel=1e-3)
+    assert other.means == pytest.approx(split.means, rel=1e-3)
+
+
 def test_a_split_that_cannot_be_learned_gives_its_reason() -> None:
     few = split_intensities(np.ones(10))
     assert "too few" in few.reason
