@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lpm_segmentator import __version__
 from lpm_segmentator.io import file_sha256, read_image
 from lpm_segmentator.segment import CompactPredictor, assess, keep_largest, load_compact
 from lpm_segmentator.segment.compact import CompactSpec
@@ -38,7 +39,7 @@ from lpm_segmentator.train.adapt.training import Sources, adapt_network
 from lpm_segmentator.train.compact.data import SubjectImages, read_subject
 from lpm_segmentator.train.compact.recipe import load_recipe
 from lpm_segmentator.train.draw import Draw
-from lpm_segmentator.train.export import Softmax, export_onnx, read_description
+from lpm_segmentator.train.export import export_segmentation, read_description, source_commit
 from lpm_segmentator.train.labelled import IGNORED
 from lpm_segmentator.train.synthesis.acquisition import acquired
 
@@ -144,6 +145,13 @@ def metadata(source: Path, version: str, images: Sequence[str]) -> dict[str, Any
         **base,
         "version": version,
         "citation": f"{base['citation']}; {CITATION}",
+        "description": base["description"].replace(
+            " Research use only.",
+            " Continued on clinical T1w and T2w slices that the versions before labelled. Research "
+            "use only.",
+        ),
+        "made_with": f"lpm-segmentator {__version__}",
+        "commit": source_commit(),
         "started_from": file_sha256(source),
         "self_trained_on": list(images),
         "config": CONFIG.to_dict(),
@@ -157,7 +165,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--network", choices=tuple(NETWORKS), action="append")
     given = parser.parse_args()
     files = [given.weights / name for name, _ in NETWORKS.values()]
     teacher = load_compact(files[0], second=files[1].read_bytes())
@@ -165,8 +172,7 @@ def main() -> None:
     pairs = [read_subject(each, [given.data]) for each in load_recipe(RECIPE).subjects]
     slices = [slices_of(case, teacher.spec) for case in cases]
     sources = Sources(slices, kept(slices, pairs, teacher.spec), teacher.spec)
-    for name in given.network or NETWORKS:
-        source, version = given.weights / NETWORKS[name][0], NETWORKS[name][1]
+    for (name, (_, version)), source in zip(NETWORKS.items(), files, strict=True):
         described = metadata(source, version, [case.case for case in cases])
         network = adapt_network(
             source,
@@ -175,14 +181,7 @@ def main() -> None:
             given.output / name,
             identity=json.dumps(described, sort_keys=True),
         )
-        export_onnx(
-            Softmax(network),
-            given.output / name / "model.onnx",
-            channels=2 * teacher.spec.context + 1,
-            multiple=network.multiple,
-            outputs=("probability",),
-            metadata=described,
-        )
+        export_segmentation(network, given.output / name / "model.onnx", described)
 
 
 if __name__ == "__main__":

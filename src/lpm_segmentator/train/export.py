@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +17,6 @@ from lpm_segmentator.io import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import onnx
 
@@ -23,8 +24,10 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "export_onnx",
+    "export_segmentation",
     "read_description",
     "read_onnx",
+    "source_commit",
     "write_description",
 ]
 
@@ -112,6 +115,49 @@ def export_onnx(
     _strip(graph)
     onnx.checker.check_model(graph)
     _save(graph, metadata, path)
+
+
+def export_segmentation(network: nn.Module, path: Path, metadata: dict[str, Any]) -> None:
+    """Write a network of the compact model as ONNX, with the output ``probability``.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Returns logits ``(n, classes, h, w)``.
+    path : Path
+        The file.
+    metadata : dict
+        Its ``context`` and ``multiple`` determine the input.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    export_onnx(
+        Softmax(network),
+        path,
+        channels=2 * metadata["context"] + 1,
+        multiple=metadata["multiple"],
+        outputs=("probability",),
+        metadata=metadata,
+    )
+
+
+def source_commit() -> str:
+    """Return the commit of the source tree; empty outside a repository."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return described.stdout.strip()
 
 
 def write_description(path: Path, description: dict[str, Any]) -> None:

@@ -47,10 +47,11 @@ __all__ = ["CompactPredictor", "default_boundary"]
 
 FloatArray = npt.NDArray[np.float32]
 
-#: two networks disagree where there is no lumbar back: the expected Dice is at most 0.61 for a
+#: two networks disagree where there is no lumbar back: the expected Dice is at most 0.55 for a
 #: brain or a rotated back, and at least 0.85 for a lumbar back under strong noise
 _MINIMUM_OF_TWO = 0.70
-#: one network is more confident: at most 0.78 for such images, and at least 0.89 for a lumbar back
+#: one network is more confident: version 7 at most 0.64 for such images, version 4 up to 0.78, and
+#: at least 0.87 for a lumbar back
 _MINIMUM_OF_ONE = 0.80
 _BATCH_PIXELS = 400_000
 

@@ -11,7 +11,7 @@ from lpm_segmentator.segment import load_compact
 from lpm_segmentator.train.adapt.rehearsal import packaged_subject, rehearsal
 from lpm_segmentator.train.adapt.samples import slices_of
 from lpm_segmentator.train.adapt.training import CHECKPOINT, Sources, adapt_network
-from lpm_segmentator.train.export import Softmax, export_onnx, read_description, write_description
+from lpm_segmentator.train.export import export_segmentation, read_description, write_description
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,13 +110,10 @@ class Trainings:
             progress=lambda step, _: self._report(step),
         )
         spec = load_compact(file).spec
-        export_onnx(
-            Softmax(network),
+        export_segmentation(
+            network,
             folder / "model.onnx",
-            channels=2 * spec.context + 1,
-            multiple=network.multiple,
-            outputs=("probability",),
-            metadata=card.metadata(spec, file_sha256(file), self.config.to_dict()),
+            card.metadata(spec, file_sha256(file), self.config.to_dict()),
         )
         (folder / CHECKPOINT).unlink(missing_ok=True)  # the model takes its place
 

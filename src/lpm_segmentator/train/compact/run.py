@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ from lpm_segmentator.train.compact.evaluation import (
 from lpm_segmentator.train.compact.pseudo_labels import pseudo_labelled
 from lpm_segmentator.train.compact.recipe import Recipe
 from lpm_segmentator.train.compact.training import train_compact
-from lpm_segmentator.train.export import Softmax, export_onnx
+from lpm_segmentator.train.export import export_segmentation, source_commit
 from lpm_segmentator.train.scores import write_scores
 from lpm_segmentator.train.synthesis.shapes import fit_warps
 from lpm_segmentator.train.synthesis.subjects import TrainingSubject, mixed, phantom_subjects
@@ -229,14 +228,7 @@ class _Training:
             start=start,
             progress=self._step(name, config.total_steps),
         )
-        export_onnx(
-            Softmax(network),
-            folder / _MODEL,
-            channels=2 * config.synthesis.context + 1,
-            multiple=network.multiple,
-            outputs=("probability",),
-            metadata=_metadata(recipe, network, start),
-        )
+        export_segmentation(network, folder / _MODEL, _metadata(recipe, network, start))
         return folder / _MODEL
 
     def _subjects(self, recipe: Recipe, start: Path | None) -> list[TrainingSubject]:
@@ -283,21 +275,5 @@ def _metadata(recipe: Recipe, network: CompactUNet, start: Path | None) -> dict[
         "subjects": [subject.name for subject in recipe.subjects],
         "config": recipe.config.to_dict(),
         "started_from": "" if start is None else file_sha256(start),
-        "commit": _commit(),
+        "commit": source_commit(),
     }
-
-
-def _commit() -> str:
-    """Return the commit of the source tree; empty outside a repository."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return described.stdout.strip()
