@@ -3,13 +3,14 @@
     python tools/self_train.py IMAGES --data FOLDER -o OUT
 
 IMAGES holds axial T1w and T2w images `X_image.nii.gz`; FOLDER the labelled Dixon pairs of
-`recipes/compact.yaml`. Both networks together label each image; a mask with a score below 0.92, or
-without all four muscles, is left out. Each network is then trained further on the masks and
-images, deformed, mirrored and degraded, and on images for which it keeps its output: synthesised
-from the labelled pairs, and the images turned by 90° or cut through the muscles, of which it must
-not become certain (`lpm_segmentator.train.adapt`). An interrupted run is resumed by the same
-command. OUT/first/model.onnx and OUT/second/model.onnx are the networks in single precision, the
-files `log.jsonl` beside them show the progress; `tools/quantise.py` makes the networks of 8 bits.
+`recipes/compact.yaml`, or of the recipe that `--recipe` names. Both networks together label each
+image; a mask with a score below 0.92, or without all four muscles, is left out. Each network is
+then trained further on the masks and images, deformed, mirrored and degraded, and on images for
+which it keeps its output: synthesised from the labelled pairs, and the images turned by 90° or cut
+through the muscles, of which it must not become certain (`lpm_segmentator.train.adapt`). An
+interrupted run is resumed by the same command. OUT/first/model.onnx and OUT/second/model.onnx are
+the networks in single precision, the files `log.jsonl` beside them show the progress;
+`tools/quantise.py` makes the networks of 8 bits.
 
 Versions 7 and 8 were made from versions 4 and 6, which are the weights at commit 89be8ca;
 `--weights` names the folder that holds the start.
@@ -165,11 +166,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
     given = parser.parse_args()
     files = [given.weights / name for name, _ in NETWORKS.values()]
     teacher = load_compact(files[0], second=files[1].read_bytes())
     cases = labelled_by(teacher, given.images)
-    pairs = [read_subject(each, [given.data]) for each in load_recipe(RECIPE).subjects]
+    pairs = [read_subject(each, [given.data]) for each in load_recipe(given.recipe).subjects]
     slices = [slices_of(case, teacher.spec) for case in cases]
     sources = Sources(slices, kept(slices, pairs, teacher.spec), teacher.spec)
     for (name, (_, version)), source in zip(NETWORKS.items(), files, strict=True):

@@ -109,6 +109,26 @@ def test_says_when_the_edge_cuts_the_disc_below_l5_s1(spine: Volume) -> None:
     assert all(found.confidence <= 0.5 for found in levels.discs)
 
 
+@pytest.mark.parametrize(("formed", "said"), [(0.6, True), (0.4, False)])
+def test_says_when_the_disc_below_l5_s1_resembles_it(
+    spine: Volume, formed: float, *, said: bool
+) -> None:
+    class Transitional(KnowingModel):
+        def look(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            names = np.full((len(patches), 7), 0.02)
+            for look, kind in enumerate(np.repeat(np.arange(1, 6), 3)):  # L1-L2 to L5-S1
+                names[look, kind] = 0.88
+            names[-3:, -2:] = formed, 0.9 - formed  # the lowest: L5-S1, or within the sacrum
+            return names, np.zeros((len(patches), 4))
+
+    levels = find_levels(spine, Transitional(spine))  # type: ignore[arg-type]
+    lowest = levels.find(Disc.L5_S1)
+    assert lowest is not None
+    assert np.linalg.norm(np.asarray(lowest.centre_mm) - disc_centre(Disc.L4_L5)) < 1.5
+    assert any("well formed" in warning for warning in levels.warnings) == said
+    assert levels.named_surely != said
+
+
 def test_a_missed_disc_leaves_its_number_out(spine: Volume) -> None:
     class Missing(KnowingModel):
         def maps(self, planes: np.ndarray) -> np.ndarray:

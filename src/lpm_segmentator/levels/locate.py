@@ -38,6 +38,9 @@ SURE = 0.85
 _LEAST_BELOW_MM = 18.0
 #: a disc within half its height of the edge is cut and resembles another
 _CUT_MM = 5.0
+#: a disc below L5-S1 of this score, and of this probability of being L5-S1 itself, is a well-formed
+#: one: of 804 slices with boxes 1 % have it without another warning
+_FORMED, _ALIKE = 0.4, 0.5
 _DISCS = tuple(Disc)
 _SACRUM = len(_DISCS) - 1
 
@@ -125,13 +128,13 @@ def _named(chain: Chain, names: Points, anchor: Anchor | None) -> Levels:
     sure = likely[offset]
     contrary: list[str] = []
     if anchor is not None:
-        contrary = _contradicted(chain, anchor, offset, sure)
+        contrary = _contradicted(chain, names, anchor, offset, sure)
         offset = _anchored(chain, anchor)
         sure = 1.0
     warnings = [*contrary, *_spacing_warnings(chain, offset)]
     numbered = _numbered(chain, offset)
     if anchor is None:
-        sure, more = _judged(numbered, sure)
+        sure, more = _judged(numbered, names, sure)
         warnings += more
     if warnings and anchor is None:
         sure = min(sure, GUESS)
@@ -152,9 +155,11 @@ def _numbered(chain: Chain, offset: int) -> list[tuple[int, Node]]:
     return [(offset + int(i), node) for i, node in zip(chain.numbers, chain.nodes, strict=True)]
 
 
-def _contradicted(chain: Chain, anchor: Anchor, seen: int, likely: float) -> list[str]:
+def _contradicted(
+    chain: Chain, names: Points, anchor: Anchor, seen: int, likely: float
+) -> list[str]:
     """Return a warning if an anchor contradicts a certain count of the discs."""
-    sure, _ = _judged(_numbered(chain, seen), likely)
+    sure, _ = _judged(_numbered(chain, seen), names, likely)
     named = _DISCS.index(anchor.disc)
     shown = named + seen - _anchored(chain, anchor)
     if shown == named or sure <= GUESS or _spacing_warnings(chain, seen):
@@ -166,32 +171,49 @@ def _contradicted(chain: Chain, anchor: Anchor, seen: int, likely: float) -> lis
     ]
 
 
-def _judged(numbered: list[tuple[int, Node]], sure: float) -> tuple[float, list[str]]:
+def _judged(
+    numbered: list[tuple[int, Node]], names: Points, sure: float
+) -> tuple[float, list[str]]:
     """Return the certainty of the names, and warnings about them."""
+    doubt = _doubt(numbered, names, sure)
+    if doubt is None:
+        return sure, []
     ask = f"to settle it, name the slice of any disc: pass {Remedy.ANCHOR}"
+    return min(sure, GUESS), [f"{doubt}: {ask}"]
+
+
+def _doubt(numbered: list[tuple[int, Node]], names: Points, sure: float) -> str | None:
+    """Return why the names may be wrong, or None."""
     lowest = [node for number, node in numbered if number == _SACRUM]
     if not lowest:
-        return min(sure, GUESS), [
-            f"the disc above the sacrum is not in view, so that the count is a guess: {ask}"
-        ]
-    below_mm = lowest[0].below_mm
-    cut = [node for number, node in numbered if number == _SACRUM + 1 and node.below_mm < _CUT_MM]
-    if cut:
-        return min(sure, GUESS), [
+        return "the disc above the sacrum is not in view, so that the count is a guess"
+    below = [
+        (node, likely)
+        for (number, node), likely in zip(numbered, names, strict=True)
+        if number == _SACRUM + 1
+    ]
+    if any(node.below_mm < _CUT_MM for node, _ in below):
+        return (
             "the edge of the image cuts the disc below the one named L5-S1, which may itself be "
-            f"L5-S1, so that the count is a guess: {ask}"
-        ]
+            "L5-S1, so that the count is a guess"
+        )
+    below_mm = lowest[0].below_mm
     if below_mm < _LEAST_BELOW_MM:
-        return min(sure, GUESS), [
+        return (
             f"the image ends {below_mm:.0f} mm below the lowest disc, too close to distinguish the "
-            f"sacrum from L5, so that the count is a guess: {ask}"
-        ]
+            "sacrum from L5, so that the count is a guess"
+        )
+    if any(node.score >= _FORMED and likely[_SACRUM + 1] >= _ALIKE for node, likely in below):
+        return (
+            "the disc below the one named L5-S1 is well formed and resembles L5-S1 as well, and "
+            "the vertebra between them may be transitional, so that the count is a guess"
+        )
     if sure < SURE:
-        return min(sure, GUESS), [
+        return (
             f"the count of the vertebrae is uncertain ({sure:.0%}); there may be four or six "
-            f"lumbar vertebrae or a transitional one: {ask}"
-        ]
-    return sure, []
+            "lumbar vertebrae or a transitional one"
+        )
+    return None
 
 
 def _spacing_warnings(chain: Chain, offset: int) -> list[str]:
