@@ -271,6 +271,17 @@ def test_an_edited_mask_of_another_series_is_set_aside(setting: Setting):
     assert record.stacks[1].image.series_uid == "1.2.4"
 
 
+def test_an_edited_mask_is_not_measured_on_a_stack_of_another_series(setting: Setting):
+    sidecars = [setting.folder / f"in/P1_T2_tra_stack{n}.json" for n in (1, 2, 3)]
+    for number, path in enumerate(sidecars):
+        path.write_text(json.dumps({"SeriesInstanceUID": f"1.2.{number}"}), encoding="utf-8")
+    setting.run()
+    erase(setting.case.of_stack(1).mask)
+    sidecars[1].write_text(json.dumps({"SeriesInstanceUID": "1.2.9"}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"P1_T2_tra_stack2.*another DICOM series"):
+        api.remeasure(setting.out)
+
+
 def test_a_mask_that_was_removed_is_named(setting: Setting):
     setting.run()
     erase(setting.case.of_stack(1).mask)

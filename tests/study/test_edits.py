@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lpm_segmentator import api
+from lpm_segmentator.core import InputError
 from lpm_segmentator.study import edits
 from lpm_segmentator.study.edits import earlier_record, edited_mask_of, edits_in_force
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
@@ -186,6 +187,19 @@ def test_an_edited_mask_of_another_series_is_set_aside(tmp_path, options, is_bes
     assert folder.earlier_mask(1).read_bytes() == content
     assert not folder.edited_mask.exists()
     assert api.remeasure(tmp_path / "out") == []
+
+
+def test_an_edited_mask_is_not_measured_on_the_image_of_another_series(tmp_path, options):
+    write_pair(tmp_path / "in", "A")
+    state_series(tmp_path, "1.2.3")
+    run(tmp_path, options)
+    folder = StudyFolder(tmp_path / "out").case("A")
+    edit(folder.mask, 2)
+    before = folder.record.read_bytes()
+    state_series(tmp_path, "1.2.4")
+    with pytest.raises(InputError, match=r"A_water.*another DICOM series"):
+        api.remeasure(tmp_path / "out")
+    assert folder.record.read_bytes() == before
 
 
 @pytest.mark.parametrize("uid", ["1.2.3", ""])

@@ -19,7 +19,7 @@ from lpm_segmentator.core import (
 )
 from lpm_segmentator.pipeline import measure_labels
 from lpm_segmentator.study.cases import CaseFiles
-from lpm_segmentator.study.edits import edited_mask_of, kept_findings
+from lpm_segmentator.study.edits import check_series, edited_mask_of, kept_findings
 from lpm_segmentator.study.layout import CaseFolder, StudyFolder
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.lock import run_lock
@@ -99,6 +99,8 @@ def remeasured(folder: CaseFolder, record: CaseRecord, mask: Path) -> CaseRecord
     files = recorded_files(record)
     began = time.perf_counter()
     loaded = load_case(files, options.read, slices=options.slices, levels=options.levels)
+    source = loaded.case.source
+    check_series(record.image, source.uids.series, source.path)
     labels = read_mask(mask, loaded.case.image.geometry, options.read)
     read_seconds = time.perf_counter() - began
     case = replace(loaded.case, slices=record.slices)

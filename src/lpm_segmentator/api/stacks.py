@@ -22,6 +22,7 @@ from lpm_segmentator.core import (
 from lpm_segmentator.stacks import run_stacks
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.edits import (
+    check_series,
     earlier_record,
     edits_in_force,
     kept_findings,
@@ -194,6 +195,7 @@ def remeasured_stacks(
     masks, expected, edited = [], [], []
     for number, (stack, one) in enumerate(zip(record.stacks, loaded, strict=True), start=1):
         here, grid = folder.of_stack(number), one.case.image.geometry
+        check_series(stack.image, one.case.source.uids.series, one.case.source.path)
         is_automatic = places is not None and here not in places
         path = here.mask if is_automatic else mask_in_force(here)
         if path is None:

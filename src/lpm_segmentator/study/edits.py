@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lpm_segmentator.core import Area, Finding, LpmError, RecordError, Remedy, Severity
+from lpm_segmentator.core import (
+    Area,
+    Finding,
+    InputError,
+    LpmError,
+    RecordError,
+    Remedy,
+    Severity,
+)
 from lpm_segmentator.io import (
     atomic_path,
     file_sha256,
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KnownMask",
+    "check_series",
     "corrected_masks",
     "earlier_record",
     "edited_mask_of",
@@ -294,6 +303,31 @@ def is_file(path: Path, other: Path | None) -> bool:
 def kept_findings(findings: Sequence[Finding]) -> list[Finding]:
     """Return those of the findings that state where something was kept."""
     return [finding for finding in findings if finding.code in (_KEPT_LEVELS, _KEPT_MASK)]
+
+
+def check_series(image: ImageRecord, series_uid: str, where: Path | None) -> None:
+    """Check that an image is not of another series than the one whose mask was edited.
+
+    Parameters
+    ----------
+    image : ImageRecord
+        The image as it was measured.
+    series_uid : str
+        Of the image as it is now; empty if unknown.
+    where : Path or None
+        Its file, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is of another series.
+    """
+    if _is_other(image, series_uid):
+        raise InputError(
+            "the image is now one of another DICOM series than when its mask was edited",
+            where=where,
+            hint="Run the case again, which keeps the edited mask under another name",
+        )
 
 
 def _is_other(image: ImageRecord, series_uid: str) -> bool:
