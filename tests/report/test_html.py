@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lpm_segmentator import api, cohort
+from lpm_segmentator.core import Remedy
 from lpm_segmentator.report.html import Pictures, render_case, render_report
 from lpm_segmentator.report.views import verdicts_of
 from lpm_segmentator.study import results
@@ -203,8 +204,10 @@ def test_versions_and_model_are_shown(made, records):
 def test_names_and_messages_are_escaped(made, records):
     evil = "<script>alert('x')</script>"
     records[0]["case"] = evil
-    records[0]["findings"] = [finding("input", "check", f"odd {evil}")]
-    records[0]["notes"] = [evil]
+    records[0]["findings"] = [
+        finding("input", "check", f"odd {evil}"),
+        finding("fat", "note", evil),
+    ]
     failed = {"cases": {f"C{evil}": {"state": "failed", "error": evil, "seconds": 0}}}
     html = rendered(records, made, **failed)
     assert "<script" not in html
@@ -221,8 +224,23 @@ def test_undefined_is_a_dash_with_a_reason(made, records):
         assert "None" not in page.text
 
 
-def finding(area, severity, message):
-    return {"area": area, "severity": severity, "code": "x", "message": message, "remedy": None}
+def finding(area, severity, message, remedy=None):
+    return {"area": area, "severity": severity, "code": "x", "message": message, "remedy": remedy}
+
+
+def test_messages_name_flags_and_no_python_arguments(made, records):
+    remedies = [str(remedy) for remedy in (Remedy.ANCHOR, Remedy.ACCEPT_ORIGIN_MISMATCH)]
+    records[0]["findings"] = [
+        finding("levels", "check", f"the count is a guess: pass {remedies[0]}"),
+        finding("levels", "check", "none was named", remedies[0]),
+        finding("input", "note", f"the origin was repaired: {remedies[1]}"),
+    ]
+    failed = {"cases": {"C": {"state": "failed", "error": f"pass {remedies[1]}", "seconds": 0}}}
+    text = Page(rendered(records, made, **failed)).text
+    assert not any(remedy in text for remedy in remedies)
+    assert "The count is a guess: pass --anchor DISC=SLICE" in text
+    assert "None was named (--anchor DISC=SLICE)" in text
+    assert text.count("--accept-origin-mismatch") == 2
 
 
 def test_every_area_has_a_verdict_with_its_reasons(made, records):
@@ -231,7 +249,6 @@ def test_every_area_has_a_verdict_with_its_reasons(made, records):
         finding("fat", "check", "the water is dark"),
         finding("input", "note", "the origin was repaired"),
     ]
-    records[0]["notes"] = ["the origin was repaired"]
     verdicts = {v.area: (v.word, v.reasons) for v in verdicts_of(records[0])}
     assert verdicts == {
         "segmentation": ("fail", ("the mask is odd",)),
@@ -249,9 +266,8 @@ def test_levels_that_were_requested_and_not_located_are_not_called_not_requested
     assert "Levels not requested" in Page(rendered([record], made)).text
     record["levels"] = {"source": "A.nii.gz", "discs": [], "named": False}
     record["findings"] = [finding("levels", "note", "no levels are known: no spine detected")]
-    record["notes"] = ["no levels are known: no spine detected"]
     verdict = verdicts_of(record)[1]
-    assert (verdict.word, verdict.reasons) == ("missing", (record["notes"][0],))
+    assert (verdict.word, verdict.reasons) == ("missing", (record["findings"][0]["message"],))
     text = Page(rendered([record], made)).text
     assert "Levels not located" in text
     assert "not requested" not in text

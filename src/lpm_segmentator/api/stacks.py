@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lpm_segmentator.api.masks import automatic_labels, mask_record, read_mask
@@ -197,13 +198,7 @@ def remeasured_stacks(
         here, grid = folder.of_stack(number), one.case.image.geometry
         check_series(stack.image, one.case.source.uids.series, one.case.source.path)
         is_automatic = places is not None and here not in places
-        path = here.mask if is_automatic else mask_in_force(here)
-        if path is None:
-            raise InputError(
-                f"the mask of stack {number} is not there any more",
-                where=folder.path,
-                hint="Run the case again",
-            )
+        path = here.mask if is_automatic else _mask_in_force(here, number)
         labels = read_mask(path, grid, options.read)
         automatic = automatic_labels(here, path, grid, options.read)
         masks.append(labels)
@@ -222,3 +217,14 @@ def remeasured_stacks(
         before=record,
         edited=edited,
     )
+
+
+def _mask_in_force(here: CaseFolder, number: int) -> Path:
+    path = mask_in_force(here)
+    if path is None:
+        raise InputError(
+            f"the mask of stack {number} is not there any more",
+            where=here.path,
+            hint="Run the case again",
+        )
+    return path

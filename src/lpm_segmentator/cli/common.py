@@ -250,17 +250,17 @@ def announce(message: str, *, quiet: bool) -> None:
 
 def show(message: str, *, err: bool = False) -> None:
     """Print a message, with the flags of remedies in place of Python arguments."""
-    from lpm_segmentator.cli.remedies import with_flags
+    from lpm_segmentator.core.remedies import with_flags
 
     click.echo(with_flags(message), err=err)
 
 
 def echo_findings(case: str, findings: Sequence[Finding], *, quiet: bool) -> None:
     """Print what there is to say about a case."""
-    from lpm_segmentator.cli.remedies import finding_text
+    from lpm_segmentator.core.remedies import finding_text
 
     for finding in findings:
-        announce(f"{case}: {finding_text(finding)}", quiet=quiet)
+        announce(f"{case}: {finding_text(finding.message, finding.remedy)}", quiet=quiet)
 
 
 def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -115,8 +115,8 @@ def _run(arguments: Sequence[str], *, debug: bool) -> int:
 
 def _fail(error: Exception) -> int:
     # Imported here, since `core` brings numpy, which 'lpm --help' can do without.
-    from lpm_segmentator.cli.remedies import with_flags
     from lpm_segmentator.core import LpmError
+    from lpm_segmentator.core.remedies import with_flags
 
     if isinstance(error, (LpmError, OSError)) and not _has_current_folder():
         return _say("the current folder was removed. Change to a folder that exists.", 2)

@@ -134,14 +134,16 @@ def grouped_findings(records: Sequence[CaseRecord]) -> Iterator[str]:
     ----------
     records : sequence of CaseRecord
     """
-    from lpm_segmentator.cli.remedies import finding_text
+    from lpm_segmentator.core.remedies import finding_text
 
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for record in records:
         for finding in record.findings:
             if finding.severity != "note":
                 kind = finding.code, _NUMBERS.sub("0", finding.message)
-                groups.setdefault(kind, {}).setdefault(record.case, finding_text(finding))
+                groups.setdefault(kind, {}).setdefault(
+                    record.case, finding_text(finding.message, finding.remedy)
+                )
     for cases in sorted(groups.values(), key=len, reverse=True):
         names = ", ".join(list(cases)[:_SHOWN_NAMES]) + (" …" if len(cases) > _SHOWN_NAMES else "")
         count = f"{len(cases)} case{'s' if len(cases) > 1 else ''}"

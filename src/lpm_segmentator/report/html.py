@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lpm_segmentator import __version__
+from lpm_segmentator.core.remedies import with_flags
 from lpm_segmentator.report.cells import number
 from lpm_segmentator.report.views import case_view, overview_row
 
@@ -160,7 +161,11 @@ def _render(template: str, **values: Any) -> str:
         .render(
             **values,
             version=__version__,
-            failed={c: s["error"] for c, s in states.items() if s["state"] in ("failed", "empty")},
+            failed={
+                c: with_flags(s["error"])
+                for c, s in states.items()
+                if s["state"] in ("failed", "empty")
+            },
             earlier=[case for case, state in states.items() if state["state"] == "earlier"],
             dice=_mean_and_sd([row["dice_value"] for row in rows]),
             masks=Counter(row["mask"] for row in rows),

@@ -8,8 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lpm_segmentator.core.errors import Remedy
 from lpm_segmentator.core.finding import Area, Severity
 from lpm_segmentator.core.labels import LPM_SCHEME, Muscle
+from lpm_segmentator.core.remedies import finding_text
 from lpm_segmentator.measure import CATALOGUE, IntensityMethod
 from lpm_segmentator.measure.catalogue import (
     ACCURACY_COLUMNS,
@@ -77,9 +79,14 @@ def _verdict(record: Record, area: Area) -> Verdict:
     worst = max((Severity(f["severity"]) for f in findings), key=order.index, default=order[0])
     without = _without_results(record, area)
     if without and worst is Severity.NOTE:
-        return Verdict(area.value, without, tuple(f["message"] for f in findings))
-    reasons = tuple(f["message"] for f in findings if f["severity"] != Severity.NOTE.value)
+        return Verdict(area.value, without, tuple(map(_text, findings)))
+    reasons = tuple(_text(f) for f in findings if f["severity"] != Severity.NOTE.value)
     return Verdict(area.value, _WORDS[worst], reasons)
+
+
+def _text(finding: Mapping[str, Any]) -> str:
+    remedy = finding["remedy"]
+    return finding_text(finding["message"], None if remedy is None else Remedy(remedy))
 
 
 def _without_results(record: Record, area: Area) -> str:
@@ -141,10 +148,11 @@ def case_view(record: Record) -> dict[str, Any]:
     whole = "stack" if record["stacks"] else "all"
     verdicts = verdicts_of(record)
     shown = {reason for verdict in verdicts for reason in verdict.reasons}
+    notes = [_text(f) for f in record["findings"] if f["severity"] == Severity.NOTE.value]
     return {
         "name": record["case"],
         "verdicts": verdicts,
-        "notes": [note for note in record["notes"] if note not in shown],
+        "notes": [note for note in notes if note not in shown],
         "facts": _facts(record),
         "columns": columns,
         "by_level": discs or _table(record, columns, lambda row: row["level_kind"] == whole),

@@ -1,13 +1,12 @@
-"""What the command line offers for each remedy: the flag that resolves an error."""
+"""What the command line offers for each remedy: the flag that resolves an error.
+
+The command line and the report, which are read by people who use it, show flags; everything else
+shows Python arguments.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lpm_segmentator.core import Remedy
-
-if TYPE_CHECKING:
-    from lpm_segmentator.core import Finding
+from lpm_segmentator.core.errors import Remedy
 
 __all__ = ["FLAGS", "finding_text", "with_flags"]
 
@@ -58,9 +57,9 @@ def with_flags(text: str) -> str:
     return text
 
 
-def finding_text(finding: Finding) -> str:
-    """Return a finding's message with the flag of its remedy."""
-    text = with_flags(finding.message)
-    if finding.remedy is None or FLAGS[finding.remedy] in text:
+def finding_text(message: str, remedy: Remedy | None) -> str:
+    """Return the message of a finding with the flag of its remedy."""
+    text = with_flags(message)
+    if remedy is None or FLAGS[remedy] in text:
         return text
-    return f"{text} ({FLAGS[finding.remedy]})"
+    return f"{text} ({FLAGS[remedy]})"
