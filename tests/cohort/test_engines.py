@@ -37,16 +37,31 @@ def test_dask_without_its_package_names_the_extra(study, tmp_path, options, monk
         run(study, tmp_path / "out", options, engine="dask")
 
 
-def test_a_case_that_ends_its_dask_worker_fails_alone():
+def stand_in(case, *, ends=False):
+    work = partial(os._exit, 1) if ends else partial(Event, case, "done")
+    return SimpleNamespace(files=SimpleNamespace(case=case), run=work)
+
+
+@pytest.mark.parametrize("engine", [engines._processes, engines._dask])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_case_that_ends_its_worker_fails_alone(engine, workers):
     """What a case with too little memory does: its worker ends, and so does the next one."""
     import dask
 
-    tasks = [
-        SimpleNamespace(files=SimpleNamespace(case="A"), run=partial(os._exit, 1)),
-        SimpleNamespace(files=SimpleNamespace(case="B"), run=partial(Event, "B", "done")),
-    ]
+    tasks = [stand_in(case, ends=case in "AD") for case in "ABCDEFG"]
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        events = {event.case: event for event in engines._dask(1)(tasks)}
-    assert events["B"] == Event("B", "done")
-    assert events["A"].state == "failed"
-    assert "its worker process ended" in events["A"].error
+        ended = list(engine(workers)(tasks))
+    events = {event.case: event for event in ended}
+    assert len(ended) == len(events) == len(tasks)
+    for case in "BCEFG":
+        assert events[case] == Event(case, "done")
+    for case in "AD":
+        assert events[case].state == "failed"
+        assert "its worker process ended" in events[case].error
+
+
+def test_an_error_that_ends_the_run_ends_the_pool(tmp_path):
+    tasks = [stand_in("A"), stand_in("B")]
+    tasks[0].run = partial((tmp_path / "missing").read_bytes)
+    with pytest.raises(FileNotFoundError):
+        list(engines._processes(1)(tasks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -149,25 +149,45 @@ def _predictor(model: str, mode: Mode | None, threads: int) -> Predictor:
 
 def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
     def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor, as_completed
+        waiting = iter(tasks)
+        # A process that ends takes its pool along. Which of the running cases ended it is unknown:
+        # each is run again alone, before a new pool goes on.
+        while lost := (yield from _in_pool(waiting, workers)):
+            for task in lost:
+                for each in (yield from _in_pool(iter([task]), 1)):
+                    yield _lost(each.files.case)
 
-        # Spawned workers are alike on every system and inherit no threads or locks.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures: dict[Future[Event], str] = {
-                pool.submit(_Task.run, task): task.files.case for task in tasks
-            }
-            for future in as_completed(futures):
+    return submit
+
+
+def _in_pool(waiting: Iterator[_Task], workers: int) -> Generator[Event, None, list[_Task]]:
+    """Run tasks until none waits, or a process ends; return those that ran in that moment."""
+    import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+
+    # Spawned workers are alike on every system and inherit no threads or locks.
+    context = multiprocessing.get_context("spawn")
+    running: dict[Future[Event], _Task] = {}
+    lost: list[_Task] = []
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        while True:
+            while not lost and len(running) < workers and (task := next(waiting, None)):
+                try:
+                    running[pool.submit(task.run)] = task
+                except BrokenProcessPool:
+                    lost.append(task)
+            if not running:
+                return lost
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
                 try:
                     yield future.result()
+                except BrokenProcessPool:
+                    lost.append(task)
                 except (LpmError, OSError) as error:
                     pool.shutdown(cancel_futures=True)
                     raise error from None
-                except RuntimeError as error:
-                    yield _lost(futures[future], error)
-
-    return submit
 
 
 def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
@@ -193,14 +213,18 @@ def _dask(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
                 case = running.pop(future)
                 try:
                     event: Event = future.result()
-                except (KilledWorker, RuntimeError) as error:
-                    event = _lost(case, error)
+                except (KilledWorker, RuntimeError):
+                    event = _lost(case)
                 start_next()
                 yield event
 
     return submit
 
 
-def _lost(case: str, error: Exception) -> Event:
+def _lost(case: str) -> Event:
     """Return the event of a case whose worker process ended with it."""
-    return Event(case, "failed", f"its worker process ended: {error}")
+    error = (
+        "its worker process ended before the case was done, perhaps for lack of memory; run with "
+        f"fewer workers ({Remedy.FEWER_WORKERS})"
+    )
+    return Event(case, "failed", error)
