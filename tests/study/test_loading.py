@@ -25,6 +25,7 @@ from lpm_segmentator.core import (
     reorient,
 )
 from lpm_segmentator.io import HeaderOptions, write_image, write_label_map
+from lpm_segmentator.study import loading
 from lpm_segmentator.study.cases import CaseFiles
 from lpm_segmentator.study.loading import load_case
 from lpm_segmentator.study.options import LevelOptions, ReadOptions, SliceTable
@@ -263,3 +264,18 @@ def test_the_user_may_state_first_and_last_slice(folder):
         with pytest.raises(GeometryError, match="the image has 6") as caught:
             load_case(pair_files(folder), slices=slices)
         assert caught.value.remedies == (Remedy.PICK_SLICES,)
+
+
+def test_a_level_model_is_read_again_if_either_of_its_files_changed(folder, monkeypatch):
+    read = []
+    monkeypatch.setattr(loading, "load_level_model", read.append)
+    model, names = folder / "levels.onnx", folder / "levels-names.onnx"
+    for path in (model, names):
+        path.write_bytes(b"1")
+    for changed in (None, model, names):
+        if changed is not None:
+            changed.write_bytes(b"changed")
+        for _ in range(2):
+            levels = LevelOptions(model=model)
+            load_case(CaseFiles("B", image=folder / "B.nii.gz"), ACCEPTED, levels=levels)
+    assert read == [model] * 3

@@ -20,7 +20,8 @@ MODEL = ModelInfo("m", version="1", sha256="0" * 64)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("A.hdr", "A.img", "A.json", "slices.csv", "A_levels.json", "sag.nii", "sag.json"):
+    names = ("A.hdr", "A.img", "A.json", "slices.csv", "A_levels.json", "sag.nii", "sag.json")
+    for name in (*names, "levels.onnx", "levels-names.onnx"):
         (tmp_path / name).write_text(name)
     return tmp_path
 
@@ -28,7 +29,11 @@ def folder(tmp_path: Path) -> Path:
 def fingerprint(folder: Path) -> str:
     options = RunOptions(
         slices=SliceTable(folder / "slices.csv", "inclusive"),
-        levels=LevelOptions(written=folder / "A_levels.json", sagittal=folder / "sag.nii"),
+        levels=LevelOptions(
+            written=folder / "A_levels.json",
+            sagittal=folder / "sag.nii",
+            model=folder / "levels.onnx",
+        ),
     )
     return fingerprint_of(CaseFiles("A", image=folder / "A.hdr"), options, MODEL)
 
@@ -43,8 +48,8 @@ def other(path: Path) -> None:
     os.utime(path, ns=(time, time))
 
 
-@pytest.mark.parametrize("name", ["A.hdr", "A.img", "sag.nii"])
-def test_images_count_by_their_time(folder, name):
+@pytest.mark.parametrize("name", ["A.hdr", "A.img", "sag.nii", "levels.onnx", "levels-names.onnx"])
+def test_images_and_models_count_by_their_time(folder, name):
     before = fingerprint(folder)
     later(folder / name)
     assert fingerprint(folder) != before

@@ -5,7 +5,12 @@ from __future__ import annotations
 from lpm_segmentator.levels.consistency import discs_apart_mm
 from lpm_segmentator.levels.locate import Anchor, find_levels
 from lpm_segmentator.levels.manual import corrected_levels, levels_from_anchors
-from lpm_segmentator.levels.model import LevelModel, embedded_level_model, load_level_model
+from lpm_segmentator.levels.model import (
+    LevelModel,
+    embedded_level_model,
+    level_model_files,
+    load_level_model,
+)
 from lpm_segmentator.levels.planes import is_sagittal
 from lpm_segmentator.levels.request import (
     APART_MM,
@@ -44,6 +49,7 @@ __all__ = [
     "embedded_level_model",
     "find_levels",
     "is_sagittal",
+    "level_model_files",
     "levels_from_anchors",
     "levels_from_vertebrae",
     "load_level_model",

@@ -124,6 +124,11 @@ def embedded_level_model(*, threads: int | None = None) -> LevelModel:
     return LevelModel(model, names, threads=threads)
 
 
+def level_model_files(path: Path) -> tuple[Path, Path]:
+    """Return the two files of the level model whose first file is `path`."""
+    return path, path.with_name(NAMES_FILE)
+
+
 def load_level_model(path: Path, *, threads: int | None = None) -> LevelModel:
     """Return the level model of an ONNX file and of ``levels-names.onnx`` beside it.
 
@@ -132,7 +137,7 @@ def load_level_model(path: Path, *, threads: int | None = None) -> LevelModel:
     ModelError
         If it cannot be read or is not such a model.
     """
-    model, names = _read(path), _read(path.with_name(NAMES_FILE))
+    model, names = map(_read, level_model_files(path))
     return LevelModel(model, names, name=str(path), threads=threads)
 
 

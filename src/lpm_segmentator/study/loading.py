@@ -42,6 +42,7 @@ from lpm_segmentator.levels import (
     LevelModel,
     LevelRequest,
     Series,
+    level_model_files,
     levels_from_vertebrae,
     load_level_model,
 )
@@ -274,15 +275,19 @@ def _request(
         sagittal=sagittal,
         sagittal_required=here.sagittal is not None,
         anchors=here.anchors,
-        model=None if here.model is None else _level_model(here.model, file_stamp(here.model)),
+        model=None if here.model is None else _level_model(here.model, _stamps(here.model)),
         accept_frame_mismatch=here.accept_frame_mismatch,
     )
     return request, findings
 
 
 @lru_cache(maxsize=1)
-def _level_model(path: Path, _stamp: tuple[int, int]) -> LevelModel:
+def _level_model(path: Path, _stamps: tuple[tuple[int, int], ...]) -> LevelModel:
     return load_level_model(path)
+
+
+def _stamps(model: Path) -> tuple[tuple[int, int], ...]:
+    return tuple(map(file_stamp, level_model_files(model)))
 
 
 def _given(

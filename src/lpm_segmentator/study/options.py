@@ -31,6 +31,7 @@ from lpm_segmentator.io import (
     read_slice_table,
     set_paths,
 )
+from lpm_segmentator.levels import level_model_files
 from lpm_segmentator.models import Mode
 from lpm_segmentator.pipeline import Settings
 from lpm_segmentator.study.levels_files import levels_file
@@ -138,12 +139,14 @@ class LevelOptions:
     @property
     def paths(self) -> dict[str, Path]:
         """The files and folders that decide the levels, by role."""
+        first, second = (None, None) if self.model is None else level_model_files(self.model)
         roles = {
             "sagittal": self.sagittal,
             "vertebrae": self.vertebrae,
             "levels": self.written,
             "disc table": self.table,
-            "level model": self.model,
+            "level model": first,
+            "level names": second,
         }
         return {role: path for role, path in roles.items() if path is not None}
 
