@@ -3,27 +3,31 @@
 Scores the networks that `lpm train levels … --evaluate` left in OUT on their held-out subjects,
 with each volume unchanged and changed: shaded, with dark discs as in degeneration, with a spine
 that curves from side to side, with 0.5 mm pixels, with slices of 6 mm, noisy, with inverted
-contrast, with a wide empty field of view, with seven slices, rotated by 12 degrees.
+contrast, with a wide empty field of view, with seven slices, rotated by 12 degrees, with a
+rudimentary disc between S1 and S2, with voids as of metal. Slices with boxes are scored unchanged
+and with the last two.
 
-    python benchmarks/levels_robustness.py OUT DATA [--fold 0] [--kind dark --kind noisy]
+    python benchmarks/levels_robustness.py OUT DATA… [--fold 0] [--kind dark --kind noisy]
 """
 
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, special
 
 from common import argument_parser
-from lpm_segmentator.core import Volume, resample
+from lpm_segmentator.core import Disc, Volume, resample
 from lpm_segmentator.levels import load_level_model
 from lpm_segmentator.levels.vertebrae import Plane
+from lpm_segmentator.train.levels.boxes import TABLE, read_boxed_subjects
 from lpm_segmentator.train.levels.evaluation import LevelScore, levels_table, score_volume
-from lpm_segmentator.train.levels.recipe import load_levels_recipe
+from lpm_segmentator.train.levels.recipe import LevelsRecipe, load_levels_recipe
 from lpm_segmentator.train.levels.subjects import (
     LevelSubject,
     assign_folds,
@@ -127,6 +131,68 @@ def inverted(subject: LevelSubject) -> LevelSubject:
     return with_array(subject, np.clip(array / 0.12, 0, 1) * (1.1 - np.clip(array, 0, 1)))
 
 
+def drawn_on(subject: LevelSubject, planes: FloatArray) -> LevelSubject:
+    """Return the subject with sagittal planes as its volume."""
+    volume = Volume(planes.astype(np.float32), subject.geometry.affine)
+    return dataclasses.replace(subject, volume=volume)
+
+
+def random_of(subject: LevelSubject) -> np.random.Generator:
+    """Return random numbers that are always the same for a subject."""
+    return np.random.default_rng(zlib.crc32(subject.name.encode()))
+
+
+def within(distance: FloatArray, limit: float, border: float) -> FloatArray:
+    """Return 1 within a limit of 0, and 0 beyond it, with a soft border."""
+    share: FloatArray = special.expit((limit - np.abs(distance)) / border)
+    return share
+
+
+def sacral(subject: LevelSubject) -> LevelSubject:
+    """With a rudimentary disc between S1 and S2.
+
+    It is 14 to 30 mm deep and 3 to 7 mm high, with about the signal of the other discs and dark
+    endplates. The sacrum is inclined further than L5-S1: the disc lies 29 mm below it and 9 mm
+    behind its axis.
+    """
+    random, geometry, lowest = random_of(subject), subject.geometry, subject.discs["L5-S1"]
+    planes = subject.planes.numpy()
+    back = geometry.affine[:3, 2] / geometry.spacing_mm[2]
+    posterior = back - (back @ lowest.normal) * lowest.normal
+    posterior /= np.linalg.norm(posterior)
+    centre_mm = lowest.centre_mm - random.normal(29, 2) * lowest.normal
+    centre_mm = centre_mm + random.normal(9, 2) * posterior
+    last = np.array(geometry.shape) - 1
+    others = [subject.discs[name].centre_mm for name in ("L2-L3", "L3-L4", "L4-L5")]
+    pixels = [np.clip(np.rint(geometry.world_to_voxel(at)), 0, last).astype(int) for at in others]
+    signal = random.uniform(0.6, 1.2) * np.median([planes[tuple(at)] for at in pixels])
+    offset = geometry.voxel_to_world(np.moveaxis(np.indices(planes.shape), 0, -1)) - centre_mm
+    up, front = offset @ lowest.normal, offset @ posterior
+    half_depth, half_height = random.uniform(7, 15), random.uniform(1.5, 3.5)
+    area = within(front, half_depth, 0.75) * within(offset[..., 0], 20, 1.5)
+    plates = within(up, half_height + 1.5, 0.35) * area
+    disc = within(up, half_height, 0.35) * area
+    return drawn_on(subject, planes * (1 - 0.5 * plates) * (1 - disc) + signal * disc)
+
+
+def metal(subject: LevelSubject) -> LevelSubject:
+    """With one to four voids of 6 to 24 mm near discs, as of implants, bright on one side."""
+    random, planes, geometry = random_of(subject), subject.planes.numpy(), subject.geometry
+    rows, columns = (np.arange(planes.shape[a]) * geometry.spacing_mm[a] for a in (1, 2))
+    for _ in range(random.integers(1, 5)):
+        plane = subject.discs[str(random.choice([str(disc) for disc in Disc]))]
+        at_mm = geometry.world_to_voxel(plane.centre_mm) * geometry.spacing_mm
+        down = (rows - at_mm[1] - random.normal(0, 15))[:, None]
+        back = columns - at_mm[2] - random.normal(0, 10)
+        distance = np.hypot(down / random.uniform(3, 12), back / random.uniform(3, 12))
+        angle = random.uniform(0, 2 * np.pi)
+        lit = np.sin(angle) * down + np.cos(angle) * back > 0
+        rim = np.exp(-(((distance - 1.15) / 0.12) ** 2)) * lit
+        planes = planes * (1 + random.uniform(0.5, 2) * rim)
+        planes = planes * (1 - 0.97 * special.expit((1 - distance) / 0.08))
+    return drawn_on(subject, planes)
+
+
 def resampled(subject: LevelSubject, spacing_mm: tuple[float, float, float]) -> LevelSubject:
     """On another grid."""
     volume = subject.volume
@@ -166,33 +232,48 @@ KINDS: dict[str, Callable[[LevelSubject], LevelSubject]] = {
     **{
         change.__name__: change
         for change in (
-            shaded, dark, scoliotic, fine, thick, noisy, inverted, wide, narrow, rotated,
+            shaded, dark, scoliotic, fine, thick, noisy, inverted, wide, narrow, rotated, sacral,
+            metal,
         )
     },
 }  # fmt: skip
+#: those of slices with boxes
+OF_SLICES = ("unchanged", "sacral", "metal")
+
+
+def read(folder: Path, recipe: LevelsRecipe) -> list[LevelSubject]:
+    """Return the volumes of a folder, or its slices with boxes."""
+    if (folder / TABLE).exists():
+        return read_boxed_subjects(folder, recipe.box_spacing_mm)
+    return read_level_subjects(recipe.same_person, folder)
 
 
 def main() -> None:
     """Score and print."""
     parser = argument_parser(__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--recipe", type=Path, default=Path("recipes/levels.yaml"))
     parser.add_argument("--fold", type=int, action="append")
     parser.add_argument("--kind", choices=list(KINDS), action="append")
     given = parser.parse_args()
     recipe = load_levels_recipe(given.recipe)
-    subjects = read_level_subjects(recipe.same_person, given.data)
+    subjects = [subject for folder in given.data for subject in read(folder, recipe)]
     folds = assign_folds([subject.group for subject in subjects], recipe.config.folds)
     scores: list[LevelScore] = []
     for fold in given.fold or range(recipe.config.folds):
         model = load_level_model(given.out / f"fold-{fold}" / "levels.onnx")
-        # Of several scans of a person, one is scored.
         for subject in subjects:
-            if folds[subject.group] != fold or subject.group != subject.name:
+            # Of several scans of a person, one is scored.
+            is_other_scan = subject.has_bodies and subject.group != subject.name
+            if folds[subject.group] != fold or is_other_scan:
                 continue
             for kind in given.kind or KINDS:
-                scores += score_volume(model, KINDS[kind](subject), kind)
+                if subject.has_bodies:
+                    scores += score_volume(model, KINDS[kind](subject), kind)
+                elif kind in OF_SLICES:
+                    contrast = subject.name.split("_")[1]
+                    scores += score_volume(model, KINDS[kind](subject), f"{contrast}, {kind}")
     print(levels_table(sorted(scores, key=lambda score: score.kind)))
 
 
