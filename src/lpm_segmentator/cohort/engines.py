@@ -150,8 +150,8 @@ def _predictor(model: str, mode: Mode | None, threads: int) -> Predictor:
 def _processes(workers: int) -> Callable[[Sequence[_Task]], Iterator[Event]]:
     def submit(tasks: Sequence[_Task]) -> Iterator[Event]:
         waiting = iter(tasks)
-        # A process that ends takes its pool along. Which of the running cases ended it is unknown:
-        # each is run again alone, before a new pool goes on.
+        # If a process ends, its pool cannot be used any more, and which of the running cases ended
+        # it is unknown: each is run again alone, before a new pool runs the others.
         while lost := (yield from _in_pool(waiting, workers)):
             for task in lost:
                 for each in (yield from _in_pool(iter([task]), 1)):
